@@ -1,0 +1,3 @@
+//! The program `spoor`.
+
+fn main() {}

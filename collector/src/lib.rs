@@ -1,0 +1,1 @@
+//! Receivers, normalizing and delivery of spans.

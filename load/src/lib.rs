@@ -1,0 +1,1 @@
+//! A deterministic span generator and closed-loop sender.

@@ -1,0 +1,1 @@
+//! What every port shares: listeners, limits, bounded bodies, errors of the transport.

@@ -1,0 +1,1 @@
+//! Wire formats: our .proto files, the generated types, and the conversions between wire and model.

@@ -1,0 +1,1 @@
+//! The query role: Jaeger's HTTP API over any SpanReader.

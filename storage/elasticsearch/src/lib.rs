@@ -1,0 +1,1 @@
+//! Spans in Elasticsearch and OpenSearch, in Jaeger's schema.

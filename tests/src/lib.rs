@@ -1,0 +1,1 @@
+//! Whole-process stories and their harness.

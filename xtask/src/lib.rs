@@ -1,0 +1,1 @@
+//! Library half of the project's own commands: what tests share with them.
