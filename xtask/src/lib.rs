@@ -1,1 +1,7 @@
-//! Library half of the project's own commands: what tests share with them.
+//! The project's own commands as a library: one module per command.
+//!
+//! The binary only parses the command line; the tests crate uses the servers from here, so that tests and the
+//! command line start them in the same way.
+
+pub mod generate;
+pub mod workspace;

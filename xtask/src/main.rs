@@ -1,3 +1,47 @@
-//! The project's own commands.
+//! The project's own commands: `cargo xtask COMMAND`.
+//!
+//! `main` decides nothing: each command is a module of the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{generate, workspace};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Generate Rust from proto/idl into proto/src/gen
+    Gen {
+        /// Write nothing; fail when the committed files differ
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    let root = workspace::root();
+    match task {
+        Task::Gen { check: true } => generate::check(&root),
+        Task::Gen { check: false } => {
+            let changed = generate::write(&root)?;
+            println!("{} generated files changed {}", changed.len(), changed.join(" "));
+            Ok(())
+        }
+    }
+}
