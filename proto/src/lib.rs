@@ -1,1 +1,6 @@
 //! Wire formats: our .proto files, the generated types, and the conversions between wire and model.
+
+pub mod error;
+pub mod wire;
+
+pub use error::DecodeError;
