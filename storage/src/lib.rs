@@ -1,1 +1,14 @@
-//! The doors to a span store, their wrappers, the memory store and the contract suite.
+//! The doors to a span store: what a writer and a reader promise, whoever stands behind them.
+//! Wrappers (`write`), the bounded store in memory (`memory`) and the contract suite (`conformance`) live beside them.
+
+mod capability;
+mod context;
+mod error;
+mod reader;
+mod writer;
+
+pub use capability::Capabilities;
+pub use context::{Credentials, RequestContext, Tenant};
+pub use error::{BoxError, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
+pub use reader::{SpanReader, SpanStream};
+pub use writer::{Rejection, SpanWriter, Written};

@@ -1,0 +1,146 @@
+//! From Jaeger's tags back to the span's own fields, while a decoder pushes tags one by one.
+//! Rules: `error`=true is the last word on failure; else `otel.status_code`; else the HTTP status code. What says nothing
+//! about a field stays an attribute.
+
+use super::{ERROR, SCOPE_NAME, SCOPE_VERSION, SPAN_KIND, STATUS_CODE, STATUS_DESCRIPTION, TRACE_STATE};
+use crate::{SpanBatchBuilder, SpanKind, StatusCode, Text, Value};
+
+/// Takes a span's tags in turn; see [`TagInterpreter::push`].
+#[derive(Debug, Default)]
+pub struct TagInterpreter {
+    kind: SpanKind,
+    failed: bool,
+    status: Option<StatusCode>,
+    description: Option<(Text, Text)>,
+    http_message: Option<Text>,
+    http_code: Option<i64>,
+    trace_state: Text,
+    scope_name: Text,
+    scope_version: Option<(Text, Text)>,
+}
+
+/// What a span's tags said about its fields.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Interpreted {
+    /// From `span.kind`.
+    pub kind: SpanKind,
+    /// From `error`, `otel.status_code` or `http.status_code`.
+    pub status: StatusCode,
+    /// From `otel.status_description` or `http.status_message`.
+    pub status_message: Text,
+    /// From `w3c.tracestate`.
+    pub trace_state: Text,
+    /// From `otel.scope.name`.
+    pub scope_name: Text,
+    /// From `otel.scope.version`.
+    pub scope_version: Text,
+}
+
+impl TagInterpreter {
+    /// Takes one tag: keeps it aside when it stands for a field, else pushes it as an attribute of the run being written.
+    pub fn push(&mut self, builder: &mut SpanBatchBuilder, key: Text, value: Value) {
+        if !self.takes(builder, key, value) {
+            builder.push_attribute(key, value);
+        }
+    }
+
+    /// True when the tag is consumed.
+    fn takes(&mut self, builder: &SpanBatchBuilder, key: Text, value: Value) -> bool {
+        let batch = builder.batch();
+        match (batch.str(key), value) {
+            (SPAN_KIND, Value::Str(text)) => match SpanKind::from_name(batch.str(text)) {
+                Some(kind) => {
+                    self.kind = kind;
+                    true
+                }
+                None => false,
+            },
+            (ERROR, Value::Bool(true)) => {
+                self.failed = true;
+                true
+            }
+            (STATUS_CODE, Value::Str(text)) => {
+                self.status = self.status.or_else(|| status_from_name(batch.str(text)));
+                true
+            }
+            (STATUS_DESCRIPTION, Value::Str(text)) => self.description.replace((key, text)).is_none(),
+            (TRACE_STATE, Value::Str(text)) => {
+                self.trace_state = text;
+                true
+            }
+            (SCOPE_NAME, Value::Str(text)) => {
+                self.scope_name = text;
+                true
+            }
+            (SCOPE_VERSION, Value::Str(text)) => self.scope_version.replace((key, text)).is_none(),
+            ("http.status_message", Value::Str(text)) => {
+                self.http_message = Some(text);
+                false
+            }
+            ("http.status_code", value) => {
+                self.http_code = http_code(batch.str(text_of(value)), value);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Ends the run: tags that turned out to say nothing go back among the attributes. Call it before
+    /// [`SpanBatchBuilder::attributes_since`].
+    pub fn finish(self, builder: &mut SpanBatchBuilder) -> Interpreted {
+        let status =
+            if self.failed { Some(StatusCode::Error) } else { self.status.or_else(|| self.http_status()) };
+        let mut status_message = Text::EMPTY;
+        match (status, self.description) {
+            (Some(_), Some((_, text))) => status_message = text,
+            (None, Some((key, text))) => builder.push_attribute(key, Value::Str(text)),
+            (Some(StatusCode::Error), None) => status_message = self.http_message.unwrap_or_default(),
+            _ => {}
+        }
+        let mut scope_version = Text::EMPTY;
+        match self.scope_version {
+            Some((key, text)) if self.scope_name.is_empty() => builder.push_attribute(key, Value::Str(text)),
+            Some((_, text)) => scope_version = text,
+            None => {}
+        }
+        Interpreted {
+            kind: self.kind,
+            status: status.unwrap_or_default(),
+            status_message,
+            trace_state: self.trace_state,
+            scope_name: self.scope_name,
+            scope_version,
+        }
+    }
+
+    /// 5xx is a failure; 4xx is one unless the span is the server's.
+    fn http_status(&self) -> Option<StatusCode> {
+        let code = self.http_code?;
+        let failed = code >= 500 || (code >= 400 && self.kind != SpanKind::Server);
+        failed.then_some(StatusCode::Error)
+    }
+}
+
+fn status_from_name(name: &str) -> Option<StatusCode> {
+    if name.eq_ignore_ascii_case("OK") {
+        Some(StatusCode::Ok)
+    } else if name.eq_ignore_ascii_case("ERROR") {
+        Some(StatusCode::Error)
+    } else {
+        None
+    }
+}
+
+fn text_of(value: Value) -> Text {
+    match value {
+        Value::Str(text) => text,
+        _ => Text::EMPTY,
+    }
+}
+
+fn http_code(text: &str, value: Value) -> Option<i64> {
+    match value {
+        Value::Int(code) => Some(code),
+        _ => text.parse().ok(),
+    }
+}

@@ -1,0 +1,29 @@
+//! The core of Spoor: [`SpanBatch`], the one model that spans have between the wire and a store, with its builder and views.
+//! Pure: no I/O, no async, no wire format (but for the encoded form of nested values, see [`nested`]).
+
+mod batch;
+mod builder;
+mod edit;
+mod ids;
+pub mod jaeger;
+pub mod json;
+pub mod nested;
+mod query;
+mod row;
+mod text;
+mod time;
+mod value;
+mod view;
+
+pub use batch::{SpanBatch, TraceGroup};
+pub use builder::{SpanBatchBuilder, TooLarge};
+pub use ids::{ParseIdError, SpanId, TraceId};
+pub use query::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
+pub use row::{
+    AttributeRow, EventRow, LinkRow, REFERENCE_KIND_ATTRIBUTE, ReferenceKind, ResourceRow, ScopeRow,
+    SpanKind, SpanRow, StatusCode, Value,
+};
+pub use text::{Rows, Text};
+pub use time::UnixNanos;
+pub use value::{ValueView, write_base64};
+pub use view::{AttributeView, AttributesView, EventView, LinkView, ResourceView, ScopeView, SpanView};

@@ -1,0 +1,74 @@
+//! What a request brings along besides its spans or its question: tenant, deadline, credentials.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Whose data it is. The default tenant is the empty name: an installation without tenancy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Tenant(Arc<str>);
+
+impl Tenant {
+    /// The tenant of that name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name; empty without tenancy.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A bearer token that the caller sent and that a store may be asked to accept. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials(Arc<str>);
+
+impl Credentials {
+    /// Wraps the token.
+    #[must_use]
+    pub fn bearer(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The token, for the header that carries it and nowhere else.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(***)")
+    }
+}
+
+/// Goes with every call through a door.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// Whose data.
+    pub tenant: Tenant,
+    /// When the caller stops waiting; whoever works for the call stops then too.
+    pub deadline: Instant,
+    /// What the caller showed to prove who it is, if it is to be passed on.
+    pub credentials: Option<Credentials>,
+}
+
+impl RequestContext {
+    /// For the default tenant, without credentials, with so much time from now on.
+    #[must_use]
+    pub fn with_timeout(timeout: Duration) -> Self {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(86_400));
+        Self { tenant: Tenant::default(), deadline, credentials: None }
+    }
+
+    /// Time left; zero when the deadline has passed.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
