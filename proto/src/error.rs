@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use spoor_model::TooLarge;
+
 /// A message from outside that is not what it claims to be. The whole message is refused.
 ///
 /// One pointer wide, so that the hot decoders return it in registers.
@@ -57,6 +59,9 @@ pub enum Problem {
         /// The largest number taken.
         limit: usize,
     },
+    /// More than one batch can describe.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// Anything else that makes a message unreadable, in fixed words.
     #[error("{0}")]
     Malformed(&'static str),
@@ -96,6 +101,13 @@ impl DecodeError {
     #[must_use]
     pub fn offset(&self) -> usize {
         self.0.offset
+    }
+}
+
+/// The batch did not fit; there is no one place where that happened.
+impl From<TooLarge> for DecodeError {
+    fn from(error: TooLarge) -> Self {
+        Self::new(error.into(), 0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Wire formats: our .proto files, the generated types, and the conversions between wire and model.
 
 pub mod error;
+pub mod jaeger;
 pub mod wire;
 
 pub use error::DecodeError;

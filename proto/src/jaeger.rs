@@ -1,0 +1,26 @@
+//! Jaeger's messages and gRPC services, generated from `proto/idl/jaeger` by `cargo xtask gen`.
+//! For answers, clients, tests and everything off the hot path; spans themselves go through [`crate::convert`].
+
+/// The span model, PostSpans, the query and remote sampling (package `jaeger.api_v2`).
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    reason = "generated code, not ours to shape"
+)]
+pub mod api_v2 {
+    include!("gen/jaeger.api_v2.rs");
+}
+
+/// The query in OTLP's span model (package `jaeger.api_v3`).
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    reason = "generated code, not ours to shape"
+)]
+pub mod api_v3 {
+    include!("gen/jaeger.api_v3.rs");
+}
