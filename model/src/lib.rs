@@ -4,6 +4,7 @@
 mod batch;
 mod builder;
 mod edit;
+mod go_duration;
 mod ids;
 pub mod jaeger;
 pub mod json;
@@ -17,6 +18,7 @@ mod view;
 
 pub use batch::{SpanBatch, TraceGroup};
 pub use builder::{SpanBatchBuilder, TooLarge};
+pub use go_duration::{ParseDurationError, parse_go_duration};
 pub use ids::{ParseIdError, SpanId, TraceId};
 pub use query::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
 pub use row::{
