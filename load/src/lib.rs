@@ -4,6 +4,8 @@
 
 mod config;
 mod generate;
+mod send;
 
 pub use config::{Compression, GenerateConfig, Protocol, SendConfig};
 pub use generate::{Request, Requests, SpanKey, TraceRequests};
+pub use send::{Latency, Outcome, Report, SendError, SentRequest, Share, run};

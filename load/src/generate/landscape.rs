@@ -167,7 +167,7 @@ impl Landscape {
         Resource { attributes, ..Resource::default() }
     }
 
-    /// The library that makes spans of this role, as `(index within a resource, scope)`.
+    /// The library that makes spans of this role.
     pub(crate) fn scope(role: Role) -> InstrumentationScope {
         let (name, version) = match scope_index(role) {
             0 => ("io.opentelemetry.contrib.http", "2.4.0"),

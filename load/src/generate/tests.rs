@@ -68,7 +68,10 @@ fn the_same_configuration_gives_the_same_bytes() {
 fn the_first_request_of_the_default_configuration_never_changes() {
     let first = Requests::new(&GenerateConfig::default(), BASE, Protocol::OtlpGrpc).next().unwrap();
     // Figures of different days are compared by these bytes; a new value here means that they cannot be any more.
-    assert_eq!((first.spans.len(), first.body.len(), xxh3_64(&first.body)), (512, 309_114, 4_273_269_435_781_345_841));
+    assert_eq!(
+        (first.spans.len(), first.body.len(), xxh3_64(&first.body)),
+        (512, 309_114, 4_273_269_435_781_345_841)
+    );
 }
 
 #[test]
