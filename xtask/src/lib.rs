@@ -4,4 +4,7 @@
 //! command line start them in the same way.
 
 pub mod generate;
+pub mod process;
+pub mod servers;
+pub mod wait;
 pub mod workspace;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{generate, workspace};
+use xtask::{generate, servers, workspace};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -21,6 +21,30 @@ enum Task {
         /// Write nothing; fail when the committed files differ
         #[arg(long)]
         check: bool,
+    },
+    /// Start, stop and show real servers for tests
+    Servers {
+        #[command(subcommand)]
+        action: ServersAction,
+    },
+}
+
+#[derive(Subcommand)]
+enum ServersAction {
+    /// Start and leave running; prints one URL a line
+    Up {
+        /// Which ones; all when none is named
+        names: Vec<String>,
+    },
+    /// Stop and remove their data
+    Down {
+        /// Which ones; all when none is named
+        names: Vec<String>,
+    },
+    /// Tell what runs, and where
+    Status {
+        /// Which ones; all when none is named
+        names: Vec<String>,
     },
 }
 
@@ -43,5 +67,8 @@ fn run(task: Task) -> anyhow::Result<()> {
             println!("{} generated files changed {}", changed.len(), changed.join(" "));
             Ok(())
         }
+        Task::Servers { action: ServersAction::Up { names } } => servers::up(&names),
+        Task::Servers { action: ServersAction::Down { names } } => servers::down(&names),
+        Task::Servers { action: ServersAction::Status { names } } => servers::status(&names),
     }
 }

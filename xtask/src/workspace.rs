@@ -15,5 +15,8 @@ pub fn root() -> PathBuf {
         .iter()
         .flat_map(|dir| dir.ancestors())
         .find(|dir| dir.join("xtask/Cargo.toml").is_file())
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")), std::path::Path::to_path_buf)
+        .map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")),
+            std::path::Path::to_path_buf,
+        )
 }

@@ -1,0 +1,87 @@
+//! Real servers for tests, benches and trying things out, from Maven artifacts, on 127.0.0.1 only.
+//!
+//! A test gets one in either way: [`opensearch_url`] is the server shared by the whole run (started once by
+//! `cargo xtask test`, or by hand with `cargo xtask servers up`); [`OpenSearch::start`] is one of its own, to stop, kill
+//! and start again.
+
+mod artifacts;
+mod http;
+mod java;
+mod opensearch;
+mod ports;
+mod recipe;
+mod server;
+mod standing;
+mod watchdog;
+
+use anyhow::{Context, Result};
+
+pub use java::{Jdk, find as find_jdks};
+pub use ports::{free_port, free_ports};
+pub use standing::{down, status, up};
+
+use server::Server;
+
+/// The environment variable that hands the shared OpenSearch to tests and benches.
+pub const OPENSEARCH_URL: &str = "SPOOR_TEST_OPENSEARCH_URL";
+
+/// The OpenSearch all tests of a run share: `$SPOOR_TEST_OPENSEARCH_URL`, else the one `cargo xtask servers up` left
+/// running. Use index prefixes of your own on it.
+///
+/// # Errors
+/// When there is neither; the message says how to get one.
+pub fn opensearch_url() -> Result<String> {
+    if let Ok(url) = std::env::var(OPENSEARCH_URL) {
+        return Ok(url);
+    }
+    standing::url_of(&opensearch::RECIPE)?.with_context(|| {
+        format!("this test needs OpenSearch: run `cargo xtask test`, or `cargo xtask servers up` first, or set {OPENSEARCH_URL}")
+    })
+}
+
+/// An OpenSearch of one node, with its own data, on a free port of 127.0.0.1.
+///
+/// It ends, and its folder goes, when the value is dropped or this process is gone, whatever ended it.
+pub struct OpenSearch {
+    server: Server,
+}
+
+impl OpenSearch {
+    /// Starts one and waits until it is ready: about 10 s, the first time on a machine also the download (100 MB).
+    ///
+    /// # Errors
+    /// No fitting JDK, no Maven, no release that resolves, or a server that does not get ready (with its log's end).
+    pub fn start() -> Result<Self> {
+        Ok(Self { server: Server::start(&opensearch::RECIPE)? })
+    }
+
+    /// `http://127.0.0.1:PORT`, the same for its whole life.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// Ends it in order (SIGTERM) and keeps its data; nothing happens when it is not running.
+    ///
+    /// # Errors
+    /// When the system refuses to signal it.
+    pub fn stop(&mut self) -> Result<()> {
+        self.server.stop()
+    }
+
+    /// Ends it at once (SIGKILL) and keeps what it had on disk; nothing happens when it is not running.
+    ///
+    /// # Errors
+    /// When the system refuses to signal it.
+    pub fn kill(&mut self) -> Result<()> {
+        self.server.kill()
+    }
+
+    /// After [`stop`](Self::stop) or [`kill`](Self::kill): starts it on the same port and data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it still runs, or does not get ready (with its log's end).
+    pub fn start_again(&mut self) -> Result<()> {
+        self.server.start_again()
+    }
+}
