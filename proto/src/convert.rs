@@ -1,0 +1,3 @@
+//! Between wire and model, both ways: the only place where the two meet, one module a format.
+
+pub mod otlp;

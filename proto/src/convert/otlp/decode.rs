@@ -1,0 +1,195 @@
+//! Hot path: from a request to its resources and scopes; the spans themselves are in `span.rs`.
+//! Budget: 0.05 heap allocations per span, all of them the growth of tables. Each level is walked twice: once for what
+//! belongs to the row (which may stand behind its children on the wire), once for the children.
+
+use bytes::Bytes;
+use spoor_model::{AttributeRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow, Text, Value};
+
+use super::SERVICE_NAME;
+use super::fields::{resource, resource_spans, scope, scope_spans, traces};
+use super::limits::{Budget, Limits};
+use crate::error::DecodeError;
+use crate::wire::{Reader, Slice};
+
+/// Wire bytes that make about one attribute. A guess on the low side: a table too small grows, one too large stays.
+const BYTES_PER_ATTRIBUTE: usize = 64;
+
+/// Reads an OTLP `ExportTraceServiceRequest` (or `TracesData`, the same on the wire) within [`Limits::for_body`].
+///
+/// Texts stay ranges of `body`; invalid UTF-8 is repaired and counted. Unknown fields are skipped, repeated singular
+/// messages merged. Ids of all zeros or none at all pass: refusing such spans is a normalizing step.
+///
+/// # Errors
+/// For bytes that are no such message, ids of another length than 0 and 16 (trace) or 0 and 8 (span), values nested
+/// deeper than [`spoor_model::nested::MAX_DEPTH`], or more rows than the limits allow. Nothing of the request is usable then.
+pub fn decode_export_request(body: Bytes) -> Result<SpanBatch, DecodeError> {
+    let limits = Limits::for_body(body.len());
+    decode_export_request_within(body, limits)
+}
+
+/// As [`decode_export_request`], within limits of the caller's.
+///
+/// # Errors
+/// As there.
+pub fn decode_export_request_within(body: Bytes, limits: Limits) -> Result<SpanBatch, DecodeError> {
+    let source = body.clone();
+    let mut decoder = Decoder {
+        builder: SpanBatchBuilder::with_source(body)?,
+        budget: Budget::new(limits),
+        events: Vec::new(),
+        links: Vec::new(),
+    };
+    decoder.request(Reader::new(&source)?)?;
+    Ok(decoder.builder.finish()?)
+}
+
+/// The walk over one request.
+pub(super) struct Decoder<'a> {
+    pub(super) builder: SpanBatchBuilder,
+    pub(super) budget: Budget,
+    /// The events of the span being walked, until its own fields are done.
+    pub(super) events: Vec<Slice<'a>>,
+    /// Its links, the same.
+    pub(super) links: Vec<Slice<'a>>,
+}
+
+impl<'a> Decoder<'a> {
+    fn request(&mut self, mut reader: Reader<'a>) -> Result<(), DecodeError> {
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                traces::RESOURCE_SPANS => {
+                    self.resource_spans(reader.message()?).map_err(|error| error.within("resource_spans"))?;
+                }
+                _ => reader.skip_unknown(tag, traces::LAST)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn resource_spans(&mut self, mut reader: Reader<'a>) -> Result<(), DecodeError> {
+        let resource = self.resource_row(reader)?;
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                resource_spans::SCOPE_SPANS => self
+                    .scope_spans(reader.message()?, resource)
+                    .map_err(|error| error.within("scope_spans"))?,
+                _ => reader.skip(tag)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of a `ResourceSpans`, from everything but its scopes.
+    fn resource_row(&mut self, mut reader: Reader<'a>) -> Result<u32, DecodeError> {
+        self.budget.take::<ResourceRow>(1, reader.position())?;
+        let mut row = ResourceRow::default();
+        let mark = self.builder.attributes_mark();
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                resource_spans::RESOURCE => {
+                    self.resource(reader.message()?, &mut row).map_err(|error| error.within("resource"))?;
+                }
+                resource_spans::SCOPE_SPANS => drop(reader.slice()?),
+                resource_spans::SCHEMA_URL => row.schema_url = self.text(&mut reader)?,
+                _ => reader.skip_unknown(tag, resource_spans::LAST)?,
+            }
+        }
+        row.attributes = self.builder.attributes_since(mark);
+        Ok(self.builder.push_resource(row))
+    }
+
+    fn resource(&mut self, mut reader: Reader<'a>, row: &mut ResourceRow) -> Result<(), DecodeError> {
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                resource::ATTRIBUTES => {
+                    let (key, value) = self.attribute(reader.slice()?)?;
+                    match value {
+                        Value::Str(name) if row.service.is_none() && self.is_service_name(key) => {
+                            row.service = Some(name);
+                        }
+                        _ => self.builder.push_attribute(key, value),
+                    }
+                }
+                resource::DROPPED_ATTRIBUTES => row.dropped_attributes = reader.varint32()?,
+                _ => reader.skip_unknown(tag, resource::LAST)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_service_name(&self, key: Text) -> bool {
+        self.builder.batch().bytes(key) == SERVICE_NAME.as_bytes()
+    }
+
+    fn scope_spans(&mut self, mut reader: Reader<'a>, resource: u32) -> Result<(), DecodeError> {
+        let scope = self.scope_row(reader, resource)?;
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                scope_spans::SPANS => {
+                    self.span(reader.slice()?, scope).map_err(|error| error.within("spans"))?;
+                }
+                _ => reader.skip(tag)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of a `ScopeSpans`, from everything but its spans; these are counted to make room for them.
+    fn scope_row(&mut self, mut reader: Reader<'a>, resource: u32) -> Result<u32, DecodeError> {
+        let start = reader.position();
+        self.budget.take::<ScopeRow>(1, start)?;
+        let mut row = ScopeRow { resource, ..ScopeRow::default() };
+        let mut spans = 0;
+        let mark = self.builder.attributes_mark();
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                scope_spans::SCOPE => {
+                    self.scope(reader.message()?, &mut row).map_err(|error| error.within("scope"))?;
+                }
+                scope_spans::SPANS => {
+                    reader.slice()?;
+                    spans += 1;
+                }
+                scope_spans::SCHEMA_URL => row.schema_url = self.text(&mut reader)?,
+                _ => reader.skip_unknown(tag, scope_spans::LAST)?,
+            }
+        }
+        row.attributes = self.builder.attributes_since(mark);
+        self.budget.take::<SpanRow>(spans, start)?;
+        self.builder.reserve(spans, (reader.position() - start) / BYTES_PER_ATTRIBUTE);
+        Ok(self.builder.push_scope(row))
+    }
+
+    fn scope(&mut self, mut reader: Reader<'a>, row: &mut ScopeRow) -> Result<(), DecodeError> {
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                scope::NAME => row.name = self.text(&mut reader)?,
+                scope::VERSION => row.version = self.text(&mut reader)?,
+                scope::ATTRIBUTES => self.push_attribute(reader.slice()?)?,
+                scope::DROPPED_ATTRIBUTES => row.dropped_attributes = reader.varint32()?,
+                _ => reader.skip_unknown(tag, scope::LAST)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A string field's value.
+    #[inline]
+    pub(super) fn text(&mut self, reader: &mut Reader<'a>) -> Result<Text, DecodeError> {
+        Ok(self.builder.source_text(reader.slice()?.range()))
+    }
+
+    /// Reads one `KeyValue` and adds it to the run being written.
+    #[inline]
+    pub(super) fn push_attribute(&mut self, encoded: Slice<'a>) -> Result<(), DecodeError> {
+        let (key, value) = self.attribute(encoded)?;
+        self.builder.push_attribute(key, value);
+        Ok(())
+    }
+
+    #[inline]
+    fn attribute(&mut self, encoded: Slice<'a>) -> Result<(Text, Value), DecodeError> {
+        self.budget.take::<AttributeRow>(1, encoded.start)?;
+        self.key_value(encoded).map_err(|error| error.within("attributes"))
+    }
+}

@@ -1,0 +1,5 @@
+//! Claims about the OTLP conversions, with prost's types of `opentelemetry-proto` as the oracle.
+
+mod arbitrary;
+mod oracle;
+mod protobuf;
