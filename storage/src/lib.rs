@@ -2,6 +2,8 @@
 //! Wrappers (`write`), the bounded store in memory (`memory`) and the contract suite (`conformance`) live beside them.
 
 mod capability;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod context;
 mod error;
 mod reader;
