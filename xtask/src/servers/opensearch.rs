@@ -28,6 +28,8 @@ pub(super) const RECIPE: Recipe = Recipe {
         // The 2.x line needs the security manager, which JDK 24 took away.
         Release { version: "2.19.1.0", artifact: RUNNER, jdk: 17..=23, flags: &[] },
     ],
+    // The runner refuses a port above 9299, and has no option for that bound.
+    ports: 9201..=9299,
     prepare,
     arguments,
     is_ready,

@@ -3,13 +3,15 @@
 //! Taken below the range the system hands out to outgoing connections (32768 and up on Linux): a port from that
 //! range can be lost to any client socket in the seconds until the server listens.
 
+use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::RangeInclusive;
+use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-const FIRST: u16 = 18_000;
-const COUNT: u16 = 12_000;
+const ANY: RangeInclusive<u16> = 18_000..=29_999;
 
 /// One port on 127.0.0.1 nobody listens on now.
 ///
@@ -24,21 +26,41 @@ pub fn free_port() -> Result<u16> {
 /// # Errors
 /// When fewer ports of the range are free.
 pub fn free_ports(count: usize) -> Result<Vec<u16>> {
-    // A random place to begin keeps two runs on one machine apart.
-    let offset =
-        u16::try_from(RandomState::new().hash_one(std::process::id()) % u64::from(COUNT)).unwrap_or(0);
-    let mut held = Vec::with_capacity(count);
-    for step in 0..COUNT {
-        if held.len() == count {
-            break;
-        }
-        let port = FIRST + (offset + step) % COUNT;
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            held.push((port, listener));
+    let held: Vec<(u16, TcpListener)> = shuffled(&ANY).filter_map(listen).take(count).collect();
+    ensure!(held.len() == count, "only {} of {count} ports are free in {ANY:?}", held.len());
+    Ok(held.into_iter().map(|(port, _)| port).collect())
+}
+
+/// A port no other server of ours takes while this value lives, even before anything listens on it.
+pub(super) struct Reservation {
+    pub(super) port: u16,
+    /// Locked; the system lets go of it with the process at the latest.
+    _file: File,
+}
+
+/// Reserves a port of `range` nobody listens on now, by a locked file in `folder`.
+pub(super) fn reserve(folder: &Path, range: &RangeInclusive<u16>) -> Result<Reservation> {
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    for port in shuffled(range) {
+        let path = folder.join(format!("{port}.lock"));
+        let file = File::create(&path).with_context(|| format!("open {}", path.display()))?;
+        if file.try_lock().is_ok() && listen(port).is_some() {
+            return Ok(Reservation { port, _file: file });
         }
     }
-    ensure!(held.len() == count, "only {} of {count} ports are free from {FIRST} on", held.len());
-    Ok(held.into_iter().map(|(port, _)| port).collect())
+    anyhow::bail!("no port is free in {range:?}")
+}
+
+fn listen(port: u16) -> Option<(u16, TcpListener)> {
+    Some((port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?))
+}
+
+/// All ports of `range` from a random place on: two runs on one machine rarely look at the same one.
+fn shuffled(range: &RangeInclusive<u16>) -> impl Iterator<Item = u16> + use<> {
+    let count = range.end() - range.start() + 1;
+    let offset = u16::try_from(RandomState::new().hash_one(0) % u64::from(count)).unwrap_or(0);
+    let all = range.clone();
+    all.clone().skip(usize::from(offset)).chain(all.take(usize::from(offset)))
 }
 
 #[cfg(test)]
@@ -47,15 +69,35 @@ mod tests {
 
     #[test]
     fn gives_different_ports_one_can_listen_on() {
-        let ports = free_ports(3).unwrap();
-        assert!(ports[0] != ports[1] && ports[1] != ports[2] && ports[0] != ports[2]);
-        for port in ports {
-            assert!((FIRST..FIRST + COUNT).contains(&port));
-        }
+        let mut ports = free_ports(3).unwrap();
+        assert!(ports.iter().all(|port| ANY.contains(port)));
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 3);
     }
 
     #[test]
     fn refuses_more_ports_than_there_are() {
-        assert!(free_ports(usize::from(COUNT) + 1).is_err());
+        assert!(free_ports(ANY.len() + 1).is_err());
+    }
+
+    #[test]
+    fn a_reserved_port_is_not_given_twice_until_it_is_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port().unwrap();
+        let range = port..=port;
+        let first = reserve(folder.path(), &range).unwrap();
+        assert_eq!(first.port, port);
+        assert!(reserve(folder.path(), &range).is_err());
+        drop(first);
+        assert!(reserve(folder.path(), &range).is_ok());
+    }
+
+    #[test]
+    fn a_port_someone_listens_on_is_not_reserved() {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port().unwrap();
+        let _stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert!(reserve(folder.path(), &(port..=port)).is_err());
     }
 }

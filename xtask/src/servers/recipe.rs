@@ -20,6 +20,8 @@ pub(super) struct Recipe {
     pub(super) name: &'static str,
     /// Best first; the first one that has its JDK and resolves is taken.
     pub(super) releases: &'static [Release],
+    /// Ports it can be told to listen on.
+    pub(super) ports: RangeInclusive<u16>,
     /// Writes the files the server wants to find before its first start.
     pub(super) prepare: fn(&Place) -> Result<()>,
     /// Arguments of `java`.

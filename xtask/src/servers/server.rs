@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::java::{self, Jdk};
+use super::ports::Reservation;
 use super::recipe::{Place, Recipe, Release, runnable};
 use super::watchdog::Watchdog;
-use super::{artifacts, free_port};
+use super::{artifacts, ports};
 use crate::{process, wait};
 
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -27,6 +28,7 @@ pub(super) struct Launch {
     java: PathBuf,
     jars: PathBuf,
     pub(super) place: Place,
+    _reservation: Reservation,
 }
 
 impl Launch {
@@ -40,11 +42,12 @@ impl Launch {
             .prefix(&format!("spoor-{}-", recipe.name))
             .tempdir()
             .context("make a folder for the server")?;
-        let place = Place { folder: folder.path().to_owned(), port: free_port()? };
+        let reservation = ports::reserve(&artifacts::cache_folder()?.join("ports"), &recipe.ports)?;
+        let place = Place { folder: folder.path().to_owned(), port: reservation.port };
         (recipe.prepare)(&place)?;
         // From here on the watchdog, or whoever stops a standing server, removes it.
         let _ = folder.keep();
-        Ok(Self { recipe, release, java, jars, place })
+        Ok(Self { recipe, release, java, jars, place, _reservation: reservation })
     }
 
     pub(super) fn url(&self) -> String {
