@@ -3,8 +3,16 @@
 //! The binary only parses the command line; the tests crate uses the servers from here, so that tests and the
 //! command line start them in the same way.
 
+pub mod all_in_one;
+pub mod bench;
+mod cargo;
 pub mod generate;
+mod layers;
+mod licenses;
+mod prerequisites;
 pub mod process;
 pub mod servers;
+mod steps;
+pub mod suite;
 pub mod wait;
 pub mod workspace;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{generate, servers, workspace};
+use xtask::{all_in_one, bench, generate, servers, suite, workspace};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
@@ -16,6 +16,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build and start the all-in-one on its default ports, in the foreground
+    Run {
+        /// Handed on to `spoor all-in-one`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Everything that must hold: prerequisites, sources, and all tests with real servers
+    Test,
+    /// The quick part of `test`: format, clippy, generated files, layers, licenses, unit tests
+    Check,
+    /// Run the benchmarks and print their figures
+    Bench {
+        /// Which ones; all when none is named
+        names: Vec<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Generate Rust from proto/idl into proto/src/gen
     Gen {
         /// Write nothing; fail when the committed files differ
@@ -61,6 +79,10 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<()> {
     let root = workspace::root();
     match task {
+        Task::Run { arguments } => all_in_one::run(&root, &arguments),
+        Task::Test => suite::test(&root),
+        Task::Check => suite::check(&root),
+        Task::Bench { names, json } => bench::run(&root, &names, json),
         Task::Gen { check: true } => generate::check(&root),
         Task::Gen { check: false } => {
             let changed = generate::write(&root)?;
@@ -70,5 +92,17 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Servers { action: ServersAction::Up { names } } => servers::up(&names),
         Task::Servers { action: ServersAction::Down { names } } => servers::down(&names),
         Task::Servers { action: ServersAction::Status { names } } => servers::status(&names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
     }
 }

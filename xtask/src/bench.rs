@@ -1,0 +1,121 @@
+//! `cargo xtask bench`: runs the bench programs and prints their figures, one line each.
+//!
+//! A bench is a program that prints one JSON object per figure. Whether a figure is within its bar is shown, and
+//! never decides the exit status; a bench that fails to run does.
+
+mod figure;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::servers::{self, OpenSearch};
+use crate::{cargo, suite};
+use figure::Figure;
+
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    example: &'static str,
+    /// Whether it measures the whole program against a real store.
+    whole_program: bool,
+}
+
+const ALL: [Bench; 3] = [
+    Bench { name: "decode", package: "spoor-proto", example: "bench_decode", whole_program: false },
+    Bench {
+        name: "bulk",
+        package: "spoor-storage-elasticsearch",
+        example: "bench_bulk",
+        whole_program: false,
+    },
+    Bench {
+        name: "collector_es",
+        package: "spoor-tests",
+        example: "bench_collector_es",
+        whole_program: true,
+    },
+];
+
+/// Runs the named benches, or all; figures go to standard output, everything else to standard error.
+///
+/// # Errors
+/// An unknown name, or benches that failed to run, after the others had their turn.
+pub fn run(root: &Path, names: &[String], as_json: bool) -> Result<()> {
+    let mut failed = Vec::new();
+    for bench in select(names)? {
+        eprintln!("bench {}: building and running `{}` of {}", bench.name, bench.example, bench.package);
+        if let Err(error) = run_one(root, bench, as_json) {
+            eprintln!("bench {}: {error:#}", bench.name);
+            failed.push(bench.name);
+        }
+    }
+    ensure!(failed.is_empty(), "benches that failed to run: {}", failed.join(", "));
+    Ok(())
+}
+
+fn select(names: &[String]) -> Result<Vec<&'static Bench>> {
+    if let Some(unknown) = names.iter().find(|name| !ALL.iter().any(|bench| bench.name == **name)) {
+        let known: Vec<&str> = ALL.iter().map(|bench| bench.name).collect();
+        bail!("no bench is called {unknown}; there are {}", known.join(", "));
+    }
+    Ok(ALL.iter().filter(|bench| names.is_empty() || names.iter().any(|name| name == bench.name)).collect())
+}
+
+fn run_one(root: &Path, bench: &Bench, as_json: bool) -> Result<()> {
+    let arguments = ["run", "--release", "--quiet", "--package", bench.package, "--example", bench.example];
+    let mut command = cargo::command(root, arguments);
+    if !bench.whole_program {
+        return show(&mut command, as_json);
+    }
+    let spoor = cargo::build_spoor(root, "release")?;
+    let opensearch = OpenSearch::start()?;
+    command.env(servers::OPENSEARCH_URL, opensearch.url()).env(suite::SPOOR_BIN, spoor);
+    show(&mut command, as_json)
+}
+
+/// Prints each figure as soon as the program does.
+fn show(command: &mut Command, as_json: bool) -> Result<()> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo")?;
+    let output = child.stdout.take().context("read the bench's output")?;
+    let mut figures = 0;
+    for line in BufReader::new(output).lines() {
+        let line = line.context("read the bench's output")?;
+        match Figure::parse(&line) {
+            Ok(figure) => {
+                figures += 1;
+                println!("{}", if as_json { line } else { figure.to_string() });
+            }
+            Err(_) => eprintln!("{line}"),
+        }
+    }
+    let status = child.wait().context("wait for the bench")?;
+    ensure!(status.success(), "it ended with {status}");
+    ensure!(figures > 0, "it printed no figure");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_select_benches_and_no_name_selects_all() {
+        assert_eq!(select(&[]).unwrap().len(), ALL.len());
+        assert_eq!(select(&["bulk".to_owned()]).unwrap()[0].example, "bench_bulk");
+        assert!(select(&["fast".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_program_without_a_figure_or_with_a_bad_end_is_an_error() {
+        let shell = |script: &str| {
+            show(Command::new("sh").args(["-c", script]), true).map_err(|error| error.to_string())
+        };
+        let figure = r#"echo '{"figure":"f","value":1,"unit":"s","bar":0.5,"method":"m"}'"#;
+        assert_eq!(shell(figure), Ok(()));
+        assert_eq!(shell("echo chatter"), Err("it printed no figure".to_owned()));
+        assert!(shell(&format!("{figure}; exit 3")).is_err());
+    }
+}

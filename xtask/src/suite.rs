@@ -1,0 +1,76 @@
+//! `cargo xtask check` and `cargo xtask test`: what must hold before a change is good, quick part and whole.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use crate::servers::{self, OpenSearch};
+use crate::steps::Steps;
+use crate::{cargo, generate, layers, licenses, prerequisites};
+
+/// The environment variable that hands the program under test to whole-process tests and benches.
+pub const SPOOR_BIN: &str = "SPOOR_BIN";
+
+/// The quick part: nothing that needs a server or another tool than Rust.
+///
+/// # Errors
+/// Names the steps that failed, after all of them were tried.
+pub fn check(root: &Path) -> Result<()> {
+    let mut steps = Steps::default();
+    sources(&mut steps, root);
+    steps.run("unit tests", || {
+        cargo::run(&mut cargo::command(root, ["test", "--workspace", "--lib", "--bins", "--no-fail-fast"]))
+    });
+    steps.finish()
+}
+
+/// Everything: prerequisites, the sources, and all tests with a real OpenSearch that runs for as long as they do.
+///
+/// # Errors
+/// Names the steps that failed. Without its prerequisites nothing else is tried; everything else is, so that one run
+/// tells all that is wrong.
+pub fn test(root: &Path) -> Result<()> {
+    let mut steps = Steps::default();
+    if steps.run("prerequisites", prerequisites::ensure_all).is_none() {
+        return steps.finish();
+    }
+    sources(&mut steps, root);
+    let spoor = steps.run("build spoor", || cargo::build_spoor(root, "dev"));
+    if let Some(spoor) = spoor
+        && let Some(opensearch) = steps.run("start OpenSearch", OpenSearch::start)
+    {
+        tests(&mut steps, root, &spoor, opensearch);
+    }
+    steps.finish()
+}
+
+/// What the sources themselves must fulfil.
+fn sources(steps: &mut Steps, root: &Path) {
+    steps.run("format", || cargo::run(&mut cargo::command(root, ["fmt", "--all", "--check"])));
+    steps.run("clippy", || {
+        cargo::run(&mut cargo::command(
+            root,
+            ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        ))
+    });
+    steps.run("generated files are fresh", || generate::check(root));
+    steps.run("layers and licenses", || {
+        let metadata = cargo::metadata(root)?;
+        let mut broken = layers::violations(&metadata);
+        broken.extend(licenses::violations(&metadata));
+        ensure!(broken.is_empty(), "{}", broken.join("; "));
+        Ok(())
+    });
+}
+
+fn tests(steps: &mut Steps, root: &Path, spoor: &PathBuf, mut opensearch: OpenSearch) {
+    let all = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
+    let documentation = ["test", "--workspace", "--doc", "--no-fail-fast"];
+    steps.run("documentation tests", || cargo::run(&mut cargo::command(root, documentation)));
+    steps.run("unit, contract, wire and whole-process tests", || {
+        cargo::run(
+            cargo::command(root, all).env(servers::OPENSEARCH_URL, opensearch.url()).env(SPOOR_BIN, spoor),
+        )
+    });
+    steps.run("stop OpenSearch", || opensearch.stop());
+}
