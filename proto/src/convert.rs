@@ -1,3 +1,4 @@
 //! Between wire and model, both ways: the only place where the two meet, one module a format.
 
+pub(crate) mod limits;
 pub mod otlp;

@@ -5,12 +5,11 @@
 mod attributes;
 mod decode;
 mod fields;
-mod limits;
 mod nested;
 mod span;
 
+pub use super::limits::Limits;
 pub use decode::{decode_export_request, decode_export_request_within};
-pub use limits::Limits;
 
 /// The resource attribute that names the service.
 const SERVICE_NAME: &str = "service.name";

@@ -7,7 +7,7 @@ use spoor_model::{AttributeRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuild
 
 use super::SERVICE_NAME;
 use super::fields::{resource, resource_spans, scope, scope_spans, traces};
-use super::limits::{Budget, Limits};
+use crate::convert::limits::{Budget, Limits};
 use crate::error::DecodeError;
 use crate::wire::{Reader, Slice};
 

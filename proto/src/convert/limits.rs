@@ -1,5 +1,5 @@
 //! How large a batch's tables may grow from one request: a few received bytes can stand for a row of two hundred.
-//! Both decoders charge every row before they write it.
+//! The decoders charge every row before they write it.
 
 use spoor_model::{AttributeRow, EventRow, LinkRow, ResourceRow, ScopeRow, SpanRow};
 
