@@ -69,6 +69,11 @@ impl SpanBatch {
         self.events.get_mut(rows.range()).unwrap_or_default()
     }
 
+    /// The link rows of a span, to change in place; the same duty as with attributes.
+    pub fn link_rows_mut(&mut self, rows: Rows) -> &mut [crate::LinkRow] {
+        self.links.get_mut(rows.range()).unwrap_or_default()
+    }
+
     /// Appends one attribute to an owner's run and answers the run to put into the owner's row. A run that is not the last
     /// of the table is copied to its end first.
     #[must_use]
@@ -78,7 +83,9 @@ impl SpanBatch {
         self.extend_attribute_rows(rows, AttributeRow { key, value })
     }
 
-    fn extend_attribute_rows(&mut self, rows: Rows, row: AttributeRow) -> Rows {
+    /// The same for an attribute whose key and value lie in this batch already.
+    #[must_use]
+    pub fn extend_attribute_rows(&mut self, rows: Rows, row: AttributeRow) -> Rows {
         let end = self.attributes.len();
         let start = if rows.is_empty() {
             end
@@ -113,6 +120,20 @@ impl SpanBatch {
         Rows { start: rows.start, end }
     }
 
+    /// Keeps only the links of a run for which `keep` says so; answers the shorter run for [`SpanRow::links`].
+    #[must_use]
+    pub fn retain_links(&mut self, rows: Rows, mut keep: impl FnMut(&crate::LinkRow) -> bool) -> Rows {
+        let mut end = rows.start;
+        for index in rows.range() {
+            let row = self.links[index];
+            if keep(&row) {
+                self.links[end as usize] = row;
+                end += 1;
+            }
+        }
+        Rows { start: rows.start, end }
+    }
+
     /// Appends an attribute to a span.
     pub fn add_span_attribute(&mut self, index: usize, key: &str, value: ValueView<'_>) {
         if let Some(rows) = self.spans.get(index).map(|span| span.attributes) {
@@ -131,6 +152,11 @@ impl SpanBatch {
                 resource.attributes = rows;
             }
         }
+    }
+
+    /// Puts the spans in the order of their start times; those of one start keep their order.
+    pub fn sort_spans_by_start(&mut self) {
+        self.spans.sort_by_key(|row| row.start);
     }
 
     /// Keeps only the spans for which `keep` says so, given position and row. Their order stays.
