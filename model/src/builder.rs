@@ -173,12 +173,22 @@ impl SpanBatchBuilder {
         self.last(count)
     }
 
+    /// A resource that is already in, for decoders that learn about it only after its spans.
+    pub fn resource_mut(&mut self, row: u32) -> Option<&mut ResourceRow> {
+        self.batch.resources.get_mut(row as usize)
+    }
+
     /// Adds a scope (of a resource that is already in) and answers its row for [`SpanRow::scope`].
     pub fn push_scope(&mut self, row: ScopeRow) -> u32 {
         debug_assert!((row.resource as usize) < self.batch.resources.len());
         self.batch.scopes.push(row);
         let count = self.batch.scopes.len();
         self.last(count)
+    }
+
+    /// A scope that is already in, for decoders that learn about it only after its spans. Its resource must be in, too.
+    pub fn scope_mut(&mut self, row: u32) -> Option<&mut ScopeRow> {
+        self.batch.scopes.get_mut(row as usize)
     }
 
     /// Where the next event will lie.
