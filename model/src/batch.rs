@@ -132,9 +132,40 @@ impl SpanBatch {
     /// Texts are copied, so that a few spans do not keep a large request in memory. An index out of range is passed over.
     #[must_use]
     pub fn select(&self, indices: impl IntoIterator<Item = usize>) -> Self {
+        let indices: Vec<usize> = indices.into_iter().collect();
         let mut builder = SpanBatchBuilder::new();
-        builder.append(self, indices);
-        builder.finish().expect("a part of a batch is not larger than the batch")
+        builder.append(self, indices.iter().copied());
+        builder.finish().unwrap_or_else(|_| self.select_rows(&indices))
+    }
+
+    /// Like [`SpanBatch::select`], for keeping: without the spans' encoded forms, in tables no larger than their content.
+    #[must_use]
+    pub fn compact(&self, indices: impl IntoIterator<Item = usize>) -> Self {
+        let indices: Vec<usize> = indices.into_iter().collect();
+        let mut builder = SpanBatchBuilder::new();
+        builder.append_decoded(self, indices.iter().copied());
+        let mut batch = builder.finish().unwrap_or_else(|_| self.select_rows(&indices));
+        batch.shrink_to_fit();
+        batch
+    }
+
+    /// The way out when copied texts do not fit into one buffer (rows may share texts, two buffers become one): everything
+    /// stays where it is, only the span rows are chosen.
+    #[cold]
+    fn select_rows(&self, indices: &[usize]) -> Self {
+        let spans = indices.iter().filter_map(|&index| self.spans.get(index).copied()).collect();
+        Self { spans, ..self.clone() }
+    }
+
+    /// Gives back the memory that the tables have reserved and do not use.
+    pub fn shrink_to_fit(&mut self) {
+        self.side.shrink_to_fit();
+        self.resources.shrink_to_fit();
+        self.scopes.shrink_to_fit();
+        self.spans.shrink_to_fit();
+        self.events.shrink_to_fit();
+        self.links.shrink_to_fit();
+        self.attributes.shrink_to_fit();
     }
 }
 

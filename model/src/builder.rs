@@ -239,12 +239,12 @@ impl SpanBatchBuilder {
     /// Copies the spans at `indices` of another batch, with the resources and scopes they need (each once per call).
     /// Texts are copied; an index out of range is passed over.
     pub fn append(&mut self, from: &SpanBatch, indices: impl IntoIterator<Item = usize>) {
-        let mut copy = Copying { from, resources: HashMap::new(), scopes: HashMap::new() };
-        for index in indices {
-            if let Some(span) = from.spans.get(index) {
-                copy.span(self, span);
-            }
-        }
+        Copying::new(from, true).spans(self, indices);
+    }
+
+    /// Like [`SpanBatchBuilder::append`], without the spans' encoded forms.
+    pub fn append_decoded(&mut self, from: &SpanBatch, indices: impl IntoIterator<Item = usize>) {
+        Copying::new(from, false).spans(self, indices);
     }
 
     /// Ends the work.
@@ -295,11 +295,24 @@ fn is_utf8(bytes: &[u8]) -> bool {
 /// Copies rows of one batch into a builder, each resource and scope once.
 struct Copying<'a> {
     from: &'a SpanBatch,
+    with_encoded: bool,
     resources: HashMap<u32, u32>,
     scopes: HashMap<u32, u32>,
 }
 
-impl Copying<'_> {
+impl<'a> Copying<'a> {
+    fn new(from: &'a SpanBatch, with_encoded: bool) -> Self {
+        Self { from, with_encoded, resources: HashMap::new(), scopes: HashMap::new() }
+    }
+
+    fn spans(&mut self, to: &mut SpanBatchBuilder, indices: impl IntoIterator<Item = usize>) {
+        for index in indices {
+            if let Some(span) = self.from.spans.get(index) {
+                self.span(to, span);
+            }
+        }
+    }
+
     fn text(&self, to: &mut SpanBatchBuilder, text: Text) -> Text {
         to.bytes(self.from.bytes(text))
     }
@@ -344,7 +357,7 @@ impl Copying<'_> {
         let name = self.text(to, row.name);
         let status_message = self.text(to, row.status_message);
         let trace_state = self.text(to, row.trace_state);
-        let encoded = self.text(to, row.encoded);
+        let encoded = if self.with_encoded { self.text(to, row.encoded) } else { Text::EMPTY };
         to.push_span(SpanRow {
             scope,
             name,

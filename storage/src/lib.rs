@@ -6,6 +6,7 @@ mod capability;
 pub mod conformance;
 mod context;
 mod error;
+pub mod memory;
 mod reader;
 mod writer;
 
