@@ -16,6 +16,7 @@ mod watchdog;
 
 use anyhow::{Context, Result};
 
+pub use artifacts::cache_folder;
 pub use java::{Jdk, find as find_jdks};
 pub use ports::{free_port, free_ports};
 pub use standing::{down, status, up};

@@ -16,7 +16,7 @@ use super::recipe::Release;
 ///
 /// # Errors
 /// When none of the three is set.
-pub(super) fn cache_folder() -> Result<PathBuf> {
+pub fn cache_folder() -> Result<PathBuf> {
     let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let chosen = folder("SPOOR_CACHE")
         .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("spoor")))
