@@ -126,6 +126,8 @@ pub enum Protocol {
     OtlpHttp,
     /// OTLP by HTTP with JSON bodies, usually port 4318
     OtlpHttpJson,
+    /// Jaeger's PostSpans by gRPC, usually port 14250
+    JaegerGrpc,
 }
 
 impl Protocol {
@@ -135,6 +137,7 @@ impl Protocol {
         match self {
             Self::OtlpGrpc => "http://127.0.0.1:4317",
             Self::OtlpHttp | Self::OtlpHttpJson => "http://127.0.0.1:4318",
+            Self::JaegerGrpc => "http://127.0.0.1:14250",
         }
     }
 }

@@ -54,7 +54,7 @@ impl Connection {
     fn open(config: &SendConfig) -> Result<Self, SendError> {
         let endpoint = Endpoint::parse(config)?;
         Ok(match config.protocol {
-            Protocol::OtlpGrpc => Self::Grpc(GrpcConnection::open(&endpoint, config)),
+            Protocol::OtlpGrpc | Protocol::JaegerGrpc => Self::Grpc(GrpcConnection::open(&endpoint, config)),
             Protocol::OtlpHttp | Protocol::OtlpHttpJson => {
                 Self::Http(HttpConnection::open(&endpoint, config)?)
             }

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use spoor_model::{SpanId, TraceId, UnixNanos};
+use spoor_proto::convert::{jaeger_v2::encode_post_spans, otlp::decode_export_request};
 
 use super::landscape::{Landscape, scope_index};
 use super::trace::{PlacedSpan, TraceMaker};
@@ -115,9 +116,19 @@ impl Request {
             Protocol::OtlpHttpJson => {
                 serde_json::to_vec(message).expect("OTLP messages have string keys only")
             }
+            Protocol::JaegerGrpc => post_spans(message),
         };
         Self { body: body.into(), spans: spans(message).map(key).collect() }
     }
+}
+
+/// The same spans as one PostSpansRequest: the first one's process is the batch's, spans of other processes carry their own.
+fn post_spans(message: &ExportTraceServiceRequest) -> Vec<u8> {
+    let body = Bytes::from(message.encode_to_vec());
+    let batch = decode_export_request(body).expect("prost's encoding of a generated message is valid OTLP");
+    let mut out = Vec::new();
+    encode_post_spans(&mut out, batch.spans());
+    out
 }
 
 fn spans(message: &ExportTraceServiceRequest) -> impl Iterator<Item = &Span> {

@@ -8,7 +8,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use prost::Message;
-use spoor_model::UnixNanos;
+use spoor_model::{SpanId, UnixNanos};
+use spoor_proto::jaeger::api_v2::PostSpansRequest;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::request::{Request, Requests, TraceRequests};
@@ -56,7 +57,7 @@ fn count(number: u32) -> NonZeroU32 {
 
 #[test]
 fn the_same_configuration_gives_the_same_bytes() {
-    for protocol in [Protocol::OtlpGrpc, Protocol::OtlpHttpJson] {
+    for protocol in [Protocol::OtlpGrpc, Protocol::OtlpHttpJson, Protocol::JaegerGrpc] {
         let config = GenerateConfig::default().with_spans(3_000);
         let one: Vec<Request> = Requests::new(&config, BASE, protocol).collect();
         let other: Vec<Request> = Requests::new(&config, BASE, protocol).collect();
@@ -70,7 +71,7 @@ fn the_first_request_of_the_default_configuration_never_changes() {
     // Figures of different days are compared by these bytes; a new value here means that they cannot be any more.
     assert_eq!(
         (first.spans.len(), first.body.len(), xxh3_64(&first.body)),
-        (512, 309_114, 4_273_269_435_781_345_841)
+        (512, 309_114, 11_125_859_772_564_560_165)
     );
 }
 
@@ -205,6 +206,36 @@ fn the_json_form_says_the_same_as_the_protobuf_form() {
         let decoded: ExportTraceServiceRequest = serde_json::from_slice(&json.body).unwrap();
         assert_eq!(decoded, ExportTraceServiceRequest::decode(binary.body).unwrap());
     }
+}
+
+#[test]
+fn the_jaeger_form_has_the_same_spans_with_their_processes() {
+    let config = GenerateConfig::default().with_spans(600);
+    let otlp = Requests::new(&config, BASE, Protocol::OtlpGrpc);
+    let jaeger = Requests::new(&config, BASE, Protocol::JaegerGrpc);
+    for ((otlp, jaeger), message) in otlp.zip(jaeger).zip(requests(&config)) {
+        assert_eq!(jaeger.spans, otlp.spans);
+        let batch = PostSpansRequest::decode(jaeger.body).unwrap().batch.unwrap();
+        let services: Vec<String> = batch
+            .spans
+            .iter()
+            .map(|span| span.process.as_ref().or(batch.process.as_ref()).unwrap().service_name.clone())
+            .collect();
+        assert_eq!(services, services_in_order(&message));
+        let ids: Vec<_> = batch.spans.iter().map(|span| SpanId::from_bytes(&span.span_id).unwrap()).collect();
+        assert_eq!(ids, otlp.spans.iter().map(|key| key.1).collect::<Vec<_>>());
+    }
+}
+
+/// The service of each span, in the order of the message.
+fn services_in_order(message: &ExportTraceServiceRequest) -> Vec<String> {
+    let mut services = Vec::new();
+    for group in &message.resource_spans {
+        let service = string(&group.resource.as_ref().unwrap().attributes, "service.name");
+        let spans = group.scope_spans.iter().map(|scope| scope.spans.len()).sum();
+        services.extend(std::iter::repeat_n(service, spans));
+    }
+    services
 }
 
 #[test]

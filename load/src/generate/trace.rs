@@ -34,9 +34,9 @@ pub(crate) struct TraceMaker {
     spread: Duration,
 }
 
-/// W3C trace flags "sampled" and "random", and OTLP's two bits for a parent in another process.
-const LOCAL_PARENT: u32 = 0x103;
-const REMOTE_PARENT: u32 = 0x303;
+/// W3C's trace flag "sampled", and OTLP's two bits that tell whether the parent is in another process.
+const LOCAL_PARENT: u32 = 0x101;
+const REMOTE_PARENT: u32 = 0x301;
 
 impl TraceMaker {
     /// All traces end at `base_time` or at most `config.spread` before it.

@@ -14,15 +14,18 @@ use tonic_types::StatusExt;
 
 use super::answer::{Answer, Retry, shorten};
 use super::endpoint::Endpoint;
-use crate::{Compression, SendConfig};
+use crate::{Compression, Protocol, SendConfig};
 
 const OTLP_EXPORT: PathAndQuery =
     PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+const JAEGER_POST_SPANS: PathAndQuery =
+    PathAndQuery::from_static("/jaeger.api_v2.CollectorService/PostSpans");
 
 /// A connection that is made when it is first needed, and made again after a loss.
 #[derive(Debug)]
 pub(crate) struct GrpcConnection {
     client: Grpc<Channel>,
+    protocol: Protocol,
     deadline: Duration,
 }
 
@@ -37,7 +40,7 @@ impl GrpcConnection {
             Compression::None => client,
             Compression::Gzip => client.send_compressed(CompressionEncoding::Gzip),
         };
-        Self { client, deadline: config.deadline }
+        Self { client, protocol: config.protocol, deadline: config.deadline }
     }
 
     /// Sends one message and waits for the answer, without a limit of its own.
@@ -47,7 +50,11 @@ impl GrpcConnection {
         }
         let mut request = tonic::Request::new(body);
         request.set_timeout(self.deadline);
-        match self.client.unary(request, OTLP_EXPORT, RawCodec).await {
+        let jaeger = self.protocol == Protocol::JaegerGrpc;
+        let path = if jaeger { JAEGER_POST_SPANS } else { OTLP_EXPORT };
+        match self.client.unary(request, path, RawCodec).await {
+            // PostSpansResponse has no fields.
+            Ok(_) if jaeger => Answer::success(),
             Ok(response) => read_success(response.into_inner()),
             Err(status) => read_status(&status),
         }

@@ -16,7 +16,10 @@ use super::{Latency, Outcome, Report, Share, run};
 use crate::{Compression, GenerateConfig, Protocol, Request, Requests, SendConfig};
 use server::{Reply, Server};
 
-const PROTOCOLS: [Protocol; 3] = [Protocol::OtlpGrpc, Protocol::OtlpHttp, Protocol::OtlpHttpJson];
+const PROTOCOLS: [Protocol; 4] =
+    [Protocol::OtlpGrpc, Protocol::OtlpHttp, Protocol::OtlpHttpJson, Protocol::JaegerGrpc];
+/// Those whose answers know a partial success.
+const OTLP: [Protocol; 3] = [Protocol::OtlpGrpc, Protocol::OtlpHttp, Protocol::OtlpHttpJson];
 
 /// `count` requests of 10 spans.
 fn requests(count: u32, protocol: Protocol) -> Vec<Request> {
@@ -69,7 +72,7 @@ async fn every_request_arrives_once_as_it_was_made_and_is_acknowledged() {
 
 #[tokio::test]
 async fn a_partial_success_counts_its_rejected_spans_and_keeps_its_message() {
-    for protocol in PROTOCOLS {
+    for protocol in OTLP {
         let server =
             Server::start([Reply::Ok, Reply::Partial(3, "bad tag"), Reply::Partial(99, "all bad")]).await;
         let report = send(&config(protocol, &server.endpoint), requests(3, protocol)).await;
@@ -93,6 +96,7 @@ async fn a_warning_without_rejected_spans_is_a_whole_success() {
 async fn a_refusal_counts_by_its_status_and_is_not_repeated_unless_wanted() {
     for (protocol, reason) in [
         (Protocol::OtlpGrpc, "grpc ResourceExhausted"),
+        (Protocol::JaegerGrpc, "grpc ResourceExhausted"),
         (Protocol::OtlpHttp, "http 429"),
         (Protocol::OtlpHttpJson, "http 429"),
     ] {

@@ -55,6 +55,7 @@ impl Server {
         };
         let routes = Router::new()
             .route("/opentelemetry.proto.collector.trace.v1.TraceService/Export", post(answer_grpc))
+            .route("/jaeger.api_v2.CollectorService/PostSpans", post(answer_grpc))
             .route("/v1/traces", post(answer_http))
             .with_state(server.clone());
         tokio::spawn(async { axum::serve(listener, routes).await });
