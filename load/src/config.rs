@@ -28,7 +28,7 @@ pub struct GenerateConfig {
     /// Fewest spans of a trace
     #[arg(long, default_value = "8", value_name = "N")]
     pub trace_spans_min: NonZeroU32,
-    /// Most spans of a trace
+    /// Most spans of a trace; at least --trace-spans-min counts
     #[arg(long, default_value = "30", value_name = "N")]
     pub trace_spans_max: NonZeroU32,
     /// Spans in one request
