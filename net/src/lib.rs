@@ -1,1 +1,14 @@
 //! What every port shares: listeners, limits, bounded bodies, errors of the transport.
+//! A role binds its [`Listener`]s before any work, then hands each to [`serve`] with a service and the signal to stop.
+
+pub mod address;
+pub mod body;
+pub mod duration;
+pub mod grpc;
+pub mod limits;
+mod listener;
+mod serve;
+
+pub use address::ListenAddress;
+pub use listener::{BindError, Listener};
+pub use serve::{ServeOptions, serve};

@@ -1,0 +1,187 @@
+//! The accept loop that every port runs: bounded connections, keepalive, an age limit, a graceful end.
+//! Our own rather than tonic's, whose age limit with a grace period closes without a GOAWAY (tonic 0.14.9), so that
+//! requests in flight would be cut; and HTTP and gRPC ports behave alike.
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use crate::Listener;
+use crate::body::BoxError;
+
+/// How a port treats its connections.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Connections at a time; more wait in the kernel's queue.
+    pub max_connections: usize,
+    /// A connection older than this (±10 %, so that not all end together) is asked to close. `None` lets it live.
+    pub max_connection_age: Option<Duration>,
+    /// How long requests in flight may still take after that. `None` lets them finish.
+    pub max_connection_age_grace: Option<Duration>,
+    /// A connection on which nothing is heard that long is closed before its first request, and pinged (HTTP/2) afterwards.
+    pub idle_check: Duration,
+    /// How long an HTTP/2 ping may stay without an answer.
+    pub ping_timeout: Duration,
+    /// Requests at a time on one HTTP/2 connection.
+    pub max_concurrent_streams: u32,
+    /// Speak HTTP/2 only, as gRPC ports do.
+    pub http2_only: bool,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_connection_age: None,
+            max_connection_age_grace: None,
+            idle_check: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(20),
+            max_concurrent_streams: 250,
+            http2_only: false,
+        }
+    }
+}
+
+/// Serves until `shutdown`; then closes the port, lets requests in flight finish, and returns when the last connection is
+/// closed. Whoever cannot wait that long drops the future, which cuts what is left.
+///
+/// # Errors
+/// When the runtime refuses the socket. Failing connections and failing accepts never end the loop.
+pub async fn serve<S, B>(
+    listener: Listener,
+    service: S,
+    options: ServeOptions,
+    shutdown: CancellationToken,
+) -> io::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let setting = listener.setting();
+    let socket = listener.into_tokio()?;
+    let connections = Connections {
+        builder: builder(&options),
+        room: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
+        shutdown: shutdown.clone(),
+        options,
+    };
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_) = open.join_next() => {}
+            accepted = connections.accept(&socket) => match accepted {
+                Ok((stream, room)) => { open.spawn(connections.clone().run(stream, room, service.clone())); }
+                Err(error) => {
+                    tracing::warn!(setting, %error, "cannot accept a connection; trying again");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+            },
+        }
+    }
+    drop(socket);
+    while open.join_next().await.is_some() {}
+    Ok(())
+}
+
+fn builder(options: &ServeOptions) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.idle_check);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(options.idle_check)
+        .keep_alive_timeout(options.ping_timeout)
+        .max_concurrent_streams(options.max_concurrent_streams);
+    if options.http2_only { builder.http2_only() } else { builder }
+}
+
+#[derive(Clone)]
+struct Connections {
+    builder: Builder<TokioExecutor>,
+    /// One permit a connection, held by its task.
+    room: Arc<Semaphore>,
+    shutdown: CancellationToken,
+    options: ServeOptions,
+}
+
+impl Connections {
+    /// Waits for room first, then for a connection. Dropping the future loses neither.
+    async fn accept(
+        &self,
+        socket: &tokio::net::TcpListener,
+    ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, _) = socket.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, room))
+    }
+
+    async fn run<S, B>(self, stream: TcpStream, _room: OwnedSemaphorePermit, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let mut first_byte = [0];
+        tokio::select! {
+            heard = tokio::time::timeout(self.options.idle_check, stream.peek(&mut first_byte)) => {
+                if !matches!(heard, Ok(Ok(1))) { return; }
+            }
+            () = self.shutdown.cancelled() => return,
+        }
+        let service = TowerToHyperService::new(service);
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            ended = &mut connection => return log_end(ended),
+            () = self.shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = sleep_or_forever(self.options.max_connection_age.map(jittered)) => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = &mut connection => return log_end(ended),
+                    () = sleep_or_forever(self.options.max_connection_age_grace) => return,
+                }
+            }
+        }
+        log_end(connection.await);
+    }
+}
+
+fn log_end(ended: Result<(), BoxError>) {
+    if let Err(error) = ended {
+        tracing::debug!(error = &*error, "a connection ended with an error");
+    }
+}
+
+async fn sleep_or_forever(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn jittered(age: Duration) -> Duration {
+    age.mul_f64(0.9 + 0.2 * fastrand::f64())
+}
