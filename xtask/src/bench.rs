@@ -5,6 +5,7 @@
 
 mod figure;
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,23 +19,29 @@ use figure::Figure;
 struct Bench {
     name: &'static str,
     package: &'static str,
-    example: &'static str,
+    /// Its programs; one that counts allocations is apart from one that takes the time.
+    examples: &'static [&'static str],
     /// Whether it measures the whole program against a real store.
     whole_program: bool,
 }
 
 const ALL: [Bench; 3] = [
-    Bench { name: "decode", package: "spoor-proto", example: "bench_decode", whole_program: false },
+    Bench {
+        name: "decode",
+        package: "spoor-proto",
+        examples: &["bench_decode", "bench_decode_allocations"],
+        whole_program: false,
+    },
     Bench {
         name: "bulk",
         package: "spoor-storage-elasticsearch",
-        example: "bench_bulk",
+        examples: &["bench_bulk"],
         whole_program: false,
     },
     Bench {
         name: "collector_es",
         package: "spoor-tests",
-        example: "bench_collector_es",
+        examples: &["bench_collector_es"],
         whole_program: true,
     },
 ];
@@ -46,7 +53,12 @@ const ALL: [Bench; 3] = [
 pub fn run(root: &Path, names: &[String], as_json: bool) -> Result<()> {
     let mut failed = Vec::new();
     for bench in select(names)? {
-        eprintln!("bench {}: building and running `{}` of {}", bench.name, bench.example, bench.package);
+        eprintln!(
+            "bench {}: building and running {} of {}",
+            bench.name,
+            bench.examples.join(", "),
+            bench.package
+        );
         if let Err(error) = run_one(root, bench, as_json) {
             eprintln!("bench {}: {error:#}", bench.name);
             failed.push(bench.name);
@@ -65,15 +77,22 @@ fn select(names: &[String]) -> Result<Vec<&'static Bench>> {
 }
 
 fn run_one(root: &Path, bench: &Bench, as_json: bool) -> Result<()> {
-    let arguments = ["run", "--release", "--quiet", "--package", bench.package, "--example", bench.example];
-    let mut command = cargo::command(root, arguments);
     if !bench.whole_program {
-        return show(&mut command, as_json);
+        return show_all(root, bench, as_json, &[]);
     }
     let spoor = cargo::build_spoor(root, "release")?;
     let opensearch = OpenSearch::start()?;
-    command.env(servers::OPENSEARCH_URL, opensearch.url()).env(suite::SPOOR_BIN, spoor);
-    show(&mut command, as_json)
+    let url = OsStr::new(opensearch.url());
+    show_all(root, bench, as_json, &[(servers::OPENSEARCH_URL, url), (suite::SPOOR_BIN, spoor.as_os_str())])
+}
+
+fn show_all(root: &Path, bench: &Bench, as_json: bool, environment: &[(&str, &OsStr)]) -> Result<()> {
+    for example in bench.examples {
+        let arguments = ["run", "--release", "--quiet", "--package", bench.package, "--example", example];
+        let mut command = cargo::command(root, arguments);
+        show(command.envs(environment.iter().copied()), as_json).with_context(|| format!("run {example}"))?;
+    }
+    Ok(())
 }
 
 /// Prints each figure as soon as the program does.
@@ -104,7 +123,7 @@ mod tests {
     #[test]
     fn names_select_benches_and_no_name_selects_all() {
         assert_eq!(select(&[]).unwrap().len(), ALL.len());
-        assert_eq!(select(&["bulk".to_owned()]).unwrap()[0].example, "bench_bulk");
+        assert_eq!(select(&["bulk".to_owned()]).unwrap()[0].examples, ["bench_bulk"]);
         assert!(select(&["fast".to_owned()]).is_err());
     }
 
