@@ -8,6 +8,7 @@ mod context;
 mod error;
 pub mod memory;
 mod reader;
+pub mod write;
 mod writer;
 
 pub use capability::Capabilities;

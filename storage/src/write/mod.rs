@@ -1,0 +1,10 @@
+//! Wrappers around a [`crate::SpanWriter`]: what every store's door in has in common, written once.
+
+mod metrics;
+mod policy;
+mod progress;
+mod retry;
+
+pub use metrics::RetryMetrics;
+pub use policy::RetryPolicy;
+pub use retry::RetryingWriter;
