@@ -1,4 +1,5 @@
 //! Between wire and model, both ways: the only place where the two meet, one module a format.
 
+pub mod jaeger_v2;
 pub(crate) mod limits;
 pub mod otlp;

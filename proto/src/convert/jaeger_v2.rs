@@ -1,0 +1,17 @@
+//! Jaeger's api_v2 span model to and from our own: protobuf by a hand walk over the received bytes, and straight from views.
+//! Used by the PostSpans receiver, Kafka's `protobuf` records, the api_v2 query and the load generator.
+//! Facts: `jaegertracing/jaeger-idl proto/api_v2/{model,collector}.proto`; the tags: [`spoor_model::jaeger`].
+
+mod decode;
+mod encode;
+mod fields;
+mod references;
+mod span;
+mod tags;
+mod time;
+
+pub use decode::{decode_post_spans, decode_span};
+pub use encode::{Process, encode_batch, encode_post_spans, encode_span};
+
+#[cfg(test)]
+mod tests;

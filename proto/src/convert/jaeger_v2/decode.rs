@@ -1,0 +1,189 @@
+//! Hot path: from a PostSpans request to its processes and scopes; the spans themselves are in `span.rs`.
+//! Budget: no allocation per span but the tables' growth. Equal processes become one resource, equal scopes one scope,
+//! when they stand near each other.
+
+use bytes::Bytes;
+use spoor_model::jaeger::NO_SERVICE_NAME;
+use spoor_model::{AttributeRow, LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow, Text};
+
+use super::fields::{batch, process, request};
+use super::tags;
+use crate::convert::limits::{Budget, Limits};
+use crate::error::DecodeError;
+use crate::wire::{Reader, Slice};
+
+/// How many of the newest processes and scopes are looked through for an equal one; more would cost more than it saves.
+const REMEMBERED: usize = 16;
+
+/// Wire bytes that make about one tag. A guess on the low side: a table too small grows, one too large stays.
+const BYTES_PER_TAG: usize = 64;
+
+/// Reads a `PostSpansRequest`.
+///
+/// Texts stay ranges of `body`; invalid UTF-8 is repaired and counted. Unknown fields are skipped. Tags that stand for
+/// fields (`span.kind`, `error` …) become these fields. Ids of all zeros pass: refusing them is a normalizing step.
+/// Times that the model cannot say are moved to the nearest it can, with a warning on the span. A span without any
+/// process belongs to a resource without a service.
+///
+/// # Errors
+/// For bytes that are no such message, ids of another length than 16 or 8 (trace) and 8 (span), or more rows than fit
+/// a request of this length. Nothing of the request is usable then.
+pub fn decode_post_spans(body: Bytes) -> Result<SpanBatch, DecodeError> {
+    let source = body.clone();
+    let mut decoder = Decoder::new(body)?;
+    decoder.request(Reader::new(&source)?).map_err(|error| error.within("PostSpansRequest"))?;
+    Ok(decoder.builder.finish()?)
+}
+
+/// Reads one `Span` with its process inside, as Kafka's `protobuf` records hold it. The batch has this one span.
+///
+/// # Errors
+/// As [`decode_post_spans`].
+pub fn decode_span(body: Bytes) -> Result<SpanBatch, DecodeError> {
+    let source = body.clone();
+    let mut decoder = Decoder::new(body)?;
+    decoder.span(Reader::new(&source)?, None).map_err(|error| error.within("Span"))?;
+    Ok(decoder.builder.finish()?)
+}
+
+/// The walk over one request.
+pub(super) struct Decoder<'a> {
+    pub(super) builder: SpanBatchBuilder,
+    pub(super) budget: Budget,
+    /// The references of the span being walked, until its own fields are done.
+    pub(super) references: Vec<LinkRow>,
+    /// Its warnings, the same.
+    pub(super) warnings: Vec<Text>,
+    /// The newest processes as received, with their resources.
+    processes: Vec<(Option<&'a [u8]>, u32)>,
+    /// The newest scopes, with their rows.
+    scopes: Vec<(ScopeRow, u32)>,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(body: Bytes) -> Result<Self, DecodeError> {
+        let budget = Budget::new(Limits::for_body(body.len()));
+        Ok(Self {
+            builder: SpanBatchBuilder::with_source(body)?,
+            budget,
+            references: Vec::new(),
+            warnings: Vec::new(),
+            processes: Vec::new(),
+            scopes: Vec::new(),
+        })
+    }
+
+    fn request(&mut self, mut reader: Reader<'a>) -> Result<(), DecodeError> {
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                request::BATCH => self.batch(reader.slice()?).map_err(|error| error.within("batch"))?,
+                _ => reader.skip_unknown(tag, request::LAST)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks the batch twice: its process mostly stands behind the spans that need it.
+    fn batch(&mut self, slice: Slice<'a>) -> Result<(), DecodeError> {
+        let mut reader = slice.reader();
+        let (mut process, mut spans) = (None, 0);
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                batch::SPANS => {
+                    reader.slice()?;
+                    spans += 1;
+                }
+                // Written twice, the last one counts.
+                batch::PROCESS => process = Some(reader.slice()?),
+                _ => reader.skip_unknown(tag, batch::LAST)?,
+            }
+        }
+        self.reserve(spans, slice)?;
+        let mut reader = slice.reader();
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                batch::SPANS => {
+                    self.span(reader.message()?, process).map_err(|error| error.within("spans"))?;
+                }
+                _ => reader.skip(tag)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes room for the spans that were counted, if they may be so many at all, and for the tags they may have.
+    fn reserve(&mut self, spans: usize, slice: Slice<'a>) -> Result<(), DecodeError> {
+        self.budget.take::<SpanRow>(spans, slice.start)?;
+        self.builder.reserve(spans, slice.bytes.len() / BYTES_PER_TAG);
+        Ok(())
+    }
+
+    /// The resource of a process, or of none.
+    pub(super) fn resource(&mut self, slice: Option<Slice<'a>>) -> Result<u32, DecodeError> {
+        let bytes = slice.map(|slice| slice.bytes);
+        if let Some((_, row)) = self.processes.iter().rev().find(|(known, _)| *known == bytes) {
+            return Ok(*row);
+        }
+        self.budget.take::<ResourceRow>(1, slice.map_or(0, |slice| slice.start))?;
+        let row = match slice {
+            Some(slice) => self.process(slice.reader()).map_err(|error| error.within("process"))?,
+            None => ResourceRow::default(),
+        };
+        let index = self.builder.push_resource(row);
+        remember(&mut self.processes, (bytes, index));
+        Ok(index)
+    }
+
+    fn process(&mut self, mut reader: Reader<'a>) -> Result<ResourceRow, DecodeError> {
+        let mut service = Text::EMPTY;
+        let mark = self.builder.attributes_mark();
+        while let Some(tag) = reader.tag()? {
+            match tag {
+                process::SERVICE_NAME => service = tags::text(&mut self.builder, Some(reader.slice()?)),
+                process::TAGS => {
+                    self.budget.take::<AttributeRow>(1, reader.position())?;
+                    let message = reader.message()?;
+                    let (key, value) =
+                        tags::read(&mut self.builder, message).map_err(|error| error.within("tags"))?;
+                    self.builder.push_attribute(key, value);
+                }
+                _ => reader.skip_unknown(tag, process::LAST)?,
+            }
+        }
+        let attributes = self.builder.attributes_since(mark);
+        // What Jaeger writes for a resource that has neither a name nor anything else.
+        let is_nobody = attributes.is_empty() && self.builder.batch().str(service) == NO_SERVICE_NAME;
+        Ok(ResourceRow { service: (!is_nobody).then_some(service), attributes, ..ResourceRow::default() })
+    }
+
+    /// The scope of a resource with this name and version, for the span at the offset `at`.
+    #[inline]
+    pub(super) fn scope(
+        &mut self,
+        resource: u32,
+        name: Text,
+        version: Text,
+        at: usize,
+    ) -> Result<u32, DecodeError> {
+        let batch = self.builder.batch();
+        let same = |left: Text, right: Text| left == right || batch.bytes(left) == batch.bytes(right);
+        let is_equal =
+            |row: &ScopeRow| row.resource == resource && same(row.name, name) && same(row.version, version);
+        if let Some((_, index)) = self.scopes.iter().rev().find(|(row, _)| is_equal(row)) {
+            return Ok(*index);
+        }
+        self.budget.take::<ScopeRow>(1, at)?;
+        let row = ScopeRow { resource, name, version, ..ScopeRow::default() };
+        let index = self.builder.push_scope(row);
+        remember(&mut self.scopes, (row, index));
+        Ok(index)
+    }
+}
+
+/// Keeps the newest [`REMEMBERED`] entries, the newest last.
+fn remember<T>(entries: &mut Vec<T>, entry: T) {
+    if entries.len() == REMEMBERED {
+        entries.remove(0);
+    }
+    entries.push(entry);
+}
