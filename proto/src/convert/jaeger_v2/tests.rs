@@ -17,24 +17,21 @@ const SPAN: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 3];
 
 /// One request as the wire has it, put together by hand from the field tables.
 const GOLDEN: &[&[u8]] = &[
-    b"\x0a\x83\x01", // PostSpansRequest.batch
-    b"\x0a\x79", // Batch.spans
-    b"\x0a\x10",
-    &TRACE, // trace_id
-    b"\x12\x08",
-    &SPAN,          // span_id
-    b"\x1a\x03GET", // operation_name
-    b"\x22\x1c\x0a\x10",
-    &TRACE,
-    b"\x12\x08\0\0\0\0\0\0\0\x04",        // references: CHILD_OF
-    b"\x28\x01",                          // flags: sampled
-    b"\x32\x04\x08\x05\x10\x07",          // start_time: 5 s and 7 ns
-    b"\x3a\x03\x10\xe8\x07",              // duration: 1000 ns
-    b"\x42\x06\x0a\x01k\x1a\x01v",        // tags: text
-    b"\x42\x07\x0a\x01n\x10\x02\x28\x2a", // integer
+    b"\x0a\x83\x01",                                                // PostSpansRequest.batch
+    b"\x0a\x79",                                                    // Batch.spans
+    b"\x0a\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02",                // trace_id
+    b"\x12\x08\0\0\0\0\0\0\0\x03",                                  // span_id
+    b"\x1a\x03GET",                                                 // operation_name
+    b"\x22\x1c\x0a\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02",        // references: CHILD_OF, its trace
+    b"\x12\x08\0\0\0\0\0\0\0\x04",                                  // and its span
+    b"\x28\x01",                                                    // flags: sampled
+    b"\x32\x04\x08\x05\x10\x07",                                    // start_time: 5 s and 7 ns
+    b"\x3a\x03\x10\xe8\x07",                                        // duration: 1000 ns
+    b"\x42\x06\x0a\x01k\x1a\x01v",                                  // tags: text
+    b"\x42\x07\x0a\x01n\x10\x02\x28\x2a",                           // tags: integer
     b"\x4a\x15\x0a\x02\x08\x06\x12\x0f\x0a\x05event\x1a\x06retry!", // logs
-    b"\x62\x03odd",                       // warnings
-    b"\x12\x06\x0a\x04shop",              // Batch.process
+    b"\x62\x03odd",                                                 // warnings
+    b"\x12\x06\x0a\x04shop",                                        // Batch.process
 ];
 
 fn decode(request: &wire::PostSpansRequest) -> SpanBatch {
