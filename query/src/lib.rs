@@ -1,1 +1,14 @@
-//! The query role: Jaeger's HTTP API over any SpanReader.
+//! The query role: Jaeger's HTTP API over any [`spoor_storage::SpanReader`].
+//! The way of an answer: `api` reads the question, `service` asks the store within bounds and puts traces together, `adjust` makes
+//! them fit to look at, `json` writes them out piece by piece.
+
+mod adjust;
+mod api;
+mod config;
+mod json;
+mod metrics;
+mod server;
+mod service;
+
+pub use config::{BasePath, Config, Header};
+pub use server::{Query, Socket};

@@ -1,0 +1,72 @@
+//! The HTTP port: which path goes where. API v1 today; every API is a room of its own beside it, over the same service.
+//! Unknown paths below `/api` are 404 and never the page, which JSON clients could not read.
+
+mod ids;
+mod page;
+mod params;
+mod search;
+mod status;
+mod v1;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::map_response_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+
+use crate::config::{Config, Header};
+use crate::service::Service;
+
+/// What the handlers share.
+pub(crate) struct Api {
+    service: Service,
+    max_limit: usize,
+    page: String,
+}
+
+/// All routes, below the base path.
+pub(crate) fn router(config: &Config, service: Service) -> Router {
+    let page = page::render(config.base_path.prefix());
+    let api = Arc::new(Api { service, max_limit: config.max_limit.get(), page });
+    let routes = Router::new()
+        .route("/api/services", get(v1::services))
+        .route("/api/services/{*operations}", get(v1::service_operations))
+        .route("/api/operations", get(v1::operations))
+        .route("/api/traces", get(v1::search))
+        .route("/api/traces/{trace_id}", get(v1::trace))
+        .route("/api", any(not_found))
+        .route("/api/", any(not_found))
+        .route("/api/{*unknown}", any(not_found))
+        .method_not_allowed_fallback(not_found)
+        .fallback(front_page)
+        .with_state(api);
+    let routes = match config.base_path.prefix() {
+        "" => routes,
+        prefix => Router::new().nest(prefix, routes).fallback(not_found),
+    };
+    let headers: Arc<[Header]> = config.additional_headers.clone().into();
+    routes.layer(map_response_with_state(headers, add_headers))
+}
+
+async fn front_page(State(api): State<Arc<Api>>, request: Request) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        return ([(header::CONTENT_TYPE, html)], api.page.clone()).into_response();
+    }
+    not_found().await
+}
+
+/// What Go's HTTP server says of a path that nobody serves; clients know it from Jaeger.
+async fn not_found() -> Response {
+    status::plain_text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+async fn add_headers(State(headers): State<Arc<[Header]>>, mut response: Response) -> Response {
+    for Header { name, value } in headers.iter() {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
+    response
+}

@@ -1,0 +1,96 @@
+//! The one place where what went wrong becomes a status code and an error body of API v1.
+
+use std::error::Error;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use spoor_storage::{ReadError, ReadErrorKind};
+
+use crate::json::AnswerError;
+
+/// A question that is answered with an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    status: StatusCode,
+    message: String,
+}
+
+impl Failure {
+    /// The question makes no sense; the message names the parameter.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+    }
+
+    /// There is no such trace; Jaeger's words.
+    pub(super) fn trace_not_found() -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: TRACE_NOT_FOUND.to_owned() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Jaeger's words for an id without a trace.
+pub(super) const TRACE_NOT_FOUND: &str = "trace not found";
+
+/// Jaeger v1 answers 500 whenever its store fails, and so do we where the store fails. Three kinds deserve better, because clients
+/// act differently on them: a question that the store refuses is the client's to change (400), no room is a promise that asking
+/// again helps (429 with `Retry-After`), and time that is up may mean a smaller question (504).
+fn status_of(kind: ReadErrorKind) -> StatusCode {
+    match kind {
+        ReadErrorKind::Invalid => StatusCode::BAD_REQUEST,
+        ReadErrorKind::Busy => StatusCode::TOO_MANY_REQUESTS,
+        ReadErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        ReadErrorKind::Unavailable | ReadErrorKind::Incomplete => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let message = with_causes(&error);
+        match error.kind {
+            ReadErrorKind::Invalid => tracing::debug!(error = message, "a question was refused by the store"),
+            _ => tracing::warn!(kind = ?error.kind, error = message, "a question could not be answered"),
+        }
+        Self { status: status_of(error.kind), message }
+    }
+}
+
+/// The error with what lies behind it, as far as its text does not say so already.
+fn with_causes(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        next = cause.source();
+    }
+    message
+}
+
+impl IntoResponse for Failure {
+    /// The envelope as text, as Go's `http.Error` sends it.
+    fn into_response(self) -> Response {
+        let error = AnswerError { code: Some(self.status.as_u16()), message: self.message, trace_id: None };
+        let mut body = error.into_answer();
+        body.push(b'\n');
+        let mut response = plain_text(self.status, body);
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// Text that no browser shall take for anything else.
+pub(super) fn plain_text(status: StatusCode, body: impl IntoResponse) -> Response {
+    let headers: [(HeaderName, HeaderValue); 2] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (status, headers, body).into_response()
+}

@@ -1,0 +1,129 @@
+//! API v1 (`jaegertracing/jaeger cmd/query/app/http_handler.go`): services, operations, search, trace by id.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use spoor_model::{Operation, OperationQuery, SpanKind, TraceLookup, json};
+
+use super::ids::{parse_path_id, service_of_path};
+use super::params::{Params, now, unreadable};
+use super::search::{Search, parse_search, service_required, time_hint};
+use super::status::{Failure, TRACE_NOT_FOUND};
+use super::{Api, not_found};
+use crate::json::{AnswerError, TracesAnswer, list_answer, null_answer};
+use crate::service::Traces;
+
+type Shared = State<Arc<Api>>;
+
+/// `GET /api/services`.
+pub(super) async fn services(State(api): Shared, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+    let params = Params::parse(query.as_deref());
+    let services = api.service.services(&api.service.context()).await?;
+    Ok(json_response(list_answer(&services, params.pretty(), |out, name| {
+        json::write_string(out, name.as_bytes())
+    })))
+}
+
+/// `GET /api/services/{service}/operations`: names alone, each once; `data` is null when there is none.
+pub(super) async fn service_operations(
+    State(api): Shared,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let Some(service) = service_of_path(uri.path()) else { return Ok(not_found().await) };
+    let pretty = Params::parse(query.as_deref()).pretty();
+    let query = OperationQuery { service: service?, span_kind: None };
+    let operations = api.service.operations(&api.service.context(), &query).await?;
+    let mut names: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Ok(json_response(null_answer(pretty)));
+    }
+    Ok(json_response(list_answer(&names, pretty, |out, name| json::write_string(out, name.as_bytes()))))
+}
+
+/// `GET /api/operations?service&spanKind`.
+pub(super) async fn operations(State(api): Shared, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+    let params = Params::parse(query.as_deref());
+    let service = params.first("service").ok_or_else(service_required)?.to_owned();
+    let query = OperationQuery { service, span_kind: params.first("spanKind").map(span_kind).transpose()? };
+    let operations = api.service.operations(&api.service.context(), &query).await?;
+    Ok(json_response(list_answer(&operations, params.pretty(), write_operation)))
+}
+
+fn span_kind(name: &str) -> Result<SpanKind, Failure> {
+    match SpanKind::from_name(name) {
+        Some(kind) => Ok(kind),
+        None if name.eq_ignore_ascii_case("unspecified") => Ok(SpanKind::Unspecified),
+        None => Err(unreadable(
+            "spanKind",
+            format!("{name:?} is none of unspecified, internal, server, client, producer, consumer"),
+        )),
+    }
+}
+
+fn write_operation(out: &mut Vec<u8>, operation: &Operation) {
+    out.extend_from_slice(b"{\"name\":");
+    json::write_string(out, operation.name.as_bytes());
+    out.extend_from_slice(b",\"spanKind\":");
+    json::write_string(out, operation.span_kind.name().as_bytes());
+    out.push(b'}');
+}
+
+/// `GET /api/traces`: a search, or the traces of given ids.
+pub(super) async fn search(State(api): Shared, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+    let params = Params::parse(query.as_deref());
+    let raw = params.truth("raw")?;
+    let context = api.service.context();
+    let found = match parse_search(&params, now(), api.max_limit)? {
+        Search::Query(query) => api.service.find_traces(&context, &query, raw).await?,
+        Search::Ids(ids) => {
+            let lookups: Vec<_> =
+                ids.into_iter().map(|trace_id| TraceLookup { trace_id, hint: None }).collect();
+            api.service.traces(&context, &lookups, raw).await?
+        }
+    };
+    Ok(traces_response(found, params.pretty()))
+}
+
+/// `GET /api/traces/{id}`.
+pub(super) async fn trace(
+    State(api): Shared,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let params = Params::parse(query.as_deref());
+    let trace_id = parse_path_id(uri.path().rsplit('/').next().unwrap_or_default())?;
+    let (hint, raw) = (time_hint(&params)?, params.truth("raw")?);
+    let found = api.service.traces(&api.service.context(), &[TraceLookup { trace_id, hint }], raw).await?;
+    if found.traces.is_empty() {
+        return Err(Failure::trace_not_found());
+    }
+    Ok(traces_response(found, params.pretty()))
+}
+
+fn json_response(body: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.into()).into_response()
+}
+
+/// Sends the traces piece by piece. Their room is given back when the last piece is taken, or when the client hangs up.
+fn traces_response(found: Traces, pretty: bool) -> Response {
+    let Traces { traces, missing, omitted, room } = found;
+    let unknown =
+        |trace_id| AnswerError { code: None, message: TRACE_NOT_FOUND.to_owned(), trace_id: Some(trace_id) };
+    let mut errors: Vec<AnswerError> = missing.into_iter().map(unknown).collect();
+    if omitted {
+        let message = "the answer has reached its limit (--query.max-answer-bytes) and leaves out further traces; ask for fewer";
+        errors.push(AnswerError { code: None, message: message.to_owned(), trace_id: None });
+    }
+    let pieces = futures::stream::iter(TracesAnswer::new(traces, errors, pretty)).map(move |piece| {
+        let _held = &room;
+        Ok::<Bytes, std::convert::Infallible>(piece)
+    });
+    json_response(Body::from_stream(pieces))
+}

@@ -1,0 +1,245 @@
+//! Settings of the query role. The doc comments are the help text and the manual.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue};
+use spoor_model::parse_go_duration;
+use spoor_net::ListenAddress;
+use spoor_storage::memory::ByteSize;
+
+/// Settings of the query role: Jaeger v1's names where Jaeger has the setting, and bounds of our own.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Config {
+    /// Address of the HTTP port: API and page.
+    #[arg(
+        id = "query.http-server.host-port",
+        long = "query.http-server.host-port",
+        value_name = "HOST:PORT",
+        default_value = ":16686"
+    )]
+    pub http: ListenAddress,
+
+    /// Path under which everything is served, for a proxy in front that forwards a part of its site: begins with a slash and does
+    /// not end with one.
+    #[arg(id = "query.base-path", long = "query.base-path", value_name = "PATH", default_value = "/")]
+    pub base_path: BasePath,
+
+    /// Largest difference of two hosts' clocks that is corrected when a trace is shown, as in 50ms. 0s corrects none, and tells on
+    /// each span by how much it would have been moved.
+    #[arg(
+        id = "query.max-clock-skew-adjustment",
+        long = "query.max-clock-skew-adjustment",
+        value_name = "DURATION",
+        default_value = "0s",
+        value_parser = parse_go_duration
+    )]
+    pub max_clock_skew: Duration,
+
+    /// A header for every answer, as in "Access-Control-Allow-Origin: *". May be given several times.
+    #[arg(id = "query.additional-headers", long = "query.additional-headers", value_name = "NAME: VALUE")]
+    pub additional_headers: Vec<Header>,
+
+    /// How long a question may take until its answer begins; then its work stops and the answer is 504.
+    #[arg(
+        id = "query.request-timeout",
+        long = "query.request-timeout",
+        value_name = "DURATION",
+        default_value = "60s",
+        value_parser = positive_duration
+    )]
+    pub request_timeout: Duration,
+
+    /// Most questions for traces worked on at a time, their answers being sent included. One more waits a second for its turn,
+    /// then the answer is 429.
+    #[arg(
+        id = "query.max-concurrent-searches",
+        long = "query.max-concurrent-searches",
+        value_name = "COUNT",
+        default_value = "64"
+    )]
+    pub max_concurrent_searches: NonZeroUsize,
+
+    /// Most traces that a search may ask for (`limit`), and most ids in one question. More is answered with 400.
+    #[arg(id = "query.max-limit", long = "query.max-limit", value_name = "COUNT", default_value = "10000")]
+    pub max_limit: NonZeroUsize,
+
+    /// Most spans of one trace in a search's answer. A larger trace is cut there, with a warning on its first span; asked for by
+    /// its id it is whole.
+    #[arg(
+        id = "query.max-search-trace-spans",
+        long = "query.max-search-trace-spans",
+        value_name = "COUNT",
+        default_value = "10000"
+    )]
+    pub max_search_trace_spans: NonZeroUsize,
+
+    /// Most memory for the spans of one answer. A trace that needs more is cut, with a warning on its first span; a search leaves
+    /// out further traces, and says so among the answer's errors.
+    #[arg(
+        id = "query.max-answer-bytes",
+        long = "query.max-answer-bytes",
+        value_name = "SIZE",
+        default_value_t = ByteSize(256 << 20),
+        value_parser = at_least_one_mebibyte
+    )]
+    pub max_answer_bytes: ByteSize,
+
+    /// Most memory for the spans of all answers together. A question that finds no room is answered with 429.
+    #[arg(
+        id = "query.max-bytes-in-flight",
+        long = "query.max-bytes-in-flight",
+        value_name = "SIZE",
+        default_value_t = ByteSize(1 << 30),
+        value_parser = at_least_one_mebibyte
+    )]
+    pub max_bytes_in_flight: ByteSize,
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match parse_go_duration(text) {
+        Ok(Duration::ZERO) => Err("no question is answered in no time; give 1s or more".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn at_least_one_mebibyte(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
+    if size < ByteSize(1 << 20) {
+        return Err(format!("{size} is too little for spans; give 1MiB or more"));
+    }
+    Ok(size)
+}
+
+/// The path before every route: empty for the root, else like `/jaeger`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BasePath(String);
+
+impl BasePath {
+    /// What comes before the slash of each route; empty for the root.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BasePath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if matches!(text, "" | "/") {
+            return Ok(Self::default());
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if !text.starts_with('/') || text.ends_with('/') {
+            return Err(format!(
+                "the base path {text:?} has to begin with a slash and must not end with one, like /jaeger"
+            ));
+        }
+        if !text.bytes().all(plain) || text[1..].split('/').any(|segment| matches!(segment, "" | "." | ".."))
+        {
+            return Err(format!(
+                "the base path {text:?} has to be made of letters, digits and -._~ between single slashes"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for BasePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "/" } else { &self.0 })
+    }
+}
+
+/// A header that every answer carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value.
+    pub value: HeaderValue,
+}
+
+impl FromStr for Header {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text
+            .split_once(':')
+            .ok_or_else(|| format!("the header {text:?} has no colon; write it like \"Name: value\""))?;
+        let name = name.trim().parse().map_err(|_| format!("{:?} cannot be a header's name", name.trim()))?;
+        let value = value.trim().parse().map_err(|_| {
+            format!("the value of the header {name} has characters that headers cannot carry")
+        })?;
+        Ok(Self { name, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        query: Config,
+    }
+
+    fn parse(args: &[&str]) -> Result<Config, clap::Error> {
+        Program::try_parse_from(std::iter::once(&"spoor").chain(args)).map(|program| program.query)
+    }
+
+    #[test]
+    fn listens_where_jaeger_does_by_default() {
+        let config = parse(&[]).unwrap();
+        assert_eq!((config.http.to_string(), config.base_path.to_string()), (":16686".into(), "/".into()));
+        assert_eq!(config.max_clock_skew, Duration::ZERO);
+    }
+
+    #[test]
+    fn reads_jaegers_flags() {
+        let config = parse(&[
+            "--query.http-server.host-port=127.0.0.1:0",
+            "--query.base-path=/jaeger",
+            "--query.max-clock-skew-adjustment=1m30s",
+            "--query.additional-headers=X-One: a: b",
+            "--query.additional-headers=x-two:",
+        ])
+        .unwrap();
+        assert_eq!(config.base_path.prefix(), "/jaeger");
+        assert_eq!(config.max_clock_skew, Duration::from_secs(90));
+        let headers: Vec<_> = config
+            .additional_headers
+            .iter()
+            .map(|header| (header.name.as_str(), header.value.to_str().unwrap()))
+            .collect();
+        assert_eq!(headers, [("x-one", "a: b"), ("x-two", "")]);
+    }
+
+    #[test]
+    fn refuses_what_cannot_work_and_says_how_to_write_it() {
+        for (argument, hint) in [
+            ("--query.base-path=jaeger", "begin with a slash"),
+            ("--query.base-path=/jaeger/", "must not end"),
+            ("--query.base-path=/a//b", "single slashes"),
+            ("--query.base-path=/../b", "single slashes"),
+            ("--query.base-path=/{a}", "letters"),
+            ("--query.additional-headers=X", "colon"),
+            ("--query.additional-headers=a b: c", "name"),
+            ("--query.request-timeout=0", "1s or more"),
+            ("--query.max-limit=0", "zero"),
+            ("--query.max-answer-bytes=5", "1MiB or more"),
+            ("--query.max-concurrent-searches=0", "zero"),
+        ] {
+            let error = parse(&[argument]).unwrap_err().to_string();
+            assert!(error.contains(hint), "{argument}: {error}");
+        }
+    }
+}

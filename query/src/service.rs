@@ -1,0 +1,259 @@
+//! Asks the store within bounds (time, questions at a time, bytes) and puts whole traces in order. Knows no HTTP: every API stands
+//! on this. Who drops the future stops the work.
+
+mod collect;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use spoor_model::{Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery, jaeger};
+use spoor_net::limits::{Budget, Full, Permit};
+use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanReader};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::adjust::{self, Settings};
+use crate::config::Config;
+use crate::metrics::{self, Metrics, Refusal};
+use collect::{Bounds, Collected, Collector, Want};
+
+/// How long a question waits for its turn when too many are running.
+const TURN_WAIT: Duration = Duration::from_secs(1);
+
+/// A trace of more spans is adjusted away from the threads that serve connections.
+const LARGE_TRACE_SPANS: usize = 2_000;
+
+/// Answers questions about traces from one store.
+pub(crate) struct Service {
+    reader: Arc<dyn SpanReader>,
+    adjust: Settings,
+    timeout: Duration,
+    turns: Arc<Semaphore>,
+    bytes: Budget,
+    search: Bounds,
+    by_id: Bounds,
+    metrics: Metrics,
+}
+
+/// Traces, none of them empty, with the room they need; who keeps the traces keeps the room.
+pub(crate) struct Traces {
+    /// The traces, in the store's order.
+    pub(crate) traces: Vec<SpanBatch>,
+    /// Ids that were asked for and are unknown.
+    pub(crate) missing: Vec<TraceId>,
+    /// A limit left out traces that belong to the answer.
+    pub(crate) omitted: bool,
+    /// Until when there is room for them.
+    pub(crate) room: Room,
+}
+
+/// A turn among the running questions, and bytes among those in flight. Dropping it gives both back.
+pub(crate) struct Room {
+    _bytes: Permit,
+    _turn: Turn,
+}
+
+struct Turn {
+    metrics: Metrics,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.metrics.running.dec();
+    }
+}
+
+impl Service {
+    pub(crate) fn new(config: &Config, reader: Arc<dyn SpanReader>, metrics: Metrics) -> Self {
+        let bytes = usize::try_from(config.max_answer_bytes.0).unwrap_or(usize::MAX);
+        Self {
+            reader,
+            adjust: Settings { max_clock_skew: config.max_clock_skew },
+            timeout: config.request_timeout,
+            turns: Arc::new(Semaphore::new(config.max_concurrent_searches.get().min(Semaphore::MAX_PERMITS))),
+            bytes: Budget::new(usize::try_from(config.max_bytes_in_flight.0).unwrap_or(usize::MAX)),
+            search: Bounds { trace_spans: config.max_search_trace_spans.get(), bytes },
+            by_id: Bounds { trace_spans: usize::MAX, bytes },
+            metrics,
+        }
+    }
+
+    /// What goes with every question.
+    pub(crate) fn context(&self) -> RequestContext {
+        RequestContext::with_timeout(self.timeout)
+    }
+
+    /// Names of all services, sorted.
+    pub(crate) async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
+        let answer = self.reader.services(context);
+        self.measured(metrics::Operation::get_services, context, Vec::len, answer).await
+    }
+
+    /// Operations of a service, sorted.
+    pub(crate) async fn operations(
+        &self,
+        context: &RequestContext,
+        query: &OperationQuery,
+    ) -> Result<Vec<Operation>, ReadError> {
+        let answer = self.reader.operations(context, query);
+        self.measured(metrics::Operation::get_operations, context, Vec::len, answer).await
+    }
+
+    /// The newest traces that satisfy the query, each whole but for the limits, adjusted unless `raw`.
+    pub(crate) async fn find_traces(
+        &self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        raw: bool,
+    ) -> Result<Traces, ReadError> {
+        let turn = self.turn().await?;
+        let mut collector = Collector::new(self.search, self.no_bytes()?);
+        let collected = async {
+            let mut parts = self.reader.find_traces(context, query).await?;
+            while let Some(part) = parts.next().await {
+                if collector.push(part?).map_err(|full| self.no_room(&full))? == Want::Nothing {
+                    break;
+                }
+            }
+            collector.end_trace();
+            Ok(collector)
+        };
+        let operation = metrics::Operation::find_traces;
+        let collector = self.measured(operation, context, Collector::traces, collected).await?;
+        Ok(self.answer(collector, turn, Vec::new(), raw).await)
+    }
+
+    /// The traces of these ids, each whole but for the answer's bytes, adjusted unless `raw`. One after the other: an answer holds
+    /// them all, and a later one must not take the room of an earlier one.
+    pub(crate) async fn traces(
+        &self,
+        context: &RequestContext,
+        lookups: &[TraceLookup],
+        raw: bool,
+    ) -> Result<Traces, ReadError> {
+        let turn = self.turn().await?;
+        let mut collector = Collector::new(self.by_id, self.no_bytes()?);
+        let mut missing = Vec::new();
+        for lookup in lookups {
+            let fetched = self.fetch(context, lookup, &mut collector);
+            let count = |found: &bool| usize::from(*found);
+            let found = self.measured(metrics::Operation::get_trace, context, count, fetched).await?;
+            if collector.omitted {
+                break;
+            }
+            if !found {
+                missing.push(lookup.trace_id);
+            }
+        }
+        Ok(self.answer(collector, turn, missing, raw).await)
+    }
+
+    /// True when there is such a trace.
+    async fn fetch(
+        &self,
+        context: &RequestContext,
+        lookup: &TraceLookup,
+        collector: &mut Collector,
+    ) -> Result<bool, ReadError> {
+        if lookup.trace_id.is_none() {
+            return Ok(false);
+        }
+        let before = collector.traces();
+        let mut parts = self.reader.trace(context, lookup).await?;
+        while let Some(part) = parts.next().await {
+            if collector.push(part?).map_err(|full| self.no_room(&full))? != Want::More {
+                break;
+            }
+        }
+        collector.end_trace();
+        Ok(collector.traces() > before)
+    }
+
+    async fn answer(&self, collector: Collector, turn: Turn, missing: Vec<TraceId>, raw: bool) -> Traces {
+        let omitted = collector.omitted;
+        let (collected, bytes) = collector.finish();
+        if omitted || collected.iter().any(|trace| trace.cut) {
+            self.metrics.cut.inc();
+        }
+        let mut traces = Vec::with_capacity(collected.len());
+        for trace in collected {
+            traces.push(self.finished(trace, raw).await);
+        }
+        Traces { traces, missing, omitted, room: Room { _bytes: bytes, _turn: turn } }
+    }
+
+    /// Adjusts a trace and says in it what a limit cut off.
+    async fn finished(&self, collected: Collected, raw: bool) -> SpanBatch {
+        let Collected { mut trace, cut } = collected;
+        let settings = self.adjust;
+        if !raw && trace.len() > LARGE_TRACE_SPANS {
+            let adjusted = tokio::task::spawn_blocking(move || {
+                adjust::adjust(&mut trace, settings);
+                trace
+            });
+            match adjusted.await {
+                Ok(adjusted) => trace = adjusted,
+                // It broke, or the runtime is ending: nobody can go on either way.
+                Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
+            }
+        } else if !raw {
+            adjust::adjust(&mut trace, settings);
+        }
+        if cut {
+            let warning = format!(
+                "this trace is larger than the limits of the answer: only its first {} spans are here",
+                trace.len()
+            );
+            jaeger::add_warning(&mut trace, 0, &warning);
+        }
+        trace
+    }
+
+    /// Runs a question to the store until its deadline, and counts it.
+    async fn measured<T>(
+        &self,
+        operation: metrics::Operation,
+        context: &RequestContext,
+        responses: impl Fn(&T) -> usize,
+        question: impl Future<Output = Result<T, ReadError>>,
+    ) -> Result<T, ReadError> {
+        let started = Instant::now();
+        let answer = match tokio::time::timeout(context.remaining(), question).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ReadError::new(
+                ReadErrorKind::DeadlineExceeded,
+                "read from the store",
+                format!("there was no answer within {:?} (--query.request-timeout)", self.timeout),
+            )),
+        };
+        self.metrics.answered(operation, answer.as_ref().ok().map(responses), started.elapsed());
+        answer
+    }
+
+    async fn turn(&self) -> Result<Turn, ReadError> {
+        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
+        if let Ok(Ok(permit)) = turn {
+            self.metrics.running.inc();
+            return Ok(Turn { metrics: self.metrics.clone(), _permit: permit });
+        }
+        self.metrics.refused(Refusal::searches);
+        let reason =
+            "too many questions are being answered (--query.max-concurrent-searches); ask again in a moment";
+        Err(ReadError::new(ReadErrorKind::Busy, "read traces", reason))
+    }
+
+    fn no_bytes(&self) -> Result<Permit, ReadError> {
+        self.bytes.take(0).map_err(|full| self.no_room(&full))
+    }
+
+    fn no_room(&self, full: &Full) -> ReadError {
+        self.metrics.refused(Refusal::bytes);
+        let reason = format!(
+            "the answers being sent hold {} of {} bytes (--query.max-bytes-in-flight); ask again in a moment",
+            full.held, full.limit
+        );
+        ReadError::new(ReadErrorKind::Busy, "read traces", reason)
+    }
+}

@@ -1,0 +1,154 @@
+//! From a stream of a trace's parts to whole traces, within bounds. What a bound cuts off is said in the trace or beside it.
+
+use spoor_model::{SpanBatch, SpanBatchBuilder, TraceId};
+use spoor_net::limits::{Full, Permit};
+
+/// Bounds of one answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Most spans of one trace.
+    pub(super) trace_spans: usize,
+    /// Most memory of all spans, in bytes.
+    pub(super) bytes: usize,
+}
+
+/// A trace, as whole as the bounds allow.
+pub(super) struct Collected {
+    /// All its spans, in the order in which they came.
+    pub(super) trace: SpanBatch,
+    /// Some are missing.
+    pub(super) cut: bool,
+}
+
+/// Whether more parts are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    /// More of this trace, or of the next.
+    More,
+    /// No more of this trace: it is cut already.
+    NextTrace,
+    /// Nothing: there is no room for another trace.
+    Nothing,
+}
+
+/// Takes parts of traces, one trace after the other.
+pub(super) struct Collector {
+    bounds: Bounds,
+    /// Room for what is held, among all answers.
+    room: Permit,
+    done: Vec<Collected>,
+    growing: Option<Growing>,
+    used: usize,
+    /// A further trace had no room.
+    pub(super) omitted: bool,
+}
+
+struct Growing {
+    trace_id: TraceId,
+    parts: Parts,
+    spans: usize,
+    cut: bool,
+}
+
+/// Most traces come in one part, which is taken as it is.
+enum Parts {
+    One(SpanBatch),
+    Many(SpanBatchBuilder),
+}
+
+impl Collector {
+    pub(super) fn new(bounds: Bounds, room: Permit) -> Self {
+        Self { bounds, room, done: Vec::new(), growing: None, used: 0, omitted: false }
+    }
+
+    /// Takes the next part. A part without spans is passed over.
+    ///
+    /// # Errors
+    /// [`Full`] when all answers together hold as much as they may.
+    pub(super) fn push(&mut self, part: SpanBatch) -> Result<Want, Full> {
+        let Some(trace_id) = part.span(0).map(|span| span.trace_id()) else { return Ok(Want::More) };
+        if self.growing.as_ref().is_some_and(|growing| growing.trace_id != trace_id) {
+            self.end_trace();
+        }
+        let spans_before = self.growing.as_ref().map_or(0, |growing| growing.spans);
+        if self.growing.as_ref().is_some_and(|growing| growing.cut) {
+            return Ok(Want::NextTrace);
+        }
+        let fits = self.fitting_spans(&part, spans_before);
+        let cut = fits < part.len();
+        if fits == 0 && spans_before == 0 {
+            self.omitted = true;
+            return Ok(Want::Nothing);
+        }
+        let part = if cut { part.select(0..fits) } else { part };
+        if fits > 0 {
+            let bytes = part.memory_bytes();
+            self.room.grow(bytes)?;
+            self.used += bytes;
+            self.grow(trace_id, part);
+        }
+        if let Some(growing) = &mut self.growing {
+            growing.cut = cut;
+        }
+        Ok(if cut { Want::NextTrace } else { Want::More })
+    }
+
+    /// How many spans of a part may be taken. The first span of an answer always may.
+    fn fitting_spans(&self, part: &SpanBatch, spans_before: usize) -> usize {
+        let by_count = part.len().min(self.bounds.trace_spans.saturating_sub(spans_before));
+        let (bytes, room) = (part.memory_bytes(), self.bounds.bytes.saturating_sub(self.used));
+        let fits = if bytes <= room {
+            by_count
+        } else {
+            by_count.min(usize::try_from(part.len() as u128 * room as u128 / bytes as u128).unwrap_or(0))
+        };
+        if self.used == 0 { fits.max(1) } else { fits }
+    }
+
+    fn grow(&mut self, trace_id: TraceId, part: SpanBatch) {
+        let spans = part.len();
+        let Some(growing) = &mut self.growing else {
+            self.growing = Some(Growing { trace_id, parts: Parts::One(part), spans, cut: false });
+            return;
+        };
+        growing.spans += spans;
+        growing.parts = match std::mem::replace(&mut growing.parts, Parts::Many(SpanBatchBuilder::new())) {
+            Parts::One(first) => {
+                let mut builder = SpanBatchBuilder::new();
+                builder.append(&first, 0..first.len());
+                drop(first);
+                builder.append(&part, 0..spans);
+                Parts::Many(builder)
+            }
+            Parts::Many(mut builder) => {
+                builder.append(&part, 0..spans);
+                Parts::Many(builder)
+            }
+        };
+    }
+
+    /// What was begun is whole now: no part of it follows.
+    pub(super) fn end_trace(&mut self) {
+        let Some(growing) = self.growing.take() else { return };
+        let trace = match growing.parts {
+            Parts::One(trace) => Ok(trace),
+            Parts::Many(builder) => builder.finish(),
+        };
+        match trace {
+            Ok(trace) => self.done.push(Collected { trace, cut: growing.cut }),
+            // More than a batch can describe (2 GiB of text), under a bound that allows it.
+            Err(_) => self.omitted = true,
+        }
+    }
+
+    /// How many traces are complete.
+    pub(super) fn traces(&self) -> usize {
+        self.done.len()
+    }
+
+    /// The traces in the order in which they came, and the room that they need for as long as they are held.
+    pub(super) fn finish(mut self) -> (Vec<Collected>, Permit) {
+        self.end_trace();
+        (self.done, self.room)
+    }
+}
