@@ -1,14 +1,17 @@
 //! Views: cheap `Copy` handles with ordinary accessors over the rows of a batch.
 //! Two views are equal when they say the same, wherever their texts lie. Hot paths reach the row (`row()`) and its bytes.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::nested::{ListView, MapView};
 use crate::{
     AttributeRow, EventRow, LinkRow, ReferenceKind, ResourceRow, ScopeRow, SpanBatch, SpanId, SpanKind,
-    SpanRow, StatusCode, TraceId, UnixNanos, Value, ValueView,
+    SpanRow, StatusCode, TraceId, UnixNanos,
 };
+
+mod attributes;
+mod same;
+
+pub use attributes::AttributesView;
 
 macro_rules! view {
     ($(#[$doc:meta])* $name:ident, $row:ty) => {
@@ -290,156 +293,5 @@ impl<'a> LinkView<'a> {
     #[must_use]
     pub fn attributes(self) -> AttributesView<'a> {
         self.batch.attributes(self.row.attributes)
-    }
-}
-
-impl<'a> AttributeView<'a> {
-    /// Its key.
-    #[must_use]
-    #[inline]
-    pub fn key(self) -> &'a str {
-        self.batch.str(self.row.key)
-    }
-
-    /// Its value.
-    #[must_use]
-    #[inline]
-    pub fn value(self) -> ValueView<'a> {
-        match self.row.value {
-            Value::Empty => ValueView::Empty,
-            Value::Str(text) => ValueView::Str(self.batch.str(text)),
-            Value::Bool(truth) => ValueView::Bool(truth),
-            Value::Int(number) => ValueView::Int(number),
-            Value::Double(number) => ValueView::Double(number),
-            Value::Bytes(text) => ValueView::Bytes(self.batch.bytes(text)),
-            Value::List(text) => ValueView::List(ListView::new(self.batch.bytes(text))),
-            Value::Map(text) => ValueView::Map(MapView::new(self.batch.bytes(text))),
-        }
-    }
-}
-
-/// The attributes of one owner, in order; keys may repeat.
-#[derive(Clone, Copy)]
-pub struct AttributesView<'a> {
-    batch: &'a SpanBatch,
-    rows: &'a [AttributeRow],
-}
-
-impl<'a> AttributesView<'a> {
-    #[inline]
-    pub(crate) fn new(batch: &'a SpanBatch, rows: &'a [AttributeRow]) -> Self {
-        Self { batch, rows }
-    }
-
-    /// All of them.
-    #[inline]
-    pub fn iter(self) -> impl ExactSizeIterator<Item = AttributeView<'a>> + Clone {
-        self.rows.iter().map(move |row| AttributeView::new(self.batch, row))
-    }
-
-    /// The first value under `key`.
-    #[must_use]
-    pub fn get(self, key: &str) -> Option<ValueView<'a>> {
-        let row = self.rows.iter().find(|row| self.batch.bytes(row.key) == key.as_bytes())?;
-        Some(AttributeView::new(self.batch, row).value())
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(self) -> usize {
-        self.rows.len()
-    }
-
-    /// True when there are none.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.rows.is_empty()
-    }
-}
-
-/// Two views say the same when their facts, listed here once, are equal; the same facts are what `Debug` prints.
-macro_rules! same_and_debug {
-    ($($name:ident { $($fact:ident),+ })+) => {$(
-        impl PartialEq for $name<'_> {
-            fn eq(&self, other: &Self) -> bool {
-                $(self.$fact() == other.$fact())&&+
-            }
-        }
-
-        impl fmt::Debug for $name<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name))$(.field(stringify!($fact), &self.$fact()))+.finish()
-            }
-        }
-    )+};
-}
-
-same_and_debug! {
-    AttributeView { key, value }
-    ResourceView { given_service, attributes, schema_url, dropped }
-    ScopeView { name, version, attributes, schema_url, dropped, resource }
-    EventView { time, name, attributes, dropped }
-    LinkView { trace_id, span_id, trace_state, kind, attributes, flags, dropped }
-    SpanView {
-        trace_id, span_id, parent_span_id, name, kind, status, status_message, trace_state, flags, start, end, attributes,
-        all_events, all_links, dropped, scope
-    }
-}
-
-impl<'a> ResourceView<'a> {
-    fn given_service(self) -> Option<&'a str> {
-        self.row.service.map(|service| self.batch.str(service))
-    }
-
-    fn dropped(self) -> u32 {
-        self.row.dropped_attributes
-    }
-}
-
-impl ScopeView<'_> {
-    fn dropped(self) -> u32 {
-        self.row.dropped_attributes
-    }
-}
-
-impl EventView<'_> {
-    fn dropped(self) -> u32 {
-        self.row.dropped_attributes
-    }
-}
-
-impl LinkView<'_> {
-    fn dropped(self) -> u32 {
-        self.row.dropped_attributes
-    }
-
-    fn flags(self) -> u32 {
-        self.row.flags
-    }
-}
-
-impl<'a> SpanView<'a> {
-    fn dropped(self) -> (u32, u32, u32) {
-        (self.row.dropped_attributes, self.row.dropped_events, self.row.dropped_links)
-    }
-
-    fn all_events(self) -> Vec<EventView<'a>> {
-        self.events().collect()
-    }
-
-    fn all_links(self) -> Vec<LinkView<'a>> {
-        self.links().collect()
-    }
-}
-
-impl PartialEq for AttributesView<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl fmt::Debug for AttributesView<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|attribute| (attribute.key(), attribute.value()))).finish()
     }
 }
