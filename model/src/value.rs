@@ -109,7 +109,7 @@ impl<'a> ValueView<'a> {
     }
 }
 
-/// Same kind of value and same content; doubles by their bits, so that NaN equals itself; lists and maps by their encoded form.
+/// Same kind of value and same content; doubles by their bits, so that NaN equals itself; lists and maps item by item.
 impl PartialEq for ValueView<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

@@ -8,14 +8,14 @@ use crate::{SpanBatchBuilder, SpanKind, StatusCode, Text, Value};
 /// Takes a span's tags in turn; see [`TagInterpreter::push`].
 #[derive(Debug, Default)]
 pub struct TagInterpreter {
-    kind: SpanKind,
+    kind: Option<SpanKind>,
     failed: bool,
     status: Option<StatusCode>,
     description: Option<(Text, Text)>,
     http_message: Option<Text>,
     http_code: Option<i64>,
-    trace_state: Text,
-    scope_name: Text,
+    trace_state: Option<Text>,
+    scope_name: Option<Text>,
     scope_version: Option<(Text, Text)>,
 }
 
@@ -49,30 +49,21 @@ impl TagInterpreter {
         let batch = builder.batch();
         match (batch.str(key), value) {
             (SPAN_KIND, Value::Str(text)) => match SpanKind::from_name(batch.str(text)) {
-                Some(kind) => {
-                    self.kind = kind;
-                    true
-                }
+                Some(kind) => takes_first(&mut self.kind, kind),
                 None => false,
             },
             (ERROR, Value::Bool(true)) => {
                 self.failed = true;
                 true
             }
-            (STATUS_CODE, Value::Str(text)) => {
-                self.status = self.status.or_else(|| status_from_name(batch.str(text)));
-                true
-            }
-            (STATUS_DESCRIPTION, Value::Str(text)) => self.description.replace((key, text)).is_none(),
-            (TRACE_STATE, Value::Str(text)) => {
-                self.trace_state = text;
-                true
-            }
-            (SCOPE_NAME, Value::Str(text)) => {
-                self.scope_name = text;
-                true
-            }
-            (SCOPE_VERSION, Value::Str(text)) => self.scope_version.replace((key, text)).is_none(),
+            (STATUS_CODE, Value::Str(text)) => match status_from_name(batch.str(text)) {
+                Some(status) => takes_first(&mut self.status, status),
+                None => false,
+            },
+            (STATUS_DESCRIPTION, Value::Str(text)) => takes_first(&mut self.description, (key, text)),
+            (TRACE_STATE, Value::Str(text)) => takes_first(&mut self.trace_state, text),
+            (SCOPE_NAME, Value::Str(text)) => takes_first(&mut self.scope_name, text),
+            (SCOPE_VERSION, Value::Str(text)) => takes_first(&mut self.scope_version, (key, text)),
             ("http.status_message", Value::Str(text)) => {
                 self.http_message = Some(text);
                 false
@@ -99,16 +90,18 @@ impl TagInterpreter {
         }
         let mut scope_version = Text::EMPTY;
         match self.scope_version {
-            Some((key, text)) if self.scope_name.is_empty() => builder.push_attribute(key, Value::Str(text)),
+            Some((key, text)) if self.scope_name.is_none_or(Text::is_empty) => {
+                builder.push_attribute(key, Value::Str(text));
+            }
             Some((_, text)) => scope_version = text,
             None => {}
         }
         Interpreted {
-            kind: self.kind,
+            kind: self.kind.unwrap_or_default(),
             status: status.unwrap_or_default(),
             status_message,
-            trace_state: self.trace_state,
-            scope_name: self.scope_name,
+            trace_state: self.trace_state.unwrap_or_default(),
+            scope_name: self.scope_name.unwrap_or_default(),
             scope_version,
         }
     }
@@ -116,9 +109,16 @@ impl TagInterpreter {
     /// 5xx is a failure; 4xx is one unless the span is the server's.
     fn http_status(&self) -> Option<StatusCode> {
         let code = self.http_code?;
-        let failed = code >= 500 || (code >= 400 && self.kind != SpanKind::Server);
+        let failed = code >= 500 || (code >= 400 && self.kind != Some(SpanKind::Server));
         failed.then_some(StatusCode::Error)
     }
+}
+
+/// A tag that comes again stays an attribute: nothing is overwritten.
+fn takes_first<T>(slot: &mut Option<T>, new: T) -> bool {
+    let is_first = slot.is_none();
+    slot.get_or_insert(new);
+    is_first
 }
 
 fn status_from_name(name: &str) -> Option<StatusCode> {
@@ -126,6 +126,8 @@ fn status_from_name(name: &str) -> Option<StatusCode> {
         Some(StatusCode::Ok)
     } else if name.eq_ignore_ascii_case("ERROR") {
         Some(StatusCode::Error)
+    } else if name.eq_ignore_ascii_case("UNSET") {
+        Some(StatusCode::Unset)
     } else {
         None
     }

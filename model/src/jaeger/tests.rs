@@ -94,6 +94,40 @@ fn what_says_nothing_about_a_field_stays_an_attribute() {
 }
 
 #[test]
+fn a_tag_that_comes_again_or_says_nothing_known_is_not_lost() {
+    let tags = [
+        (SCOPE_NAME, "lib"),
+        (SCOPE_NAME, "other lib"),
+        (SCOPE_VERSION, "1"),
+        (SCOPE_VERSION, "2"),
+        (STATUS_CODE, "odd"),
+        (STATUS_CODE, "OK"),
+        (STATUS_CODE, "ERROR"),
+        (STATUS_DESCRIPTION, "first"),
+        (STATUS_DESCRIPTION, "second"),
+        (TRACE_STATE, "a=1"),
+        (TRACE_STATE, "b=2"),
+        (SPAN_KIND, "client"),
+        (SPAN_KIND, "server"),
+    ];
+    let (batch, fields) = interpreted(&tags.map(|(key, text)| (key, ValueView::Str(text))));
+    assert_eq!(fields.status, StatusCode::Ok);
+    let mut before = tags.map(|(key, text)| (key.to_owned(), text.to_owned()));
+    before.sort();
+    let mut after = tags_of(batch.span(0).unwrap());
+    after.sort();
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_status_said_to_be_unset_is_the_last_word() {
+    let (batch, fields) =
+        interpreted(&[(STATUS_CODE, ValueView::Str("UNSET")), ("http.status_code", ValueView::Int(503))]);
+    assert_eq!(fields.status, StatusCode::Unset);
+    assert_eq!(batch.span(0).unwrap().attributes().len(), 1);
+}
+
+#[test]
 fn the_parent_is_the_first_reference_and_a_link_to_it_only_changes_its_kind() {
     let mut builder = SpanBatchBuilder::new();
     let resource = builder.push_resource(ResourceRow::default());
