@@ -48,6 +48,13 @@ impl SpanBatchBuilder {
         self.batch.attributes.reserve(attributes);
     }
 
+    /// Makes room for about so many resources, scopes and events.
+    pub fn reserve_others(&mut self, resources: usize, scopes: usize, events: usize) {
+        self.batch.resources.reserve(resources);
+        self.batch.scopes.reserve(scopes);
+        self.batch.events.reserve(events);
+    }
+
     /// The texts made so far can be read from here.
     #[must_use]
     pub fn batch(&self) -> &SpanBatch {

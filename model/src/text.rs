@@ -26,11 +26,13 @@ impl Text {
     pub const EMPTY: Self = Self { start: 0, len: 0 };
 
     /// `range` must end at or before [`MAX_BUFFER_BYTES`].
+    #[inline]
     pub(crate) fn in_source(range: &Range<usize>) -> Self {
         Self { start: narrow(range.start), len: narrow(range.len()) }
     }
 
     /// `range` must end at or before [`MAX_BUFFER_BYTES`].
+    #[inline]
     pub(crate) fn in_side(range: &Range<usize>) -> Self {
         Self { start: narrow(range.start) | SIDE, len: narrow(range.len()) }
     }
@@ -57,6 +59,7 @@ impl Text {
     }
 }
 
+#[inline]
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).expect("buffers are refused above 2 GiB before handles are made")
 }
