@@ -62,6 +62,16 @@ pub enum Problem {
     /// More than one batch can describe.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// A JSON text that is none, or that says something its field does not take.
+    #[error("line {line}, column {column}: {what}")]
+    Json {
+        /// What is wrong, in fixed words.
+        what: &'static str,
+        /// The line, from 1.
+        line: usize,
+        /// Bytes from the start of the line to where reading ended.
+        column: usize,
+    },
     /// Anything else that makes a message unreadable, in fixed words.
     #[error("{0}")]
     Malformed(&'static str),

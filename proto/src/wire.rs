@@ -56,6 +56,13 @@ impl Tag {
         self.0 >> 3
     }
 
+    /// The tag's one byte on the wire, to match on; for field numbers up to 15.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        assert!(self.0 < 0x80, "the tag has more than one byte");
+        self.0.to_le_bytes()[0]
+    }
+
     const fn wire_type(self) -> u32 {
         self.0 & 7
     }

@@ -5,11 +5,23 @@
 mod attributes;
 mod decode;
 mod fields;
+mod json;
 mod nested;
 mod span;
 
 pub use super::limits::Limits;
 pub use decode::{decode_export_request, decode_export_request_within};
+pub use json::{decode_export_request_json, decode_export_request_json_within};
+
+use spoor_model::{REFERENCE_KIND_ATTRIBUTE, ReferenceKind, Rows, SpanBatch, ValueView};
 
 /// The resource attribute that names the service.
 const SERVICE_NAME: &str = "service.name";
+
+/// What a link's attributes say about its kind.
+fn reference_kind(batch: &SpanBatch, attributes: Rows) -> ReferenceKind {
+    match batch.attributes(attributes).get(REFERENCE_KIND_ATTRIBUTE) {
+        Some(ValueView::Str(kind)) => ReferenceKind::from_attribute(kind.as_bytes()),
+        _ => ReferenceKind::Link,
+    }
+}

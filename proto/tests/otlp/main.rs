@@ -1,5 +1,6 @@
 //! Claims about the OTLP conversions, with prost's types of `opentelemetry-proto` as the oracle.
 
 mod arbitrary;
+mod json;
 mod oracle;
 mod protobuf;

@@ -11,8 +11,11 @@ use crate::convert::limits::{Budget, Limits};
 use crate::error::DecodeError;
 use crate::wire::{Reader, Slice};
 
-/// Wire bytes that make about one attribute. A guess on the low side: a table too small grows, one too large stays.
-const BYTES_PER_ATTRIBUTE: usize = 64;
+/// Wire bytes that make about one span, attribute or event. The first guess at the size of their tables: one that is
+/// too small grows, one that is too large wastes only address space. Together less than the body's own length.
+const BYTES_PER_SPAN: usize = 512;
+const BYTES_PER_ATTRIBUTE: usize = 48;
+const BYTES_PER_EVENT: usize = 1024;
 
 /// Reads an OTLP `ExportTraceServiceRequest` (or `TracesData`, the same on the wire) within [`Limits::for_body`].
 ///
@@ -39,6 +42,7 @@ pub fn decode_export_request_within(body: Bytes, limits: Limits) -> Result<SpanB
         events: Vec::new(),
         links: Vec::new(),
     };
+    decoder.reserve(Reader::new(&source)?, source.len())?;
     decoder.request(Reader::new(&source)?)?;
     Ok(decoder.builder.finish()?)
 }
@@ -54,6 +58,19 @@ pub(super) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
+    /// Charges the resources, and makes room for all rows.
+    fn reserve(&mut self, mut reader: Reader<'a>, length: usize) -> Result<(), DecodeError> {
+        let mut resources = 0;
+        while let Some(tag) = reader.tag()? {
+            resources += usize::from(tag == traces::RESOURCE_SPANS);
+            reader.skip(tag)?;
+        }
+        self.budget.take::<ResourceRow>(resources, 0)?;
+        self.builder.reserve_others(resources, resources, length / BYTES_PER_EVENT);
+        self.builder.reserve(length / BYTES_PER_SPAN, length / BYTES_PER_ATTRIBUTE);
+        Ok(())
+    }
+
     fn request(&mut self, mut reader: Reader<'a>) -> Result<(), DecodeError> {
         while let Some(tag) = reader.tag()? {
             match tag {
@@ -81,7 +98,6 @@ impl<'a> Decoder<'a> {
 
     /// The row of a `ResourceSpans`, from everything but its scopes.
     fn resource_row(&mut self, mut reader: Reader<'a>) -> Result<u32, DecodeError> {
-        self.budget.take::<ResourceRow>(1, reader.position())?;
         let mut row = ResourceRow::default();
         let mark = self.builder.attributes_mark();
         while let Some(tag) = reader.tag()? {
@@ -101,18 +117,27 @@ impl<'a> Decoder<'a> {
     fn resource(&mut self, mut reader: Reader<'a>, row: &mut ResourceRow) -> Result<(), DecodeError> {
         while let Some(tag) = reader.tag()? {
             match tag {
-                resource::ATTRIBUTES => {
-                    let (key, value) = self.attribute(reader.slice()?)?;
-                    match value {
-                        Value::Str(name) if row.service.is_none() && self.is_service_name(key) => {
-                            row.service = Some(name);
-                        }
-                        _ => self.builder.push_attribute(key, value),
-                    }
-                }
+                resource::ATTRIBUTES => self.resource_attribute(reader.slice()?, row)?,
                 resource::DROPPED_ATTRIBUTES => row.dropped_attributes = reader.varint32()?,
                 _ => reader.skip_unknown(tag, resource::LAST)?,
             }
+        }
+        Ok(())
+    }
+
+    fn resource_attribute(&mut self, encoded: Slice<'a>, row: &mut ResourceRow) -> Result<(), DecodeError> {
+        self.budget.take::<AttributeRow>(1, encoded.start)?;
+        // Behind the tag and the length of the key, when the key stands first as it does in practice.
+        let service = encoded.bytes.get(2..).is_some_and(|rest| rest.starts_with(SERVICE_NAME.as_bytes()));
+        if !service && self.push_plain(encoded) {
+            return Ok(());
+        }
+        let (key, value) = self.key_value(encoded).map_err(|error| error.within("attributes"))?;
+        match value {
+            Value::Str(name) if row.service.is_none() && self.is_service_name(key) => {
+                row.service = Some(name)
+            }
+            _ => self.builder.push_attribute(key, value),
         }
         Ok(())
     }
@@ -156,7 +181,7 @@ impl<'a> Decoder<'a> {
         }
         row.attributes = self.builder.attributes_since(mark);
         self.budget.take::<SpanRow>(spans, start)?;
-        self.builder.reserve(spans, (reader.position() - start) / BYTES_PER_ATTRIBUTE);
+        self.builder.reserve(spans, 0);
         Ok(self.builder.push_scope(row))
     }
 
@@ -177,19 +202,5 @@ impl<'a> Decoder<'a> {
     #[inline]
     pub(super) fn text(&mut self, reader: &mut Reader<'a>) -> Result<Text, DecodeError> {
         Ok(self.builder.source_text(reader.slice()?.range()))
-    }
-
-    /// Reads one `KeyValue` and adds it to the run being written.
-    #[inline]
-    pub(super) fn push_attribute(&mut self, encoded: Slice<'a>) -> Result<(), DecodeError> {
-        let (key, value) = self.attribute(encoded)?;
-        self.builder.push_attribute(key, value);
-        Ok(())
-    }
-
-    #[inline]
-    fn attribute(&mut self, encoded: Slice<'a>) -> Result<(Text, Value), DecodeError> {
-        self.budget.take::<AttributeRow>(1, encoded.start)?;
-        self.key_value(encoded).map_err(|error| error.within("attributes"))
     }
 }

@@ -2,13 +2,11 @@
 //! The span's own fields come first, its events and links after them, so that the attributes of each owner are one run
 //! however the fields are mixed on the wire.
 
-use spoor_model::{
-    EventRow, LinkRow, REFERENCE_KIND_ATTRIBUTE, ReferenceKind, Rows, SpanId, SpanKind, SpanRow, StatusCode,
-    TraceId, UnixNanos, ValueView,
-};
+use spoor_model::{EventRow, LinkRow, Rows, SpanId, SpanKind, SpanRow, StatusCode, TraceId, UnixNanos};
 
 use super::decode::Decoder;
 use super::fields::{event, link, span, status};
+use super::reference_kind;
 use crate::error::{DecodeError, Problem};
 use crate::wire::{Reader, Slice};
 
@@ -136,17 +134,8 @@ impl<'a> Decoder<'a> {
             }
         }
         row.attributes = self.builder.attributes_since(mark);
-        if !row.attributes.is_empty() {
-            row.kind = self.reference_kind(row.attributes);
-        }
+        row.kind = reference_kind(self.builder.batch(), row.attributes);
         Ok(row)
-    }
-
-    fn reference_kind(&self, attributes: Rows) -> ReferenceKind {
-        match self.builder.batch().attributes(attributes).get(REFERENCE_KIND_ATTRIBUTE) {
-            Some(ValueView::Str(kind)) => ReferenceKind::from_attribute(kind.as_bytes()),
-            _ => ReferenceKind::Link,
-        }
     }
 }
 
