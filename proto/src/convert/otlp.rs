@@ -4,6 +4,7 @@
 
 mod attributes;
 mod decode;
+mod encode;
 mod fields;
 mod json;
 mod nested;
@@ -11,6 +12,7 @@ mod span;
 
 pub use super::limits::Limits;
 pub use decode::{decode_export_request, decode_export_request_within};
+pub use encode::{encode_some_traces_data, encode_traces_data};
 pub use json::{decode_export_request_json, decode_export_request_json_within};
 
 use spoor_model::{REFERENCE_KIND_ATTRIBUTE, ReferenceKind, Rows, SpanBatch, ValueView};
