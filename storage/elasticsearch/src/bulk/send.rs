@@ -1,0 +1,95 @@
+//! Sends one bulk and files the verdicts. A bulk that is too large for the server (413) is cut in halves until it fits.
+
+use std::time::Instant;
+
+use http::StatusCode;
+
+use super::BulkMetrics;
+use super::queue::Part;
+use super::verdict::{self, Trouble, Verdict};
+use crate::client::{Chunks, Client, Error, Request};
+
+/// Only what is judged comes back: without the filter an answer is ten times as long.
+const PATH: &str = "/_bulk?filter_path=errors,items.*.status,items.*.error";
+
+/// Sends the parts and settles all their items, whatever happens.
+pub(super) async fn send(client: &Client, metrics: &BulkMetrics, parts: Vec<Part>) {
+    let mut bulks = vec![parts];
+    while let Some(bulk) = bulks.pop() {
+        if let Some((front, back)) = send_once(client, metrics, bulk).await {
+            bulks.push(back);
+            bulks.push(front);
+        }
+    }
+}
+
+/// Answers the halves of a bulk that was too large.
+async fn send_once(
+    client: &Client,
+    metrics: &BulkMetrics,
+    bulk: Vec<Part>,
+) -> Option<(Vec<Part>, Vec<Part>)> {
+    let items = bulk.iter().map(|part| part.items.len()).sum();
+    let Some(deadline) = bulk.iter().map(|part| part.ticket.deadline).max() else { return None };
+    let mut body = Chunks::default();
+    bulk.iter().for_each(|part| body.push(part.bytes()));
+    let bytes = body.len();
+    let attempted = format!("send a bulk of {items} documents ({bytes} bytes)");
+    let begun = Instant::now();
+    let result = client.send(Request::lines(PATH, body, attempted.as_str()).once(), deadline).await;
+    let verdicts = result.and_then(|reply| {
+        verdict::parse(&reply.body, items).map_err(|what| reply.malformed(&attempted, &what))
+    });
+    match verdicts {
+        Ok(verdicts) => {
+            metrics.answered(begun.elapsed(), &verdicts);
+            file(&bulk, verdicts);
+        }
+        Err(error) if error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE) && items > 1 => {
+            tracing::debug!(items, bytes, "the store takes no bulk of this size; sending its halves");
+            return Some(halves(bulk, items / 2));
+        }
+        Err(error) if error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE) => {
+            let reason = format!("the document of {bytes} bytes is larger than the store takes (413)");
+            let verdicts = vec![Verdict::Rejected(reason)];
+            metrics.answered(begun.elapsed(), &verdicts);
+            file(&bulk, verdicts);
+        }
+        Err(error) => {
+            metrics.failed(begun.elapsed(), items);
+            fail(&bulk, &error);
+        }
+    }
+    None
+}
+
+fn file(bulk: &[Part], verdicts: Vec<Verdict>) {
+    let mut verdicts = verdicts.into_iter();
+    for part in bulk {
+        part.ticket.settle(part.items.clone(), verdicts.by_ref().take(part.items.len()));
+    }
+}
+
+fn fail(bulk: &[Part], error: &Error) {
+    tracing::debug!(%error, "a bulk failed");
+    let trouble = Trouble { kind: error.write_kind(), reason: error.to_string() };
+    for part in bulk {
+        part.ticket.fail(part.items.clone(), &trouble, error.retry_after());
+    }
+}
+
+/// The bulk in two, the first with `count` items.
+fn halves(bulk: Vec<Part>, mut count: usize) -> (Vec<Part>, Vec<Part>) {
+    let (mut front, mut back) = (Vec::new(), Vec::new());
+    for mut part in bulk {
+        let here = count.min(part.items.len());
+        count -= here;
+        if here > 0 {
+            front.push(part.split_off_front(here));
+        }
+        if !part.items.is_empty() {
+            back.push(part);
+        }
+    }
+    (front, back)
+}

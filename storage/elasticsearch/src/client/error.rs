@@ -1,0 +1,259 @@
+//! Why a request to the store failed: what was attempted, at which node, what came back.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use spoor_storage::{BoxError, ReadErrorKind, WriteErrorKind};
+
+/// The longest reason kept of what a server says.
+pub(crate) const MAX_REASON_BYTES: usize = 256;
+
+/// A failed request. Its text is meant for people; it never holds credentials.
+#[derive(Debug)]
+pub(crate) struct Error {
+    /// The beginning of the sentence: "send a bulk of 12 documents".
+    pub(crate) attempted: String,
+    /// The node asked last.
+    pub(crate) node: String,
+    /// What happened.
+    pub(crate) cause: Cause,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// No connection: the request did not reach the server.
+    Connect(BoxError),
+    /// The connection broke before the answer was complete.
+    Broken(BoxError),
+    /// The time was up.
+    TimedOut,
+    /// The server answered with something else than 2xx.
+    Status(Refusal),
+    /// The answer is larger than what we take, in bytes.
+    TooLarge(usize),
+    /// The answer is not what the request calls for.
+    Malformed(String),
+}
+
+/// A server's refusal of a whole request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    /// `type: reason` as the server says it, or the beginning of its answer; bounded.
+    pub(crate) reason: String,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Error {
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        match &self.cause {
+            Cause::Status(refusal) => Some(refusal.status),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match &self.cause {
+            Cause::Status(refusal) => refusal.retry_after,
+            _ => None,
+        }
+    }
+
+    /// What a writer's caller does next.
+    pub(crate) fn write_kind(&self) -> WriteErrorKind {
+        match &self.cause {
+            Cause::TimedOut => WriteErrorKind::DeadlineExceeded,
+            Cause::Status(refusal) if refusal.status == StatusCode::TOO_MANY_REQUESTS => WriteErrorKind::Busy,
+            _ => WriteErrorKind::Unavailable,
+        }
+    }
+
+    /// What a reader's caller does next.
+    pub(crate) fn read_kind(&self) -> ReadErrorKind {
+        match &self.cause {
+            Cause::TimedOut => ReadErrorKind::DeadlineExceeded,
+            Cause::TooLarge(_) | Cause::Malformed(_) => ReadErrorKind::Incomplete,
+            Cause::Connect(_) | Cause::Broken(_) => ReadErrorKind::Unavailable,
+            Cause::Status(refusal) => match refusal.status {
+                StatusCode::TOO_MANY_REQUESTS => ReadErrorKind::Busy,
+                StatusCode::BAD_REQUEST => ReadErrorKind::Invalid,
+                _ => ReadErrorKind::Unavailable,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { attempted, node, cause } = self;
+        match cause {
+            Cause::Connect(source) => write!(f, "{attempted}: no connection to {node}: {}", Chain(&**source)),
+            Cause::Broken(source) => {
+                write!(f, "{attempted}: the connection to {node} broke: {}", Chain(&**source))
+            }
+            Cause::TimedOut => write!(f, "{attempted}: {node} did not answer in time"),
+            Cause::Status(Refusal { status, reason, .. }) => {
+                write!(f, "{attempted}: {node} answered {status}: {reason}")?;
+                match *status {
+                    StatusCode::UNAUTHORIZED => f.write_str("; check --es.username and --es.password"),
+                    StatusCode::FORBIDDEN => f.write_str("; check what the user of --es.username may do"),
+                    _ => Ok(()),
+                }
+            }
+            Cause::TooLarge(limit) => {
+                write!(f, "{attempted}: the answer of {node} is larger than {limit} bytes")
+            }
+            Cause::Malformed(what) => {
+                write!(f, "{attempted}: the answer of {node} is not what was asked for: {what}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// An error with its causes on one line; hyper's own text names only the outermost.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(source) = next {
+            write!(f, ": {source}")?;
+            next = source.source();
+        }
+        Ok(())
+    }
+}
+
+/// An `error` object as Elasticsearch and OpenSearch write it, for whole requests and for items.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ServerError {
+    #[serde(default, rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) caused_by: Option<Box<ServerError>>,
+    #[serde(default)]
+    pub(crate) root_cause: Vec<ServerError>,
+    #[serde(default)]
+    pub(crate) failed_shards: Vec<FailedShard>,
+}
+
+/// One failed shard of a search.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct FailedShard {
+    #[serde(default)]
+    pub(crate) index: Option<String>,
+    #[serde(default)]
+    pub(crate) reason: ServerError,
+}
+
+impl ServerError {
+    /// `type: reason`, with the innermost cause where it adds something; at most [`MAX_REASON_BYTES`].
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.one();
+        if let Some(shard) = self.failed_shards.first() {
+            text = format!("{text} ({})", shard.reason.text());
+        } else if let Some(root) = self.root_cause.first().filter(|root| root.reason != self.reason) {
+            text = format!("{text} ({})", root.one());
+        }
+        let mut innermost = None;
+        let mut next = self.caused_by.as_deref();
+        while let Some(cause) = next {
+            innermost = Some(cause);
+            next = cause.caused_by.as_deref();
+        }
+        if let Some(cause) = innermost.and_then(|cause| cause.reason.as_deref()) {
+            text = format!("{text}; {cause}");
+        }
+        bounded(&text)
+    }
+
+    fn one(&self) -> String {
+        match (self.kind.as_str(), self.reason.as_deref()) {
+            ("", None) => "no reason given".to_owned(),
+            ("", Some(reason)) => reason.to_owned(),
+            (kind, None) => kind.to_owned(),
+            (kind, Some(reason)) => format!("{kind}: {reason}"),
+        }
+    }
+}
+
+/// The server's reason out of the body of a refusal, whatever its shape.
+pub(super) fn reason_of(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Object { error: ServerError },
+        Text { error: String },
+    }
+    match serde_json::from_slice(body) {
+        Ok(Told::Object { error }) => error.text(),
+        Ok(Told::Text { error }) => bounded(&error),
+        Err(_) if body.is_empty() => "no reason given".to_owned(),
+        Err(_) => bounded(&String::from_utf8_lossy(body)),
+    }
+}
+
+/// At most [`MAX_REASON_BYTES`] of a text, on one line, cut at a character.
+pub(crate) fn bounded(text: &str) -> String {
+    let mut end = text.len().min(MAX_REASON_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut short: String = text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if end < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_names_type_reason_and_innermost_cause() {
+        let body = br#"{"error":{"root_cause":[{"type":"x","reason":"outer"}],"type":"mapper_parsing_exception",
+            "reason":"failed to parse field [flags]","caused_by":{"type":"a","reason":"b","caused_by":{"type":"c","reason":"For input string"}}},"status":400}"#;
+        assert_eq!(
+            reason_of(body),
+            "mapper_parsing_exception: failed to parse field [flags] (x: outer); For input string"
+        );
+        assert_eq!(reason_of(br#"{"error":"Incorrect HTTP method","status":405}"#), "Incorrect HTTP method");
+        assert_eq!(reason_of(b"<html>\nbad gateway"), "<html> bad gateway");
+        assert_eq!(reason_of(b""), "no reason given");
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character() {
+        let cut = bounded(&"é".repeat(1_000));
+        assert!(cut.len() <= MAX_REASON_BYTES + '…'.len_utf8() && cut.ends_with("é…"), "{cut}");
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let refusal = |status: u16| Error {
+            attempted: "search".to_owned(),
+            node: "http://a".to_owned(),
+            cause: Cause::Status(Refusal {
+                status: StatusCode::from_u16(status).unwrap(),
+                reason: "why".to_owned(),
+                retry_after: None,
+            }),
+        };
+        assert_eq!(
+            refusal(401).to_string(),
+            "search: http://a answered 401 Unauthorized: why; check --es.username and --es.password"
+        );
+        assert_eq!(refusal(429).write_kind(), WriteErrorKind::Busy);
+        assert_eq!(refusal(403).write_kind(), WriteErrorKind::Unavailable);
+        assert_eq!(refusal(400).read_kind(), ReadErrorKind::Invalid);
+    }
+}

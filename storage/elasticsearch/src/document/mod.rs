@@ -1,0 +1,226 @@
+//! Hot path: spans as Jaeger's documents with their bulk action lines, straight from the views into one buffer.
+//! Budget: no allocation per span; a resource's part is rendered once per batch and copied. Field order is Jaeger's
+//! (`jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/core/dbmodel/model.go`).
+
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use spoor_model::json::{write_int, write_string};
+use spoor_model::{EventView, ResourceView, SpanBatch, SpanKind, SpanView, StatusCode, ValueView, jaeger};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::index::{Day, Family};
+pub(crate) use tags::TagFields;
+use tags::{TagWriter, close};
+
+/// The mapping of `flags` is a signed 32-bit integer: a larger number would make the server refuse the span. The highest
+/// bit has no meaning in OTLP or Jaeger, so it is the one that goes.
+const FLAGS_MASK: u32 = i32::MAX.cast_unsigned();
+
+const HASH_DIGITS: usize = 16;
+
+/// Writes the spans of one batch.
+pub(crate) struct SpanWriter<'a> {
+    batch: &'a SpanBatch,
+    indices: &'a Family,
+    tags: TagWriter<'a>,
+    /// The rendered `"process":{…}}` of each resource, one after another.
+    processes: Vec<u8>,
+    process_of: Vec<Range<usize>>,
+    /// The day that `action` names.
+    day: Option<Day>,
+    /// `{"index":{"_index":"…","_id":"`
+    action: Vec<u8>,
+}
+
+impl<'a> SpanWriter<'a> {
+    pub(crate) fn new(batch: &'a SpanBatch, indices: &'a Family, fields: &'a TagFields) -> Self {
+        let mut writer = Self {
+            batch,
+            indices,
+            tags: TagWriter::new(fields),
+            processes: Vec::new(),
+            process_of: Vec::with_capacity(batch.resources().len()),
+            day: None,
+            action: Vec::new(),
+        };
+        for resource in batch.resources() {
+            let start = writer.processes.len();
+            writer.write_process(resource);
+            writer.process_of.push(start..writer.processes.len());
+        }
+        writer
+    }
+
+    /// Appends the span's action line and its document.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>, span: SpanView<'a>) {
+        let (trace_id, span_id) = (span.trace_id().to_hex(), span.span_id().to_hex());
+        let hash_at = self.write_action(out, Day::of(span.start()), &trace_id, &span_id);
+        let document = out.len();
+        self.write_document(out, span, &trace_id, &span_id);
+        // The id follows from the content: a span that comes again is the same document, a different one with the same
+        // ids is another.
+        let hash = xxh3_64(&out[document..]);
+        write_hash(&mut out[hash_at..hash_at + HASH_DIGITS], hash);
+        out.push(b'\n');
+    }
+
+    /// Answers where the hash belongs.
+    fn write_action(&mut self, out: &mut Vec<u8>, day: Day, trace_id: &[u8], span_id: &[u8]) -> usize {
+        if self.day != Some(day) {
+            self.day = Some(day);
+            self.action.clear();
+            write_action_head(&mut self.action, &self.indices.name(day));
+        }
+        out.extend_from_slice(&self.action);
+        out.extend_from_slice(trace_id);
+        out.push(b'_');
+        out.extend_from_slice(span_id);
+        out.push(b'_');
+        let hash_at = out.len();
+        out.extend_from_slice(b"0123456789abcdef\"}}\n");
+        hash_at
+    }
+
+    fn write_document(&mut self, out: &mut Vec<u8>, span: SpanView<'a>, trace_id: &[u8], span_id: &[u8]) {
+        let row = span.row();
+        out.extend_from_slice(b"{\"traceID\":\"");
+        out.extend_from_slice(trace_id);
+        out.extend_from_slice(b"\",\"spanID\":\"");
+        out.extend_from_slice(span_id);
+        out.push(b'"');
+        if !row.parent_span_id.is_none() {
+            out.extend_from_slice(b",\"parentSpanID\":\"");
+            out.extend_from_slice(&row.parent_span_id.to_hex());
+            out.push(b'"');
+        }
+        if row.flags & FLAGS_MASK != 0 {
+            out.extend_from_slice(b",\"flags\":");
+            write_int(out, row.flags & FLAGS_MASK);
+        }
+        out.extend_from_slice(b",\"operationName\":");
+        write_string(out, self.batch.bytes(row.name));
+        self.write_references(out, span, trace_id);
+        out.extend_from_slice(b",\"startTime\":");
+        write_int(out, row.start.micros());
+        out.extend_from_slice(b",\"startTimeMillis\":");
+        write_int(out, row.start.millis());
+        out.extend_from_slice(b",\"duration\":");
+        write_int(out, row.end.0.saturating_sub(row.start.0) / 1_000);
+        self.write_tags(out, span);
+        self.write_logs(out, span);
+        let process = self.process_of[self.batch.resource_index(row)].clone();
+        out.extend_from_slice(&self.processes[process]);
+    }
+
+    fn write_tags(&mut self, out: &mut Vec<u8>, span: SpanView<'a>) {
+        let (kind, status) = (span.kind(), span.status());
+        let (has_kind, failed) = (kind != SpanKind::Unspecified, status == StatusCode::Error);
+        self.tags.begin([
+            if has_kind { jaeger::SPAN_KIND.as_bytes() } else { b"" },
+            if failed { jaeger::ERROR.as_bytes() } else { b"" },
+        ]);
+        out.extend_from_slice(b",\"tags\":[");
+        for (key, value) in jaeger::leading_tags(span) {
+            self.write_derived(out, key, value);
+        }
+        self.tags.write_attributes(out, self.batch, span.attributes());
+        for (key, value) in jaeger::trailing_tags(span, jaeger::ErrorTags::ErrorOnly) {
+            match key {
+                jaeger::SPAN_KIND | jaeger::ERROR => self.tags.field(key.as_bytes(), value),
+                _ => self.write_derived(out, key, value),
+            }
+        }
+        close(out, b']');
+        self.tags.write_fields(out);
+    }
+
+    fn write_derived(&mut self, out: &mut Vec<u8>, key: &str, value: ValueView<'_>) {
+        self.tags.write_text(out, key.as_bytes(), value.as_str().unwrap_or_default().as_bytes());
+    }
+
+    fn write_references(&mut self, out: &mut Vec<u8>, span: SpanView<'a>, trace_id: &[u8]) {
+        out.extend_from_slice(b",\"references\":[");
+        let parent = span.row().parent_span_id;
+        if span.row().links.is_empty() {
+            if !parent.is_none() {
+                write_reference(out, "CHILD_OF", trace_id, &parent.to_hex());
+            }
+        } else {
+            for reference in jaeger::references(span) {
+                let (trace_id, span_id) = (reference.trace_id.to_hex(), reference.span_id.to_hex());
+                write_reference(out, reference.kind_name(), &trace_id, &span_id);
+            }
+        }
+        close(out, b']');
+    }
+
+    fn write_logs(&mut self, out: &mut Vec<u8>, span: SpanView<'a>) {
+        out.extend_from_slice(b",\"logs\":[");
+        for event in span.events() {
+            out.extend_from_slice(b"{\"timestamp\":");
+            write_int(out, event.time().micros());
+            out.extend_from_slice(b",\"fields\":[");
+            self.write_log_fields(out, event);
+            out.extend_from_slice(b"},");
+        }
+        close(out, b']');
+    }
+
+    /// The event's name is the field `event`, unless an attribute has that key already.
+    fn write_log_fields(&mut self, out: &mut Vec<u8>, event: EventView<'a>) {
+        let name = self.batch.bytes(event.row().name);
+        if !name.is_empty() && event.attributes().get(jaeger::EVENT).is_none() {
+            self.tags.write_text(out, jaeger::EVENT.as_bytes(), name);
+        }
+        self.tags.write_list(out, self.batch, event.attributes());
+        close(out, b']');
+    }
+
+    /// The rest of a document from `,"process":` to its end.
+    fn write_process(&mut self, resource: ResourceView<'a>) {
+        let mut out = std::mem::take(&mut self.processes);
+        let service = match resource.row().service {
+            Some(service) => self.batch.bytes(service),
+            None if resource.attributes().is_empty() => jaeger::NO_SERVICE_NAME.as_bytes(),
+            None => b"",
+        };
+        out.extend_from_slice(b",\"process\":{\"serviceName\":");
+        write_string(&mut out, service);
+        self.tags.begin([b""; 2]);
+        out.extend_from_slice(b",\"tags\":[");
+        self.tags.write_attributes(&mut out, self.batch, resource.attributes());
+        close(&mut out, b']');
+        self.tags.write_fields(&mut out);
+        out.extend_from_slice(b"}}");
+        self.processes = out;
+    }
+}
+
+/// `{"index":{"_index":"…","_id":"`, to be followed by the id and its end.
+pub(crate) fn write_action_head(out: &mut Vec<u8>, index: &str) {
+    out.extend_from_slice(b"{\"index\":{\"_index\":");
+    write_string(out, index.as_bytes());
+    out.extend_from_slice(b",\"_id\":\"");
+}
+
+fn write_reference(out: &mut Vec<u8>, kind: &str, trace_id: &[u8], span_id: &[u8]) {
+    out.extend_from_slice(b"{\"refType\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\",\"traceID\":\"");
+    out.extend_from_slice(trace_id);
+    out.extend_from_slice(b"\",\"spanID\":\"");
+    out.extend_from_slice(span_id);
+    out.extend_from_slice(b"\"},");
+}
+
+fn write_hash(out: &mut [u8], hash: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in out.chunks_exact_mut(2).zip(hash.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+}

@@ -1,0 +1,140 @@
+//! Hot path: a batch of spans as items of a bulk: the span documents, then the service documents not yet known as stored.
+//! Budget: a handful of allocations per batch. Runs in the caller's task; the bulk queue only moves the bytes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Instant;
+
+use bytes::Bytes;
+use spoor_model::json::write_string;
+use spoor_model::{SpanBatch, SpanView};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::document::{SpanWriter, TagFields, write_action_head};
+use crate::index::{Day, IndexNames};
+use crate::service::{ServiceCache, ServiceKey, document_id};
+
+/// Reserved per span before the first one is written; a buffer that must grow is copied.
+const FIRST_GUESS_BYTES: usize = 1_536;
+
+/// Where and how documents are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) names: IndexNames,
+    pub(crate) fields: TagFields,
+}
+
+/// The items of one write: one per span in the batch's order, then the service documents.
+#[derive(Debug, Default)]
+pub(crate) struct Encoded {
+    /// Action lines and documents.
+    pub(crate) body: Bytes,
+    /// Where each item ends in the body.
+    pub(crate) ends: Vec<usize>,
+    pub(crate) services: Services,
+}
+
+/// The service documents of one write, and whose spans wait for them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Services {
+    /// What each service document stands for.
+    pub(crate) keys: Vec<ServiceKey>,
+    /// For each span the position of its service document in `keys`, or [`Services::KNOWN`]. Empty when `keys` is.
+    pub(crate) of_span: Vec<u32>,
+}
+
+impl Services {
+    /// The span's service document was stored before.
+    pub(crate) const KNOWN: u32 = u32::MAX;
+}
+
+/// Writes all items of the batch.
+pub(crate) fn encode(batch: &SpanBatch, layout: &Layout, cache: &ServiceCache, now: Instant) -> Encoded {
+    let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
+    let mut ends = Vec::with_capacity(batch.len() + 8);
+    let mut spans = SpanWriter::new(batch, &layout.names.spans, &layout.fields);
+    let mut scan = ServiceScan::new(batch);
+    for span in batch.spans() {
+        spans.write(&mut body, span);
+        ends.push(body.len());
+        scan.add(span);
+    }
+    let services = scan.finish(cache, now, |span| {
+        write_service(&mut body, layout, span);
+        ends.push(body.len());
+    });
+    Encoded { body: body.into(), ends, services }
+}
+
+fn write_service(out: &mut Vec<u8>, layout: &Layout, span: SpanView<'_>) {
+    let (service, operation) = (span.service().as_bytes(), span.name().as_bytes());
+    write_action_head(out, &layout.names.services.name(Day::of(span.start())));
+    out.extend_from_slice(document_id(service, operation).as_bytes());
+    out.extend_from_slice(b"\"}}\n{\"serviceName\":");
+    write_string(out, service);
+    out.extend_from_slice(b",\"operationName\":");
+    write_string(out, operation);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Finds the distinct services and operations of a batch.
+struct ServiceScan<'a> {
+    batch: &'a SpanBatch,
+    service_hashes: Vec<u64>,
+    positions: HashMap<ServiceKey, u32>,
+    /// Each pair with the first span that has it.
+    distinct: Vec<(ServiceKey, SpanView<'a>)>,
+    of_span: Vec<u32>,
+}
+
+impl<'a> ServiceScan<'a> {
+    fn new(batch: &'a SpanBatch) -> Self {
+        Self {
+            batch,
+            service_hashes: batch
+                .resources()
+                .map(|resource| xxh3_64(resource.service().as_bytes()))
+                .collect(),
+            positions: HashMap::new(),
+            distinct: Vec::new(),
+            of_span: Vec::with_capacity(batch.len()),
+        }
+    }
+
+    fn add(&mut self, span: SpanView<'a>) {
+        let service = self.service_hashes[self.batch.resource_index(span.row())];
+        let key = ServiceKey::new(Day::of(span.start()), service, self.batch.bytes(span.row().name));
+        let next = u32::try_from(self.distinct.len()).expect("a batch has fewer than 2^32 spans");
+        let position = match self.positions.entry(key) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                self.distinct.push((key, span));
+                *new.insert(next)
+            }
+        };
+        self.of_span.push(position);
+    }
+
+    /// Hands the first span of each pair that is not known as stored to `write`.
+    fn finish(mut self, cache: &ServiceCache, now: Instant, mut write: impl FnMut(SpanView<'a>)) -> Services {
+        let keys: Vec<ServiceKey> = self.distinct.iter().map(|(key, _)| *key).collect();
+        let mut services = Services::default();
+        let mut new_positions = Vec::with_capacity(keys.len());
+        for (known, (key, span)) in cache.known(&keys, now).into_iter().zip(&self.distinct) {
+            if known {
+                new_positions.push(Services::KNOWN);
+                continue;
+            }
+            new_positions.push(u32::try_from(services.keys.len()).expect("fewer than distinct pairs"));
+            services.keys.push(*key);
+            write(*span);
+        }
+        if !services.keys.is_empty() {
+            for position in &mut self.of_span {
+                *position = new_positions[*position as usize];
+            }
+            services.of_span = self.of_span;
+        }
+        services
+    }
+}

@@ -1,0 +1,139 @@
+//! Opening the store: the pieces put together from the configuration.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+
+use crate::bulk::{BulkMetrics, BulkWriter, Limits};
+use crate::client::{Client, Server};
+use crate::document::TagFields;
+use crate::encode::Layout;
+use crate::index::IndexNames;
+use crate::setup::{Readiness, Setup, TemplatesFor};
+use crate::template::templates;
+use crate::{Config, ElasticsearchReader, ElasticsearchWriter};
+
+/// A configuration that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No node named.
+    #[error("--es.server-urls names no server")]
+    NoServers,
+    /// A user name or password that no header can carry.
+    #[error("--es.username or --es.password cannot be sent in a header")]
+    Credentials,
+    /// A version that does not exist.
+    #[error(
+        "--es.version={0} is not supported; 7, 8, 9 are Elasticsearch, 101, 102, 103 OpenSearch, 0 asks the server"
+    )]
+    Version(u32),
+    /// A prefix that index names cannot have.
+    #[error(
+        "--es.index-prefix={0} cannot begin the name of an index; it must be lower case, without spaces and \\/*?\"<>|,#:"
+    )]
+    IndexPrefix(String),
+    /// A separator that index names cannot have.
+    #[error("--es.index-date-separator={0} cannot be part of the name of an index")]
+    DateSeparator(String),
+    /// TLS could not be set up.
+    #[error("prepare TLS for the https URLs of --es.server-urls: {0}")]
+    Tls(#[source] spoor_storage::BoxError),
+}
+
+/// An Elasticsearch or OpenSearch cluster, to write to and to read from.
+///
+/// Opening does not wait for the store: version detection and the templates are tried in the background until they
+/// succeed, and reads and writes are answered as unavailable with the reason meanwhile.
+#[derive(Debug)]
+pub struct ElasticsearchStore {
+    writer: Arc<ElasticsearchWriter>,
+    reader: Arc<ElasticsearchReader>,
+    setup: Arc<Setup>,
+}
+
+impl ElasticsearchStore {
+    /// Opens the store for writing and reading. Needs a Tokio runtime around it. The metrics go into `registry`.
+    ///
+    /// # Errors
+    /// [`OpenError`] for settings that cannot work; a store that is down is no error.
+    pub fn open(config: &Config, registry: &mut Registry) -> Result<Self, OpenError> {
+        let (client, names, known) = parts(config)?;
+        let metrics = BulkMetrics::register(registry);
+        let templates_for = config.create_index_templates.then(|| {
+            let (names, config) = (names.clone(), config.clone());
+            Box::new(move |server| templates(server, &names, &config).to_vec()) as TemplatesFor
+        });
+        let setup = Arc::new(Setup::start(client.clone(), known, templates_for));
+        let bulk = BulkWriter::start(client.clone(), limits(config), metrics);
+        let fields = TagFields { dot_replacement: config.dot_replacement.clone() };
+        let layout = Layout { names: names.clone(), fields };
+        let writer = ElasticsearchWriter::new(setup.clone(), bulk, layout, config.service_cache_ttl);
+        let reader = ElasticsearchReader::new(client, setup.clone(), names, config);
+        Ok(Self { writer: Arc::new(writer), reader: Arc::new(reader), setup })
+    }
+
+    /// Opens the store for reading only: no templates are installed, nothing is written.
+    ///
+    /// # Errors
+    /// [`OpenError`], as [`ElasticsearchStore::open`].
+    pub fn open_reader(config: &Config) -> Result<Arc<ElasticsearchReader>, OpenError> {
+        let (client, names, known) = parts(config)?;
+        let setup = Arc::new(Setup::start(client.clone(), known, None));
+        Ok(Arc::new(ElasticsearchReader::new(client, setup, names, config)))
+    }
+
+    /// The door in.
+    #[must_use]
+    pub fn writer(&self) -> Arc<ElasticsearchWriter> {
+        self.writer.clone()
+    }
+
+    /// The door out.
+    #[must_use]
+    pub fn reader(&self) -> Arc<ElasticsearchReader> {
+        self.reader.clone()
+    }
+
+    /// Whether the store can be used, and if not, why.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.setup.readiness()
+    }
+}
+
+fn parts(config: &Config) -> Result<(Arc<Client>, IndexNames, Option<Server>), OpenError> {
+    let known = match config.version {
+        0 => None,
+        number => Some(Server::from_number(number).ok_or(OpenError::Version(number))?),
+    };
+    let names = IndexNames::new(&config.index_prefix, &config.index_date_separator)?;
+    Ok((Arc::new(Client::new(config)?), names, known))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        bulk_bytes: config.bulk_size as usize,
+        bulk_items: config.bulk_actions as usize,
+        queue_bytes: config.bulk_queue_size as usize,
+        workers: config.bulk_workers as usize,
+        flush_interval: config.bulk_flush_interval,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn settings_that_cannot_work_are_named() {
+        let refused = |config: Config| {
+            ElasticsearchStore::open(&config, &mut Registry::default()).expect_err("refused").to_string()
+        };
+        let default = Config::default();
+        assert!(refused(Config { version: 6, ..default.clone() }).contains("--es.version=6"));
+        assert!(
+            refused(Config { index_prefix: "Ä*".into(), ..default.clone() }).contains("--es.index-prefix")
+        );
+        assert!(refused(Config { server_urls: Vec::new(), ..default }).contains("--es.server-urls"));
+    }
+}

@@ -1,0 +1,132 @@
+//! [`ElasticsearchWriter`]: the door in. Encodes in the caller's task, shares bulks with other writes, tells each span's fate.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use spoor_model::SpanBatch;
+use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErrorKind, Written};
+
+use crate::bulk::{BulkWriter, Outcome, Outcomes};
+use crate::encode::{Layout, Services, encode};
+use crate::service::ServiceCache;
+use crate::setup::Setup;
+
+/// What a writer tells a caller whom it has no room for.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
+
+/// Writes spans to Elasticsearch or OpenSearch.
+#[derive(Debug)]
+pub struct ElasticsearchWriter {
+    setup: Arc<Setup>,
+    bulk: BulkWriter,
+    layout: Layout,
+    services: ServiceCache,
+    /// A refused service document is told once: it would be told with every batch otherwise.
+    service_refusal_told: AtomicBool,
+}
+
+impl ElasticsearchWriter {
+    pub(crate) fn new(
+        setup: Arc<Setup>,
+        bulk: BulkWriter,
+        layout: Layout,
+        service_cache_ttl: Duration,
+    ) -> Self {
+        let services = ServiceCache::new(service_cache_ttl);
+        Self { setup, bulk, layout, services, service_refusal_told: AtomicBool::new(false) }
+    }
+
+    /// Turns the outcomes of items (spans, then service documents) into the fate of the spans.
+    fn conclude(
+        &self,
+        batch: &SpanBatch,
+        services: &Services,
+        outcomes: Outcomes,
+    ) -> Result<Written, WriteError> {
+        let (spans, documents) = outcomes.items.split_at(batch.len());
+        let stored_services =
+            services.keys.iter().zip(documents).filter(|(_, outcome)| **outcome == Outcome::Stored);
+        self.services.confirm(stored_services.map(|(key, _)| *key), Instant::now());
+        let mut unfinished = Vec::new();
+        let mut written = Written::default();
+        for (index, outcome) in spans.iter().enumerate() {
+            match outcome {
+                Outcome::Rejected => {}
+                Outcome::Stored if is_listed(services, documents, index) => written.stored += 1,
+                Outcome::Stored | Outcome::Open | Outcome::Unfinished => unfinished.push(index),
+            }
+        }
+        for (item, reason) in outcomes.reasons {
+            match batch.span(item) {
+                Some(span) => written.rejected.push(Rejection {
+                    index: item,
+                    trace_id: span.trace_id(),
+                    span_id: span.span_id(),
+                    reason,
+                }),
+                None => self.tell_service_refusal(&reason),
+            }
+        }
+        written.rejected.sort_by_key(|rejection| rejection.index);
+        if unfinished.is_empty() {
+            return Ok(written);
+        }
+        let (kind, reason) = match outcomes.trouble {
+            None => (WriteErrorKind::DeadlineExceeded, "the store did not answer in time".to_owned()),
+            Some(trouble) => (trouble.kind, trouble.reason),
+        };
+        Err(WriteError {
+            kind,
+            attempted: batch.len(),
+            settled: written,
+            unfinished,
+            retry_after: outcomes.retry_after,
+            source: reason.into(),
+        })
+    }
+
+    fn tell_service_refusal(&self, reason: &str) {
+        if !self.service_refusal_told.swap(true, Ordering::Relaxed) {
+            tracing::error!(reason, "the store refuses service documents; services may be missing in lists");
+        }
+    }
+}
+
+/// The span's service document is stored, now or before, or will never be. A span whose service is not listed yet is
+/// written again, so that what was acknowledged is also found by its service.
+fn is_listed(services: &Services, documents: &[Outcome], span: usize) -> bool {
+    match services.of_span.get(span) {
+        None | Some(&Services::KNOWN) => true,
+        Some(&position) => matches!(documents[position as usize], Outcome::Stored | Outcome::Rejected),
+    }
+}
+
+#[async_trait]
+impl SpanWriter for ElasticsearchWriter {
+    async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
+        let nothing =
+            |kind, source: spoor_storage::BoxError| WriteError::nothing_settled(kind, batch.len(), source);
+        if batch.is_empty() {
+            return Ok(Written::default());
+        }
+        if context.remaining().is_zero() {
+            return Err(nothing(
+                WriteErrorKind::DeadlineExceeded,
+                "the deadline had passed before the write".into(),
+            ));
+        }
+        if let Err(not_ready) = self.setup.ready(context.deadline).await {
+            return Err(nothing(WriteErrorKind::Unavailable, not_ready.into()));
+        }
+        let busy = |full: crate::bulk::QueueFull| WriteError {
+            retry_after: Some(RETRY_WHEN_FULL),
+            ..nothing(WriteErrorKind::Busy, full.into())
+        };
+        self.bulk.check_room().map_err(busy)?;
+        let encoded = encode(batch, &self.layout, &self.services, Instant::now());
+        let outcomes = self.bulk.write(&encoded, context.deadline).await.map_err(busy)?;
+        self.conclude(batch, &encoded.services, outcomes)
+    }
+}
