@@ -5,6 +5,8 @@
 mod adjust;
 mod api;
 mod config;
+#[cfg(test)]
+mod fixture;
 mod json;
 mod metrics;
 mod server;

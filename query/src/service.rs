@@ -257,3 +257,6 @@ impl Service {
         ReadError::new(ReadErrorKind::Busy, "read traces", reason)
     }
 }
+
+#[cfg(test)]
+mod tests;

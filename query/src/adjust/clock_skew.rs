@@ -195,3 +195,6 @@ fn host_key(resource: ResourceView<'_>) -> String {
         .find(|key| !key.is_empty())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

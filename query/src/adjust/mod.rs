@@ -37,3 +37,6 @@ pub(crate) fn adjust(trace: &mut SpanBatch, settings: Settings) {
     links::drop_empty(trace);
     links::put_parent_first(trace);
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,10 +42,14 @@ pub(crate) fn router(config: &Config, service: Service) -> Router {
         .route("/api/{*unknown}", any(not_found))
         .method_not_allowed_fallback(not_found)
         .fallback(front_page)
-        .with_state(api);
+        .with_state(Arc::clone(&api));
     let routes = match config.base_path.prefix() {
         "" => routes,
-        prefix => Router::new().nest(prefix, routes).fallback(not_found),
+        // The nested router does not take the prefix with a slash behind it, which is what people type.
+        prefix => Router::new()
+            .route(&format!("{prefix}/"), any(front_page).with_state(Arc::clone(&api)))
+            .nest(prefix, routes)
+            .fallback(not_found),
     };
     let headers: Arc<[Header]> = config.additional_headers.clone().into();
     routes.layer(map_response_with_state(headers, add_headers))
@@ -70,3 +74,6 @@ async fn add_headers(State(headers): State<Arc<[Header]>>, mut response: Respons
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,11 +25,6 @@ impl Failure {
     pub(super) fn trace_not_found() -> Self {
         Self { status: StatusCode::NOT_FOUND, message: TRACE_NOT_FOUND.to_owned() }
     }
-
-    #[cfg(test)]
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
 }
 
 /// Jaeger's words for an id without a trace.

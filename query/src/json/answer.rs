@@ -158,3 +158,6 @@ impl Iterator for TracesAnswer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

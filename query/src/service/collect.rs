@@ -39,6 +39,8 @@ pub(super) struct Collector {
     done: Vec<Collected>,
     growing: Option<Growing>,
     used: usize,
+    /// A trace was cut for lack of bytes: nothing behind it is taken, however small.
+    full: bool,
     /// A further trace had no room.
     pub(super) omitted: bool,
 }
@@ -58,7 +60,7 @@ enum Parts {
 
 impl Collector {
     pub(super) fn new(bounds: Bounds, room: Permit) -> Self {
-        Self { bounds, room, done: Vec::new(), growing: None, used: 0, omitted: false }
+        Self { bounds, room, done: Vec::new(), growing: None, used: 0, full: false, omitted: false }
     }
 
     /// Takes the next part. A part without spans is passed over.
@@ -94,15 +96,19 @@ impl Collector {
     }
 
     /// How many spans of a part may be taken. The first span of an answer always may.
-    fn fitting_spans(&self, part: &SpanBatch, spans_before: usize) -> usize {
+    fn fitting_spans(&mut self, part: &SpanBatch, spans_before: usize) -> usize {
         let by_count = part.len().min(self.bounds.trace_spans.saturating_sub(spans_before));
+        if self.full {
+            return 0;
+        }
         let (bytes, room) = (part.memory_bytes(), self.bounds.bytes.saturating_sub(self.used));
-        let fits = if bytes <= room {
-            by_count
-        } else {
-            by_count.min(usize::try_from(part.len() as u128 * room as u128 / bytes as u128).unwrap_or(0))
-        };
-        if self.used == 0 { fits.max(1) } else { fits }
+        if bytes <= room {
+            return by_count;
+        }
+        let share = part.len() as u128 * room as u128 / bytes as u128;
+        let by_bytes = usize::try_from(share).unwrap_or(usize::MAX).max(usize::from(self.used == 0));
+        self.full = by_bytes < by_count;
+        by_count.min(by_bytes)
     }
 
     fn grow(&mut self, trace_id: TraceId, part: SpanBatch) {

@@ -1,0 +1,76 @@
+//! Claims about the HTTP port: paths, parameters, codes, texts, headers; as a client sees them.
+
+mod connection;
+mod errors;
+mod routes;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use clap::Parser;
+use http_body_util::BodyExt;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::*;
+use crate::fixture::{FakeReader, Script, plain_trace};
+use crate::metrics::Metrics;
+
+#[derive(Debug, Parser)]
+struct Program {
+    #[command(flatten)]
+    query: Config,
+}
+
+fn config(args: &[&str]) -> Config {
+    Program::parse_from(std::iter::once(&"spoor").chain(args)).query
+}
+
+/// A port over a fake store.
+struct Port {
+    router: Router,
+    reader: Arc<FakeReader>,
+}
+
+/// An answer as received.
+struct Answer {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl Port {
+    fn new(args: &[&str], reader: FakeReader) -> Self {
+        let (config, reader) = (config(args), Arc::new(reader));
+        let service = Service::new(&config, reader.clone(), Metrics::register(&mut Registry::default()));
+        Self { router: router(&config, service), reader }
+    }
+
+    fn with_traces(args: &[&str]) -> Self {
+        Self::new(args, FakeReader::new(Script::Parts(vec![plain_trace(0xa, 2), plain_trace(0xb, 1)])))
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body).unwrap() }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path).await
+    }
+}

@@ -1,0 +1,91 @@
+//! Claims that need a real connection: hanging up, ending gracefully, streaming.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::server::Query;
+
+/// A running role.
+struct Running {
+    address: std::net::SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<std::io::Result<()>>,
+    registry: Registry,
+}
+
+impl Running {
+    fn start(reader: Arc<FakeReader>) -> Self {
+        let config = config(&["--query.http-server.host-port=127.0.0.1:0"]);
+        let socket = Query::bind(&config).unwrap();
+        let address = socket.local_addr();
+        let mut registry = Registry::default();
+        let query = Query::build(&config, socket, reader, &mut registry);
+        let stop = CancellationToken::new();
+        Self { address, task: tokio::spawn(query.run(stop.clone())), stop, registry }
+    }
+
+    async fn send(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    fn running(&self) -> bool {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        !text.contains("spoor_query_running 0\n")
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the condition holds within ten seconds");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_ends_the_work_for_it() {
+    let reader = Arc::new(FakeReader::new(Script::Hang));
+    let running = Running::start(reader.clone());
+    let client = running.send("/api/traces?service=a").await;
+    until(|| reader.working.load(Ordering::SeqCst) == 1).await;
+    assert!(running.running());
+    drop(client);
+    until(|| reader.working.load(Ordering::SeqCst) == 0).await;
+    until(|| !running.running()).await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_in_the_middle_of_an_answer_gives_its_room_back() {
+    let running = Running::start(Arc::new(FakeReader::new(Script::Parts(vec![plain_trace(0xa, 100_000)]))));
+    let mut client = running.send("/api/traces/a?raw=true").await;
+    let mut first = [0; 1_000];
+    client.read_exact(&mut first).await.unwrap();
+    assert!(running.running(), "an answer of 20 MB does not fit into the connection's buffers");
+    drop(client);
+    until(|| !running.running()).await;
+}
+
+#[tokio::test]
+async fn an_answer_in_flight_is_sent_to_its_end_when_the_role_stops() {
+    let running = Running::start(Arc::new(FakeReader::new(Script::Parts(vec![plain_trace(0xa, 50_000)]))));
+    let mut client = running.send("/api/traces/a?raw=true").await;
+    let mut answer = vec![0; 1_000];
+    client.read_exact(&mut answer).await.unwrap();
+    running.stop.cancel();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(b"\r\n0\r\n\r\n"), "the last chunk has come");
+    running.task.await.unwrap().unwrap();
+    assert!(TcpStream::connect(running.address).await.is_err());
+}
