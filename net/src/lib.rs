@@ -3,12 +3,13 @@
 
 pub mod address;
 pub mod body;
-pub mod duration;
 pub mod grpc;
 pub mod limits;
 mod listener;
 mod serve;
+mod traced;
 
 pub use address::ListenAddress;
 pub use listener::{BindError, Listener};
 pub use serve::{ServeOptions, serve};
+pub use traced::{Traced, TracedLayer};

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// No request may be larger, whatever a configuration says: gRPC counts lengths with 32 bits, a span batch with 31.
+pub const MAX_REQUEST_BYTES: usize = (1 << 31) - 1;
+
 /// A bound on something that is held for a while. Clones share the same budget.
 #[derive(Debug, Clone)]
 pub struct Budget(Arc<State>);
