@@ -1,0 +1,177 @@
+//! The role: binds its ports, builds its pieces, serves until the signal to stop, and drains.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use futures::future::try_join_all;
+use prometheus_client::registry::Registry;
+use spoor_net::limits::Budget;
+use spoor_net::{BindError, Listener, ServeOptions, serve};
+use spoor_storage::SpanWriter;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::Config;
+use crate::dispatch::Dispatcher;
+use crate::metrics::Metrics;
+use crate::normalize::Normalizer;
+use crate::receiver::{Intake, jaeger_grpc, otlp_grpc, otlp_http};
+
+/// The bound ports of a collector.
+#[derive(Debug)]
+pub struct Sockets {
+    otlp_grpc: Option<Listener>,
+    otlp_http: Option<Listener>,
+    jaeger_grpc: Listener,
+}
+
+impl Sockets {
+    /// Binds every port that the settings ask for.
+    ///
+    /// # Errors
+    /// [`BindError`] names the setting and what to do.
+    pub fn bind(config: &Config) -> Result<Self, BindError> {
+        let otlp =
+            |setting, address| config.otlp_enabled.then(|| Listener::bind(setting, address)).transpose();
+        Ok(Self {
+            otlp_grpc: otlp("collector.otlp.grpc.host-port", &config.otlp_grpc.host_port)?,
+            otlp_http: otlp("collector.otlp.http.host-port", &config.otlp_http.host_port)?,
+            jaeger_grpc: Listener::bind("collector.grpc-server.host-port", &config.jaeger_grpc.host_port)?,
+        })
+    }
+
+    /// Where OTLP by gRPC listens; `None` when it is off.
+    #[must_use]
+    pub fn otlp_grpc(&self) -> Option<SocketAddr> {
+        self.otlp_grpc.as_ref().map(Listener::local_addr)
+    }
+
+    /// Where OTLP by HTTP listens; `None` when it is off.
+    #[must_use]
+    pub fn otlp_http(&self) -> Option<SocketAddr> {
+        self.otlp_http.as_ref().map(Listener::local_addr)
+    }
+
+    /// Where Jaeger's gRPC protocol listens.
+    #[must_use]
+    pub fn jaeger_grpc(&self) -> SocketAddr {
+        self.jaeger_grpc.local_addr()
+    }
+}
+
+/// A collector that is built and waits to run.
+pub struct Collector {
+    ports: Vec<Port>,
+    dispatcher: Dispatcher,
+    /// Each gRPC port's own, with the service it tells of.
+    health: Vec<(HealthReporter, &'static str)>,
+}
+
+struct Port {
+    name: &'static str,
+    listener: Listener,
+    router: Router,
+    options: ServeOptions,
+}
+
+impl Collector {
+    /// Puts the pieces together. Spans go to `writer`; metrics are registered once per registry. `config` is valid
+    /// ([`Config::validate`]).
+    pub fn build(
+        config: &Config,
+        sockets: Sockets,
+        writer: Arc<dyn SpanWriter>,
+        registry: &mut Registry,
+    ) -> Self {
+        let limits = &config.limits;
+        let (requests, bytes) =
+            (Budget::new(limits.max_concurrent_requests), Budget::new(limits.max_bytes_in_flight));
+        let metrics = Arc::new(Metrics::register(registry, &requests, &bytes));
+        let dispatcher = Dispatcher::new(writer, Normalizer::new(config.tags.clone()), Arc::clone(&metrics));
+        let intake = Intake::new(requests, bytes, limits.write_timeout, dispatcher.clone(), metrics);
+        let mut collector = Self { ports: Vec::new(), dispatcher, health: Vec::new() };
+        let options = ServeOptions { max_connections: limits.max_connections, ..ServeOptions::default() };
+
+        if let Some(listener) = sockets.otlp_grpc {
+            let router = otlp_grpc::add_to(
+                collector.health_routes(otlp_grpc::SERVICE),
+                intake.clone(),
+                config.otlp_grpc.max_message_size,
+            );
+            let (age, grace) =
+                (config.otlp_grpc.max_connection_age, config.otlp_grpc.max_connection_age_grace);
+            let options = grpc_options(&options, age, grace);
+            collector.ports.push(Port { name: "otlp-grpc", listener, router, options });
+        }
+        if let Some(listener) = sockets.otlp_http {
+            let router = otlp_http::routes(intake.clone(), &config.otlp_http);
+            collector.ports.push(Port { name: "otlp-http", listener, router, options: options.clone() });
+        }
+        let listener = sockets.jaeger_grpc;
+        let router = jaeger_grpc::add_to(
+            collector.health_routes(jaeger_grpc::SERVICE),
+            intake,
+            config.jaeger_grpc.max_message_size,
+        );
+        let (age, grace) =
+            (config.jaeger_grpc.max_connection_age, config.jaeger_grpc.max_connection_age_grace);
+        let options = grpc_options(&options, age, grace);
+        collector.ports.push(Port { name: "jaeger-grpc", listener, router, options });
+        collector
+    }
+
+    /// gRPC's health service, and UNIMPLEMENTED for whatever is not added.
+    fn health_routes(&mut self, service: &'static str) -> Router {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        self.health.push((reporter, service));
+        Routes::new(health).into_axum_router()
+    }
+
+    /// Serves until `shutdown`; then takes nothing new, finishes what it has accepted, and returns. Whoever cannot wait so
+    /// long drops the future: what is in flight then has not been acknowledged.
+    ///
+    /// # Errors
+    /// When a bound port cannot be served.
+    pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
+        for (reporter, service) in &self.health {
+            reporter.set_service_status(service, ServingStatus::Serving).await;
+        }
+        let serving = self.ports.into_iter().map(|port| {
+            tracing::info!(listener = port.name, address = %port.listener.local_addr(), "listens");
+            serve(port.listener, port.router, port.options, shutdown.clone())
+        });
+        let ending = async {
+            shutdown.cancelled().await;
+            end_health(&self.health).await;
+            Ok(())
+        };
+        futures::try_join!(try_join_all(serving), ending)?;
+        self.dispatcher.drain().await;
+        Ok(())
+    }
+}
+
+/// Says "not serving" to whoever watches, then ends the watching, which would keep connections open for ever.
+async fn end_health(health: &[(HealthReporter, &'static str)]) {
+    for (reporter, service) in health {
+        for service in ["", *service] {
+            reporter.set_service_status(service, ServingStatus::NotServing).await;
+            reporter.clone().clear_service_status(service).await;
+        }
+    }
+}
+
+fn grpc_options(options: &ServeOptions, age: Duration, grace: Duration) -> ServeOptions {
+    let some = |time: Duration| (!time.is_zero()).then_some(time);
+    ServeOptions {
+        max_connection_age: some(age),
+        max_connection_age_grace: some(grace),
+        http2_only: true,
+        ..options.clone()
+    }
+}

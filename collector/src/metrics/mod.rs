@@ -1,0 +1,158 @@
+//! What the collector counts: exact accounts of its own (`spoor_collector_…`) and Jaeger v1's names (`jaeger_collector_…`).
+//!
+//! The accounts: at any quiet moment
+//! `spans_received = spans_stored + spans_rejected + spans_returned + spans_dropped + spans_in_flight`.
+//! Returned spans were answered with an error, so that the sender still owns them; nothing is ever dropped, and the counter
+//! stands there to prove it.
+
+mod services;
+
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use spoor_net::limits::Budget;
+
+pub(crate) use services::{ServiceTable, Tallies};
+
+/// Buckets of a duration in seconds: the Prometheus clients' default, which Jaeger's histograms have.
+const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Why something was not stored; the words are in `receiver::status` and `dispatch`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Reason {
+    pub(crate) reason: &'static str,
+}
+
+/// Labels of Jaeger's `http_request_duration`. The path is one that we serve, or `other`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct HttpLabels {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) status: u16,
+}
+
+/// Registered once when the collector is built; a test makes its own.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) received: Counter,
+    pub(crate) stored: Counter,
+    pub(crate) rejected: Family<Reason, Counter>,
+    pub(crate) returned: Family<Reason, Counter>,
+    pub(crate) in_flight: Gauge,
+    pub(crate) refused_requests: Family<Reason, Counter>,
+    pub(crate) repaired_texts: Counter,
+    pub(crate) batch_size: Gauge,
+    pub(crate) in_queue: Histogram,
+    pub(crate) save: Histogram,
+    pub(crate) http: Family<HttpLabels, Histogram>,
+    pub(crate) services: ServiceTable,
+}
+
+impl Metrics {
+    /// Makes them known to the registry, together with the budgets' gauges.
+    pub(crate) fn register(registry: &mut Registry, requests: &Budget, bytes: &Budget) -> Self {
+        let new = Self {
+            received: Counter::default(),
+            stored: Counter::default(),
+            rejected: Family::default(),
+            returned: Family::default(),
+            in_flight: Gauge::default(),
+            refused_requests: Family::default(),
+            repaired_texts: Counter::default(),
+            batch_size: Gauge::default(),
+            in_queue: seconds(),
+            save: seconds(),
+            http: Family::new_with_constructor(seconds),
+            services: ServiceTable::register(registry),
+        };
+        new.register_accounts(registry);
+        new.register_jaegers(registry);
+        registry.register_collector(Box::new(Room { requests: requests.clone(), bytes: bytes.clone() }));
+        new
+    }
+
+    fn register_accounts(&self, registry: &mut Registry) {
+        let mut add = |name: &str, help: &str, counter: &Counter| {
+            registry.register(format!("spoor_collector_{name}"), help, counter.clone());
+        };
+        add("spans_received", "Spans decoded from requests", &self.received);
+        add("spans_stored", "Spans that the store has confirmed as durable", &self.stored);
+        add("spans_dropped", "Spans lost without their sender being told; never counts", &Counter::default());
+        add(
+            "repaired_texts",
+            "Texts with invalid UTF-8 that were repaired with U+FFFD",
+            &self.repaired_texts,
+        );
+        let mut add = |name: &str, help: &str, family: &Family<Reason, Counter>| {
+            registry.register(format!("spoor_collector_{name}"), help, family.clone());
+        };
+        add("spans_rejected", "Spans that can never be stored, named to their senders", &self.rejected);
+        add("spans_returned", "Spans answered with an error, which their senders still own", &self.returned);
+        add("requests_refused", "Requests refused before their spans were counted", &self.refused_requests);
+        registry.register(
+            "spoor_collector_spans_in_flight",
+            "Spans received whose fate is open",
+            self.in_flight.clone(),
+        );
+    }
+
+    fn register_jaegers(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("jaeger_collector");
+        registry.register(
+            "spans_dropped",
+            "Spans dropped by a full queue; here there is none",
+            Counter::<u64>::default(),
+        );
+        registry.register("batch_size", "Spans of the latest request", self.batch_size.clone());
+        registry.register("queue_length", "Spans received whose fate is open", self.in_flight.clone());
+        registry.register(
+            "in_queue_latency",
+            "Seconds from a request's arrival to the store",
+            self.in_queue.clone(),
+        );
+        registry.register("save_latency", "Seconds that the store took for a request", self.save.clone());
+        registry.register("http_request_duration", "Seconds that a request by HTTP took", self.http.clone());
+    }
+
+    pub(crate) fn count_refused(&self, reason: &'static str) {
+        self.refused_requests.get_or_create(&Reason { reason }).inc();
+    }
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+pub(crate) fn observe(histogram: &Histogram, time: Duration) {
+    histogram.observe(time.as_secs_f64());
+}
+
+/// Gauges read from the budgets when somebody looks.
+#[derive(Debug)]
+struct Room {
+    requests: Budget,
+    bytes: Budget,
+}
+
+impl Collector for Room {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let gauges = [
+            ("requests_in_flight", "Requests held now", self.requests.held()),
+            ("requests_in_flight_limit", "Requests that may be held at a time", self.requests.limit()),
+            ("bytes_in_flight", "Bytes of requests held now", self.bytes.held()),
+            ("bytes_in_flight_limit", "Bytes of requests that may be held at a time", self.bytes.limit()),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            let name = format!("spoor_collector_{name}");
+            gauge.encode(encoder.encode_descriptor(&name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}

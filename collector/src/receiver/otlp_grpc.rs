@@ -1,0 +1,38 @@
+//! Hot path: OTLP by gRPC, `opentelemetry.proto.collector.trace.v1.TraceService/Export` on :4317. Budget: one copy of the
+//! received bytes; the answer to a wholly stored request is empty.
+
+use axum::Router;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceResponse,
+};
+use prost::Message;
+use spoor_proto::convert::otlp::decode_export_request;
+use tonic::Status;
+
+use super::{Framing, Intake, Protocol, Source, grpc};
+use crate::dispatch::Delivered;
+use crate::rejection::describe;
+
+/// The service's name, for health checks too.
+pub(crate) const SERVICE: &str = "opentelemetry.proto.collector.trace.v1.TraceService";
+
+/// Adds the method to a port's routes. `limit` bounds a message, in bytes.
+pub(crate) fn add_to(routes: Router, intake: Intake, limit: usize) -> Router {
+    let protocol =
+        Protocol { source: Source::OtlpGrpc, framing: Framing::Grpc, limit, decode: decode_export_request };
+    routes.route(&format!("/{SERVICE}/Export"), grpc::method(intake, protocol, answer))
+}
+
+fn answer(delivered: &Delivered) -> Result<Vec<u8>, Status> {
+    Ok(response(delivered).encode_to_vec())
+}
+
+/// OTLP's answer to a request that is settled: empty, or with the spans that were rejected.
+pub(super) fn response(delivered: &Delivered) -> ExportTraceServiceResponse {
+    let Delivered { received, rejected } = delivered;
+    let partial_success = (!rejected.is_empty()).then(|| ExportTracePartialSuccess {
+        rejected_spans: i64::try_from(rejected.len()).unwrap_or(i64::MAX),
+        error_message: describe(rejected, *received),
+    });
+    ExportTraceServiceResponse { partial_success }
+}
