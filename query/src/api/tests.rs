@@ -2,6 +2,7 @@
 
 mod connection;
 mod errors;
+mod memory_store;
 mod routes;
 
 use std::sync::Arc;
