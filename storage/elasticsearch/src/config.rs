@@ -9,6 +9,7 @@ use crate::{NodeUrl, Secret};
 
 /// Elasticsearch and OpenSearch.
 #[derive(Debug, Clone, PartialEq, Args)]
+#[group(skip)]
 pub struct Config {
     /// The store's nodes, as a comma-separated list of http:// or https:// URLs. Requests take turns; a node that fails is
     /// set aside for a while. A URL may carry user:password@.

@@ -14,7 +14,8 @@ const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 const EPOCH_JULIAN_DAY: i32 = 2_440_588;
 /// Index lists in addresses longer than this become a wildcard; servers take 4096 bytes for the whole request line.
 const MAX_LIST_BYTES: usize = 2_048;
-const NOT_IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const NOT_IN_A_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*');
 /// What index names cannot hold (Elasticsearch's and OpenSearch's rule), and what separates names in a list.
 const FORBIDDEN: &[char] = &['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':'];
 
@@ -63,20 +64,37 @@ impl Family {
         self.base.trim_end_matches('-')
     }
 
-    /// The indices that may hold documents of the window, newest first, for the path of an address: a list of days, or
-    /// the family's pattern where the list would grow too long.
-    pub(crate) fn targets(&self, window: TimeRange) -> String {
+    /// The indices that may hold documents of the window, newest first: a list of days, or the family's pattern where the
+    /// list would grow too long for an address.
+    pub(crate) fn targets(&self, window: TimeRange) -> Targets {
         let (first, last) = (Day::of(window.start), Day::of(window.end));
-        let encoded = |name: &str| utf8_percent_encode(name, NOT_IN_A_PATH).to_string();
         let days = (last.0.saturating_sub(first.0) as usize).saturating_add(1);
         let name_bytes = encoded(&self.name(last)).len() + 1;
         if days.saturating_mul(name_bytes) > MAX_LIST_BYTES {
-            return format!("{}*", encoded(&self.base));
+            return Targets(vec![self.pattern()]);
         }
-        let names: Vec<String> =
-            (first.0..=last.0.max(first.0)).rev().map(|day| encoded(&self.name(Day(day)))).collect();
-        names.join(",")
+        Targets((first.0..=last.0.max(first.0)).rev().map(|day| self.name(Day(day))).collect())
     }
+}
+
+/// Names and patterns of indices to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Targets(Vec<String>);
+
+impl Targets {
+    /// For the path of an address.
+    pub(crate) fn path(&self) -> String {
+        self.0.iter().map(|name| encoded(name)).collect::<Vec<_>>().join(",")
+    }
+
+    /// For a body.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+fn encoded(name: &str) -> String {
+    utf8_percent_encode(name, NOT_IN_A_PATH).to_string()
 }
 
 /// The names of all families.
@@ -143,22 +161,22 @@ mod tests {
     #[test]
     fn a_window_becomes_a_list_of_days_newest_first() {
         let window = TimeRange { start: UnixNanos(AUGUST_20.0 - 1), end: UnixNanos(AUGUST_20.0 + 1) };
-        assert_eq!(names("").spans.targets(window), "jaeger-span-2026-08-20,jaeger-span-2026-08-19");
+        assert_eq!(names("").spans.targets(window).path(), "jaeger-span-2026-08-20,jaeger-span-2026-08-19");
         assert_eq!(
-            names("").spans.targets(widened(window, SLACK)),
+            names("").spans.targets(widened(window, SLACK)).path(),
             "jaeger-span-2026-08-21,jaeger-span-2026-08-20,jaeger-span-2026-08-19,jaeger-span-2026-08-18"
         );
         let backwards = TimeRange { start: window.end, end: window.start };
-        assert_eq!(names("").spans.targets(backwards), "jaeger-span-2026-08-20");
+        assert_eq!(names("").spans.targets(backwards).path(), "jaeger-span-2026-08-20");
     }
 
     #[test]
     fn a_long_window_becomes_a_pattern_and_the_address_stays_short() {
         let all = TimeRange { start: UnixNanos::ZERO, end: UnixNanos::MAX };
-        assert_eq!(names("é").spans.targets(all), "%C3%A9-jaeger-span-*");
+        assert_eq!(names("é").spans.targets(all).path(), "%C3%A9-jaeger-span-*");
         let three_months =
             TimeRange { start: AUGUST_20.saturating_sub(Duration::from_secs(80 * 86_400)), end: AUGUST_20 };
-        let list = names("").spans.targets(three_months);
+        let list = names("").spans.targets(three_months).path();
         assert!(list.len() <= MAX_LIST_BYTES && list.starts_with("jaeger-span-2026-08-20,"), "{list}");
     }
 }

@@ -57,8 +57,8 @@ impl Setup {
         Self { state, task: tokio::spawn(run(client, known, templates_for, tell)) }
     }
 
-    pub(crate) fn readiness(&self) -> Readiness {
-        self.state.borrow().clone()
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.state.clone()
     }
 
     /// Waits for the first attempt to end, at most until the deadline.

@@ -94,9 +94,9 @@ impl ElasticsearchStore {
         self.reader.clone()
     }
 
-    /// Whether the store can be used, and if not, why.
+    /// Whether the store can be used, and if not, why: now and whenever it changes.
     #[must_use]
-    pub fn readiness(&self) -> Readiness {
+    pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
         self.setup.readiness()
     }
 }

@@ -18,12 +18,12 @@ pub(crate) struct Template {
 /// The templates a writer needs on this server.
 pub(crate) fn templates(server: Server, names: &IndexNames, config: &Config) -> [Template; 2] {
     [
-        template(server, &names.spans, config, span_mappings()),
-        template(server, &names.services, config, service_mappings()),
+        template(server, &names.spans, config, &span_mappings()),
+        template(server, &names.services, config, &service_mappings()),
     ]
 }
 
-fn template(server: Server, family: &Family, config: &Config, mappings: Value) -> Template {
+fn template(server: Server, family: &Family, config: &Config, mappings: &Value) -> Template {
     let settings = json!({
         "index.number_of_shards": config.num_shards,
         "index.number_of_replicas": config.num_replicas,

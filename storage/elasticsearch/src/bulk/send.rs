@@ -30,7 +30,7 @@ async fn send_once(
     bulk: Vec<Part>,
 ) -> Option<(Vec<Part>, Vec<Part>)> {
     let items = bulk.iter().map(|part| part.items.len()).sum();
-    let Some(deadline) = bulk.iter().map(|part| part.ticket.deadline).max() else { return None };
+    let deadline = bulk.iter().map(|part| part.ticket.deadline).max()?;
     let mut body = Chunks::default();
     bulk.iter().for_each(|part| body.push(part.bytes()));
     let bytes = body.len();

@@ -5,16 +5,23 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
-use spoor_storage::{BoxError, ReadErrorKind, WriteErrorKind};
+use spoor_storage::{BoxError, ReadError, ReadErrorKind, WriteErrorKind};
 
 /// The longest reason kept of what a server says.
-pub(crate) const MAX_REASON_BYTES: usize = 256;
+const MAX_REASON_BYTES: usize = 256;
 
 /// A failed request. Its text is meant for people; it never holds credentials.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{attempted}: {fault}")]
 pub(crate) struct Error {
     /// The beginning of the sentence: "send a bulk of 12 documents".
     pub(crate) attempted: String,
+    pub(crate) fault: Fault,
+}
+
+/// What went wrong where.
+#[derive(Debug)]
+pub(crate) struct Fault {
     /// The node asked last.
     pub(crate) node: String,
     /// What happened.
@@ -49,14 +56,14 @@ pub(crate) struct Refusal {
 
 impl Error {
     pub(crate) fn status(&self) -> Option<StatusCode> {
-        match &self.cause {
+        match &self.fault.cause {
             Cause::Status(refusal) => Some(refusal.status),
             _ => None,
         }
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        match &self.cause {
+        match &self.fault.cause {
             Cause::Status(refusal) => refusal.retry_after,
             _ => None,
         }
@@ -64,7 +71,7 @@ impl Error {
 
     /// What a writer's caller does next.
     pub(crate) fn write_kind(&self) -> WriteErrorKind {
-        match &self.cause {
+        match &self.fault.cause {
             Cause::TimedOut => WriteErrorKind::DeadlineExceeded,
             Cause::Status(refusal) if refusal.status == StatusCode::TOO_MANY_REQUESTS => WriteErrorKind::Busy,
             _ => WriteErrorKind::Unavailable,
@@ -73,7 +80,7 @@ impl Error {
 
     /// What a reader's caller does next.
     pub(crate) fn read_kind(&self) -> ReadErrorKind {
-        match &self.cause {
+        match &self.fault.cause {
             Cause::TimedOut => ReadErrorKind::DeadlineExceeded,
             Cause::TooLarge(_) | Cause::Malformed(_) => ReadErrorKind::Incomplete,
             Cause::Connect(_) | Cause::Broken(_) => ReadErrorKind::Unavailable,
@@ -86,17 +93,25 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl std::error::Error for Fault {}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        Self::new(error.read_kind(), error.attempted, error.fault)
+    }
+}
+
+impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { attempted, node, cause } = self;
+        let Self { node, cause } = self;
         match cause {
-            Cause::Connect(source) => write!(f, "{attempted}: no connection to {node}: {}", Chain(&**source)),
+            Cause::Connect(source) => write!(f, "no connection to {node}: {}", Chain(&**source)),
             Cause::Broken(source) => {
-                write!(f, "{attempted}: the connection to {node} broke: {}", Chain(&**source))
+                write!(f, "the connection to {node} broke: {}", Chain(&**source))
             }
-            Cause::TimedOut => write!(f, "{attempted}: {node} did not answer in time"),
+            Cause::TimedOut => write!(f, "{node} did not answer in time"),
             Cause::Status(Refusal { status, reason, .. }) => {
-                write!(f, "{attempted}: {node} answered {status}: {reason}")?;
+                write!(f, "{node} answered {status}: {reason}")?;
                 match *status {
                     StatusCode::UNAUTHORIZED => f.write_str("; check --es.username and --es.password"),
                     StatusCode::FORBIDDEN => f.write_str("; check what the user of --es.username may do"),
@@ -104,16 +119,14 @@ impl fmt::Display for Error {
                 }
             }
             Cause::TooLarge(limit) => {
-                write!(f, "{attempted}: the answer of {node} is larger than {limit} bytes")
+                write!(f, "the answer of {node} is larger than {limit} bytes")
             }
             Cause::Malformed(what) => {
-                write!(f, "{attempted}: the answer of {node} is not what was asked for: {what}")
+                write!(f, "the answer of {node} is not what was asked for: {what}")
             }
         }
     }
 }
-
-impl std::error::Error for Error {}
 
 /// An error with its causes on one line; hyper's own text names only the outermost.
 struct Chain<'a>(&'a (dyn std::error::Error + 'static));
@@ -241,12 +254,14 @@ mod tests {
     fn errors_say_what_to_do() {
         let refusal = |status: u16| Error {
             attempted: "search".to_owned(),
-            node: "http://a".to_owned(),
-            cause: Cause::Status(Refusal {
-                status: StatusCode::from_u16(status).unwrap(),
-                reason: "why".to_owned(),
-                retry_after: None,
-            }),
+            fault: Fault {
+                node: "http://a".to_owned(),
+                cause: Cause::Status(Refusal {
+                    status: StatusCode::from_u16(status).unwrap(),
+                    reason: "why".to_owned(),
+                    retry_after: None,
+                }),
+            },
         };
         assert_eq!(
             refusal(401).to_string(),

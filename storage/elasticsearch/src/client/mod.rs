@@ -15,7 +15,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT}
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 pub(crate) use body::Chunks;
-pub(crate) use error::{Cause, Error, FailedShard, MAX_REASON_BYTES, Refusal, ServerError, bounded};
+pub(crate) use error::{Cause, Error, FailedShard, Fault, Refusal, ServerError, bounded};
 pub use node_url::{NodeUrl, ParseNodeUrlError};
 pub use version::Server;
 
@@ -117,8 +117,7 @@ impl Reply {
     pub(crate) fn malformed(&self, attempted: &str, what: &str) -> Error {
         Error {
             attempted: attempted.to_owned(),
-            node: self.node.clone(),
-            cause: Cause::Malformed(bounded(what)),
+            fault: Fault { node: self.node.clone(), cause: Cause::Malformed(bounded(what)) },
         }
     }
 }
@@ -165,7 +164,7 @@ impl Client {
         }
         match result {
             Ok(body) => Ok(Reply { node, body }),
-            Err(cause) => Err(Error { attempted: request.attempted, node, cause }),
+            Err(cause) => Err(Error { attempted: request.attempted, fault: Fault { node, cause } }),
         }
     }
 

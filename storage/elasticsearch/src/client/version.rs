@@ -73,7 +73,7 @@ impl Client {
         const OVERRIDE: &str = "name the version by --es.version (7, 8, 9, or 101, 102, 103 for OpenSearch)";
         let request = Request::get("/", "ask the store for its version");
         let reply = self.send(request, deadline).await.map_err(|mut error| {
-            if let Cause::Status(refusal) = &mut error.cause
+            if let Cause::Status(refusal) = &mut error.fault.cause
                 && matches!(refusal.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_FOUND)
             {
                 refusal.reason =

@@ -1,16 +1,182 @@
-//! [`ElasticsearchReader`]: the door out.
-use crate::{Config, client::Client, index::IndexNames, setup::Setup};
-use std::sync::Arc;
+//! [`ElasticsearchReader`]: the door out. Each kind of question has its file; here is what they share.
+//!
+//! Answers are whole or errors: time-outs, failed shards and failed items of a multi-search are checked in `answer`.
 
-/// Reads spans from Elasticsearch or OpenSearch.
+mod answer;
+mod convert;
+mod document;
+mod names;
+mod page;
+mod query;
+mod search;
+mod trace;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use spoor_model::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery, UnixNanos};
+use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream};
+
+use crate::Config;
+use crate::client::{Client, Request};
+use crate::index::{IndexNames, SLACK, Targets, widened};
+use crate::setup::{Readiness, Setup};
+use answer::Answer;
+use trace::TraceCursor;
+
+/// What is asked to come back of every search besides its hits; the rest of an answer is as long again.
+const WHOLENESS: &str = "timed_out,_shards.failed,_shards.failures";
+
+/// Spans in one page of a trace: a few megabytes of documents.
+const PAGE_SIZE: usize = 2_000;
+
+/// Reads spans from Elasticsearch or OpenSearch, whoever wrote them: Spoor, or Jaeger since 1.16.
+///
+/// A tag value with operators of Lucene's regular expressions finds both itself and what matches it as an expression of the
+/// whole value (`GET /api/.*`); `\` takes an operator its meaning. Names and values over 256 characters are stored but not
+/// found, as in Jaeger. Kinds of operations are not known.
 #[derive(Debug)]
 pub struct ElasticsearchReader {
     client: Arc<Client>,
     setup: Arc<Setup>,
     names: IndexNames,
+    dot_replacement: String,
+    max_span_age: Duration,
+    max_doc_count: u32,
 }
+
 impl ElasticsearchReader {
-    pub(crate) fn new(client: Arc<Client>, setup: Arc<Setup>, names: IndexNames, _config: &Config) -> Self {
-        Self { client, setup, names }
+    pub(crate) fn new(client: Arc<Client>, setup: Arc<Setup>, names: IndexNames, config: &Config) -> Self {
+        Self {
+            client,
+            setup,
+            names,
+            dot_replacement: config.dot_replacement.clone(),
+            max_span_age: config.max_span_age,
+            max_doc_count: config.max_doc_count,
+        }
     }
+
+    /// Whether the store can be used, and if not, why: now and whenever it changes.
+    #[must_use]
+    pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
+        self.setup.readiness()
+    }
+
+    /// At least two: a page of one could never tell whether its group goes on.
+    fn page_size(&self) -> usize {
+        PAGE_SIZE.min(self.max_doc_count as usize).max(2)
+    }
+
+    async fn check_ready(&self, context: &RequestContext, attempted: &str) -> Result<(), ReadError> {
+        if context.remaining().is_zero() {
+            let what = "the deadline had passed before the question";
+            return Err(ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what));
+        }
+        match self.setup.ready(context.deadline).await {
+            Ok(_) => Ok(()),
+            Err(not_ready) => Err(ReadError::new(ReadErrorKind::Unavailable, attempted, not_ready)),
+        }
+    }
+
+    /// Sends one search. `filter` names what is to come back besides what tells that the answer is whole.
+    async fn search(
+        &self,
+        context: &RequestContext,
+        targets: &Targets,
+        filter: &str,
+        body: &Value,
+        attempted: &str,
+    ) -> Result<Bytes, ReadError> {
+        let path = format!(
+            "/{}/_search?ignore_unavailable=true&allow_no_indices=true&filter_path={WHOLENESS},{filter}",
+            targets.path()
+        );
+        let request = Request::search(path, body.to_string().into_bytes(), attempted);
+        Ok(self.client.send(request, context.deadline).await?.body)
+    }
+}
+
+#[async_trait]
+impl SpanReader for ElasticsearchReader {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { search_without_service: true, ..Capabilities::default() }
+    }
+
+    async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
+        self.check_ready(context, "list services").await?;
+        self.list_services(context).await
+    }
+
+    async fn operations(
+        &self,
+        context: &RequestContext,
+        query: &OperationQuery,
+    ) -> Result<Vec<Operation>, ReadError> {
+        self.check_ready(context, "list operations").await?;
+        self.list_operations(context, query).await
+    }
+
+    async fn trace<'a>(
+        &'a self,
+        context: &RequestContext,
+        lookup: &TraceLookup,
+    ) -> Result<SpanStream<'a>, ReadError> {
+        let attempted = format!("read trace {}", lookup.trace_id);
+        self.check_ready(context, &attempted).await?;
+        let mut window = self.retention(now());
+        if let Some(hint) = lookup.hint {
+            // The hint can only add: a trace older than what is looked for by default is found with it.
+            window = TimeRange { start: window.start.min(hint.start), end: window.end.max(hint.end) };
+        }
+        let cursor = TraceCursor {
+            trace_id: lookup.trace_id,
+            targets: self.names.spans.targets(widened(window, SLACK)),
+            after: None,
+            page_size: self.page_size(),
+            attempted,
+        };
+        Ok(self.pages(context.clone(), cursor))
+    }
+
+    async fn find_traces<'a>(
+        &'a self,
+        context: &RequestContext,
+        query: &TraceQuery,
+    ) -> Result<SpanStream<'a>, ReadError> {
+        let attempted = match &query.service {
+            Some(service) => format!("search traces of service {service}"),
+            None => "search traces".to_owned(),
+        };
+        self.check_ready(context, &attempted).await?;
+        let ids =
+            if query.limit == 0 { Vec::new() } else { self.find_ids(context, query, &attempted).await? };
+        Ok(self.traces(context.clone(), query, ids, attempted))
+    }
+}
+
+fn now() -> UnixNanos {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixNanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8], attempted: &str) -> Result<T, ReadError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ReadError::new(
+            ReadErrorKind::Incomplete,
+            attempted,
+            format!("an answer that is not understood: {error}"),
+        )
+    })
+}
+
+/// Reads an answer and makes sure that it is whole.
+fn parse<'a>(body: &'a [u8], attempted: &str) -> Result<Answer<'a>, ReadError> {
+    let answer: Answer<'a> = parse_json(body, attempted)?;
+    answer.check(attempted)?;
+    Ok(answer)
 }

@@ -1,0 +1,156 @@
+//! Answers to searches: what is read of them, and whether they are whole.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use spoor_storage::{ReadError, ReadErrorKind};
+
+use super::document::SpanDocument;
+use crate::client::{FailedShard, ServerError};
+
+/// An answer to one search. What tells whether it is whole is required: an answer without it is none.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer<'a> {
+    timed_out: bool,
+    #[serde(rename = "_shards")]
+    shards: Shards,
+    /// Nothing where no index exists.
+    #[serde(default, borrow)]
+    pub(super) hits: Hits<'a>,
+    /// Nothing where no index exists.
+    #[serde(default)]
+    pub(super) aggregations: Option<Aggregations>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Shards {
+    failed: u32,
+    #[serde(default)]
+    failures: Vec<FailedShard>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Hits<'a> {
+    #[serde(default, borrow)]
+    pub(super) hits: Vec<Hit<'a>>,
+}
+
+/// One hit; which parts are there depends on what was asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Hit<'a> {
+    #[serde(default, rename = "_source", borrow)]
+    pub(super) source: Option<SpanDocument<'a>>,
+    /// The values of the sort, as the store wrote them: `[1787184000123456,"00…12"]`. They go back unread.
+    #[serde(default, borrow)]
+    pub(super) sort: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) fields: HitFields,
+}
+
+/// Fields of a collapsed hit.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct HitFields {
+    #[serde(default, rename = "traceID")]
+    pub(super) trace_id: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Aggregations {
+    pub(super) names: Names,
+}
+
+/// One page of a composite aggregation.
+#[derive(Debug, Deserialize)]
+pub(super) struct Names {
+    #[serde(default)]
+    pub(super) buckets: Vec<NameBucket>,
+    #[serde(default)]
+    pub(super) after_key: Option<NameKey>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct NameBucket {
+    pub(super) key: NameKey,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct NameKey {
+    pub(super) name: String,
+}
+
+/// The answer to several searches.
+#[derive(Debug, Deserialize)]
+pub(super) struct MultiAnswer<'a> {
+    #[serde(borrow)]
+    pub(super) responses: Vec<&'a RawValue>,
+}
+
+/// What an item of several searches has instead of an answer.
+#[derive(Debug, Deserialize)]
+struct FailedItem {
+    error: ServerError,
+    #[serde(default)]
+    status: u16,
+}
+
+impl Answer<'_> {
+    /// Nothing when all shards answered in time, else the error that says what is missing.
+    pub(super) fn check(&self, attempted: &str) -> Result<(), ReadError> {
+        let incomplete = |what: String| Err(ReadError::new(ReadErrorKind::Incomplete, attempted, what));
+        if self.timed_out {
+            return incomplete("the store ran out of time half-way".to_owned());
+        }
+        let Shards { failed, failures } = &self.shards;
+        match failures.first() {
+            _ if *failed == 0 => Ok(()),
+            None => incomplete(format!("{failed} shards failed without a reason")),
+            Some(first) => {
+                let index = first.index.as_deref().unwrap_or("unknown index");
+                incomplete(format!("{failed} shards failed; the first, of {index}: {}", first.reason.text()))
+            }
+        }
+    }
+}
+
+/// Reads one item of several searches.
+pub(super) fn parse_item<'a>(item: &'a RawValue, attempted: &str) -> Result<Answer<'a>, ReadError> {
+    if let Ok(FailedItem { error, status }) = serde_json::from_str(item.get()) {
+        let kind = if status == 429 { ReadErrorKind::Busy } else { ReadErrorKind::Incomplete };
+        return Err(ReadError::new(kind, attempted, error.text()));
+    }
+    let answer: Answer<'a> = serde_json::from_str(item.get()).map_err(|error| {
+        ReadError::new(
+            ReadErrorKind::Incomplete,
+            attempted,
+            format!("an answer that is not understood: {error}"),
+        )
+    })?;
+    answer.check(attempted)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(text: &str) -> Result<usize, String> {
+        let item: &RawValue = serde_json::from_str(text).unwrap();
+        parse_item(item, "search").map(|answer| answer.hits.hits.len()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_answer_is_taken_even_without_any_index() {
+        assert_eq!(checked(r#"{"timed_out":false,"_shards":{"failed":0}}"#), Ok(0));
+        assert_eq!(checked(r#"{"timed_out":false,"_shards":{"failed":0},"hits":{"hits":[{}]}}"#), Ok(1));
+    }
+
+    #[test]
+    fn a_part_of_an_answer_is_an_error_that_names_the_reason() {
+        let failed = r#"{"timed_out":false,"_shards":{"failed":2,"failures":[{"index":"i","reason":{"type":"t","reason":"r"}}]}}"#;
+        assert_eq!(checked(failed), Err("search: 2 shards failed; the first, of i: t: r".to_owned()));
+        let late = r#"{"timed_out":true,"_shards":{"failed":0},"hits":{"hits":[{}]}}"#;
+        assert_eq!(checked(late), Err("search: the store ran out of time half-way".to_owned()));
+        let error = r#"{"error":{"type":"index_closed_exception","reason":"closed"},"status":400}"#;
+        assert_eq!(checked(error), Err("search: index_closed_exception: closed".to_owned()));
+        assert!(checked(r#"{"took":1}"#).unwrap_err().contains("not understood"));
+    }
+}

@@ -1,0 +1,321 @@
+//! From documents to a batch: one resource per process, one scope per name, tags to fields as Jaeger reads them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+use spoor_model::jaeger::{EVENT, Interpreted, NO_SERVICE_NAME, TagInterpreter, WARNINGS};
+use spoor_model::{
+    EventRow, LinkRow, ParseIdError, ReferenceKind, ResourceRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder,
+    SpanId, SpanRow, Text, TooLarge, TraceId, UnixNanos, Value, ValueView,
+};
+
+use super::document::{
+    JsonText, LogDocument, ProcessDocument, ReferenceDocument, SpanDocument, TagDocument, TagFields, TagValue,
+};
+
+/// A document that is no span.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DocumentError {
+    #[error("span {span_id} of trace {trace_id} has an id that is none: {source}")]
+    Id { trace_id: String, span_id: String, source: ParseIdError },
+    #[error("the process of span {span_id} is not understood: {source}")]
+    Process { span_id: String, source: serde_json::Error },
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+}
+
+/// Makes one batch of the documents of one page.
+pub(super) struct PageBuilder<'a> {
+    builder: SpanBatchBuilder,
+    dot_replacement: &'a str,
+    resources: HashMap<&'a str, u32>,
+    scopes: Vec<ScopeRow>,
+}
+
+impl<'a> PageBuilder<'a> {
+    pub(super) fn new(dot_replacement: &'a str, spans: usize) -> Self {
+        let mut builder = SpanBatchBuilder::new();
+        builder.reserve(spans, spans * 16);
+        Self { builder, dot_replacement, resources: HashMap::new(), scopes: Vec::new() }
+    }
+
+    /// Adds a span.
+    pub(super) fn push(&mut self, document: &SpanDocument<'a>) -> Result<(), DocumentError> {
+        let bad_id = |source| DocumentError::Id {
+            trace_id: document.trace_id.to_string(),
+            span_id: document.span_id.to_string(),
+            source,
+        };
+        let trace_id: TraceId = document.trace_id.parse().map_err(bad_id)?;
+        let span_id: SpanId = document.span_id.parse().map_err(bad_id)?;
+        let references = document.references.as_deref().unwrap_or_default();
+        let references =
+            references.iter().map(Reference::read).collect::<Result<Vec<_>, _>>().map_err(bad_id)?;
+        let parent_field = match &document.parent_span_id {
+            Some(JsonText(text)) if !text.is_empty() => Some(text.parse().map_err(bad_id)?),
+            _ => None,
+        };
+        let parent = parent_field.unwrap_or_else(|| parent_among(&references, trace_id));
+        let resource = self.resource(document)?;
+        let (attributes, told) = self.span_tags(document.tags.as_deref(), document.tag.as_ref());
+        let scope = self.scope(resource, &told);
+        let links = self.links(&references, trace_id, parent);
+        let events = self.events(document.logs.as_deref().unwrap_or_default());
+        let start = UnixNanos::from_micros(document.start_time);
+        let row = SpanRow {
+            trace_id,
+            span_id,
+            parent_span_id: parent,
+            scope,
+            name: self.builder.text(&document.operation_name.0),
+            kind: told.kind,
+            status: told.status,
+            status_message: told.status_message,
+            trace_state: told.trace_state,
+            flags: document.flags.and_then(|flags| u32::try_from(flags).ok()).unwrap_or_default(),
+            start,
+            end: UnixNanos(start.0.saturating_add(UnixNanos::from_micros(document.duration).0)),
+            attributes,
+            events,
+            links,
+            ..SpanRow::default()
+        };
+        self.builder.push_span(row);
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<SpanBatch, TooLarge> {
+        self.builder.finish()
+    }
+
+    fn resource(&mut self, document: &SpanDocument<'a>) -> Result<u32, DocumentError> {
+        let raw = document.process.map_or("{}", RawValue::get);
+        if let Some(&row) = self.resources.get(raw) {
+            return Ok(row);
+        }
+        let process: ProcessDocument<'a> = serde_json::from_str(raw)
+            .map_err(|source| DocumentError::Process { span_id: document.span_id.to_string(), source })?;
+        let service = match process.service_name.0.as_ref() {
+            NO_SERVICE_NAME => None,
+            name => Some(self.builder.text(name)),
+        };
+        let mark = self.builder.attributes_mark();
+        for tag in process.tags.as_deref().unwrap_or_default() {
+            let (key, value) = self.tag(tag);
+            self.builder.push_attribute(key, value);
+        }
+        for (key, value) in fields_of(process.tag.as_ref()) {
+            let (key, value) = self.field(key, value);
+            self.builder.push_attribute(key, value);
+        }
+        let attributes = self.builder.attributes_since(mark);
+        let row = self.builder.push_resource(ResourceRow { service, attributes, ..ResourceRow::default() });
+        self.resources.insert(raw, row);
+        Ok(row)
+    }
+
+    fn scope(&mut self, resource: u32, told: &Interpreted) -> u32 {
+        let batch = self.builder.batch();
+        let same = |left: Text, right: Text| batch.bytes(left) == batch.bytes(right);
+        let known = self.scopes.iter().rposition(|scope| {
+            scope.resource == resource
+                && same(scope.name, told.scope_name)
+                && same(scope.version, told.scope_version)
+        });
+        if let Some(row) = known.and_then(|row| u32::try_from(row).ok()) {
+            return row;
+        }
+        let (name, version) = (told.scope_name, told.scope_version);
+        let scope = ScopeRow { resource, name, version, ..ScopeRow::default() };
+        self.scopes.push(scope);
+        self.builder.push_scope(scope)
+    }
+
+    /// The tags of a span in Jaeger's order: the list first, then the fields.
+    fn span_tags(
+        &mut self,
+        tags: Option<&[TagDocument<'_>]>,
+        fields: Option<&TagFields<'_>>,
+    ) -> (Rows, Interpreted) {
+        let mark = self.builder.attributes_mark();
+        let mut interpreter = TagInterpreter::default();
+        for tag in tags.unwrap_or_default() {
+            let (key, value) = self.tag(tag);
+            interpreter.push(&mut self.builder, key, value);
+        }
+        for (key, value) in fields_of(fields) {
+            let (key, value) = self.field(key, value);
+            interpreter.push(&mut self.builder, key, value);
+        }
+        let told = interpreter.finish(&mut self.builder);
+        (self.builder.attributes_since(mark), told)
+    }
+
+    fn events(&mut self, logs: &[LogDocument<'_>]) -> Rows {
+        let mark = self.builder.events_mark();
+        for log in logs {
+            let fields = log.fields.as_deref().unwrap_or_default();
+            // The first textual field of that key is the event's name, wherever it stands.
+            let named = fields
+                .iter()
+                .position(|field| field.key.0 == EVENT && matches!(field.value, TagValue::Text(_)));
+            let attributes_mark = self.builder.attributes_mark();
+            let mut name = Text::EMPTY;
+            for (position, field) in fields.iter().enumerate() {
+                match &field.value {
+                    TagValue::Text(text) if named == Some(position) => name = self.builder.text(text),
+                    _ => {
+                        let (key, value) = self.tag(field);
+                        self.builder.push_attribute(key, value);
+                    }
+                }
+            }
+            let attributes = self.builder.attributes_since(attributes_mark);
+            let time = UnixNanos::from_micros(log.timestamp);
+            self.builder.push_event(EventRow { time, name, attributes, dropped_attributes: 0 });
+        }
+        self.builder.events_since(mark)
+    }
+
+    /// All references but the one that only repeats the parent.
+    fn links(&mut self, references: &[Reference], trace_id: TraceId, parent: SpanId) -> Rows {
+        let stands_for_parent = references
+            .iter()
+            .position(|reference| reference.child_of && reference.is(trace_id, parent))
+            .filter(|_| !parent.is_none());
+        let mark = self.builder.links_mark();
+        for (position, reference) in references.iter().enumerate() {
+            if stands_for_parent == Some(position) {
+                continue;
+            }
+            let kind = if reference.child_of { ReferenceKind::ChildOf } else { ReferenceKind::FollowsFrom };
+            let &Reference { trace_id, span_id, .. } = reference;
+            self.builder.push_link(LinkRow { trace_id, span_id, kind, ..LinkRow::default() });
+        }
+        self.builder.links_since(mark)
+    }
+
+    fn tag(&mut self, tag: &TagDocument<'_>) -> (Text, Value) {
+        let key = tag.key.0.as_ref();
+        let value = match &tag.value {
+            TagValue::Text(text) if key == WARNINGS => self.warnings(text),
+            value => typed_value(&mut self.builder, &tag.kind.0, value),
+        };
+        (self.builder.text(key), value)
+    }
+
+    /// A tag that was stored as a field: the replacement in its key stands for dots, its value has its own type.
+    fn field(&mut self, key: &str, value: &TagValue<'_>) -> (Text, Value) {
+        let key: Cow<'_, str> = if self.dot_replacement.is_empty() {
+            key.into()
+        } else {
+            key.replace(self.dot_replacement, ".").into()
+        };
+        // The key of warnings has two replacements of its own, which became dots.
+        let is_warnings = key.strip_prefix('.').is_some_and(|rest| rest == "jaeger.warnings");
+        match value {
+            TagValue::Text(text) if is_warnings => {
+                let list = self.warnings(text);
+                (self.builder.text(WARNINGS), list)
+            }
+            value => {
+                let value = native_value(&mut self.builder, value);
+                (self.builder.text(&key), value)
+            }
+        }
+    }
+
+    /// Warnings lie in the document as the JSON text of a list of strings; anything else is one warning.
+    fn warnings(&mut self, text: &str) -> Value {
+        match serde_json::from_str::<Vec<Cow<'_, str>>>(text) {
+            Ok(warnings) => self.builder.list(warnings.iter().map(|warning| ValueView::Str(warning))),
+            Err(_) => Value::Str(self.builder.text(text)),
+        }
+    }
+}
+
+fn fields_of<'f, 'd>(fields: Option<&'f TagFields<'d>>) -> impl Iterator<Item = (&'f str, &'f TagValue<'d>)> {
+    fields.into_iter().flat_map(|TagFields(fields)| fields.iter().map(|(key, value)| (key.as_ref(), value)))
+}
+
+/// A reference with its ids read.
+struct Reference {
+    child_of: bool,
+    trace_id: TraceId,
+    span_id: SpanId,
+}
+
+impl Reference {
+    fn read(document: &ReferenceDocument<'_>) -> Result<Self, ParseIdError> {
+        Ok(Self {
+            child_of: document.ref_type.0 == "CHILD_OF",
+            trace_id: document.trace_id.parse()?,
+            span_id: document.span_id.parse()?,
+        })
+    }
+
+    fn is(&self, trace_id: TraceId, span_id: SpanId) -> bool {
+        self.trace_id == trace_id && self.span_id == span_id
+    }
+}
+
+/// Jaeger's rule for documents without the field: the first `CHILD_OF` within the trace, else the first `FOLLOWS_FROM`.
+fn parent_among(references: &[Reference], trace_id: TraceId) -> SpanId {
+    let mut within = references.iter().filter(|reference| reference.trace_id == trace_id);
+    let first = within.clone().next();
+    within.find(|reference| reference.child_of).or(first).map_or(SpanId::NONE, |reference| reference.span_id)
+}
+
+/// A nested tag's value by its type; older writers have all values as strings. What does not fit its type stays as it is.
+fn typed_value(builder: &mut SpanBatchBuilder, kind: &str, value: &TagValue<'_>) -> Value {
+    let typed = match (kind, value) {
+        ("bool", TagValue::Text(text)) => text.parse().ok().map(Value::Bool),
+        ("int64", TagValue::Text(text)) => text.parse().ok().map(Value::Int),
+        ("float64", TagValue::Text(text)) => text.parse().ok().map(Value::Double),
+        #[expect(clippy::cast_precision_loss, reason = "the writer's number was a double; it wrote 1.0 as 1")]
+        ("float64", TagValue::Int(number)) => Some(Value::Double(*number as f64)),
+        ("binary", TagValue::Text(text)) => from_hex(text).map(|bytes| Value::Bytes(builder.bytes(&bytes))),
+        ("string", TagValue::Text(_)) | (_, TagValue::Null) => None,
+        ("string", other) => {
+            let text = text_of(other);
+            Some(Value::Str(builder.text(&text)))
+        }
+        _ => None,
+    };
+    typed.unwrap_or_else(|| native_value(builder, value))
+}
+
+fn native_value(builder: &mut SpanBatchBuilder, value: &TagValue<'_>) -> Value {
+    match value {
+        TagValue::Null => Value::Empty,
+        TagValue::Text(text) => Value::Str(builder.text(text)),
+        TagValue::Json(text) => Value::Str(builder.text(text)),
+        TagValue::Bool(truth) => Value::Bool(*truth),
+        TagValue::Int(number) => Value::Int(*number),
+        TagValue::Double(number) => Value::Double(*number),
+    }
+}
+
+fn text_of(value: &TagValue<'_>) -> String {
+    match value {
+        TagValue::Null => String::new(),
+        TagValue::Text(text) => text.to_string(),
+        TagValue::Json(text) => text.clone(),
+        TagValue::Bool(truth) => ValueView::Bool(*truth).to_text(),
+        TagValue::Int(number) => ValueView::Int(*number).to_text(),
+        TagValue::Double(number) => ValueView::Double(*number).to_text(),
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+#[cfg(test)]
+mod tests;

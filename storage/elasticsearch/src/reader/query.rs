@@ -1,0 +1,177 @@
+//! The bodies of searches. Pure: from a question to JSON. Conditions are filters: nothing is scored.
+//! Facts: `jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/core/reader.go` (clauses, `error`, regular expressions).
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use spoor_model::jaeger::{ERROR, STATUS_CODE};
+use spoor_model::{TraceId, TraceQuery};
+
+/// The longest regular expression servers take by default (`index.max_regex_length`).
+const MAX_PATTERN_CHARS: usize = 1_000;
+/// Characters that mean something in Lucene's regular expressions (all optional operators on, as servers have them).
+const OPERATORS: &[char] = &[
+    '.', '?', '+', '*', '|', '{', '}', '[', ']', '(', ')', '"', '\\', '#', '@', '&', '<', '>', '~', '^', '$',
+];
+
+/// How tag values are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patterns {
+    /// A value with operators is a regular expression (of the whole value), and itself.
+    Allowed,
+    /// Every value is itself: for when the store does not take the expression.
+    Literal,
+}
+
+/// True when a tag value would be tried as a regular expression.
+pub(super) fn has_patterns(query: &TraceQuery) -> bool {
+    query.tags.iter().any(|(_, value)| is_pattern(value))
+}
+
+fn is_pattern(value: &str) -> bool {
+    value.contains(OPERATORS) && value.chars().count() <= MAX_PATTERN_CHARS
+}
+
+/// The newest traces with a matching span, each once, by their newest matching span.
+pub(super) fn find_trace_ids(
+    query: &TraceQuery,
+    dot_replacement: &str,
+    patterns: Patterns,
+    size: usize,
+) -> Value {
+    json!({
+        "size": size,
+        "_source": false,
+        "track_total_hits": false,
+        "query": { "bool": { "filter": filters(query, dot_replacement, patterns) } },
+        "collapse": { "field": "traceID" },
+        "sort": [
+            { "startTime": { "order": "desc", "unmapped_type": "long" } },
+            { "traceID": { "order": "asc", "unmapped_type": "keyword" } },
+        ],
+    })
+}
+
+/// One page of a trace's spans, in the order (startTime, spanID).
+pub(super) fn trace_page(trace_id: TraceId, size: usize, after: Option<&RawValue>) -> Value {
+    let mut body = json!({
+        "size": size,
+        "track_total_hits": false,
+        "query": { "bool": { "filter": [{ "terms": { "traceID": spellings(trace_id) } }] } },
+        "sort": [
+            { "startTime": { "order": "asc", "unmapped_type": "long" } },
+            { "spanID": { "order": "asc", "unmapped_type": "keyword" } },
+        ],
+    });
+    if let Some(after) = after {
+        body["search_after"] = serde_json::from_str(after.get()).expect("the store's own JSON, read before");
+    }
+    body
+}
+
+/// One page of the distinct values of a keyword field, in order.
+pub(super) fn names(field: &str, of_service: Option<&str>, size: u32, after: Option<&str>) -> Value {
+    let mut composite = json!({ "size": size, "sources": [{ "name": { "terms": { "field": field } } }] });
+    if let Some(after) = after {
+        composite["after"] = json!({ "name": after });
+    }
+    let mut body =
+        json!({ "size": 0, "track_total_hits": false, "aggs": { "names": { "composite": composite } } });
+    if let Some(service) = of_service {
+        body["query"] = json!({ "bool": { "filter": [{ "term": { "serviceName": service } }] } });
+    }
+    body
+}
+
+/// Every way in which writers spelled the id: 32 digits; where the high half is zero, 16; before 1.16 no leading zeros.
+pub(super) fn spellings(trace_id: TraceId) -> Vec<String> {
+    let full = trace_id.to_string();
+    let mut all = vec![full.clone()];
+    if trace_id.high() == 0 {
+        all.push(full[16..].to_owned());
+    }
+    let stripped = full.trim_start_matches('0');
+    if !stripped.is_empty() && !all.iter().any(|known| known == stripped) {
+        all.push(stripped.to_owned());
+    }
+    all
+}
+
+fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec<Value> {
+    let (start, end) = (query.start.start, query.start.end);
+    let mut filters = vec![
+        // In milliseconds, by which indices and shards are passed over; in microseconds, exactly.
+        json!({ "range": { "startTimeMillis": { "gte": start.millis(), "lte": end.millis() } } }),
+        json!({ "range": { "startTime": { "gte": start.micros(), "lte": end.micros() } } }),
+    ];
+    let micros = |duration: std::time::Duration| {
+        u64::try_from(duration.as_micros()).unwrap_or(i64::MAX.cast_unsigned())
+    };
+    if let Some(min) = query.duration_min {
+        filters.push(json!({ "range": { "duration": { "gte": micros(min) } } }));
+    }
+    if let Some(max) = query.duration_max {
+        filters.push(json!({ "range": { "duration": { "lte": micros(max) } } }));
+    }
+    if let Some(service) = query.service.as_deref() {
+        filters.push(json!({ "term": { "process.serviceName": service } }));
+    }
+    if let Some(operation) = query.operation.as_deref() {
+        filters.push(json!({ "term": { "operationName": operation } }));
+    }
+    filters.extend(query.tags.iter().map(|(key, value)| tag(key, value, dot_replacement, patterns)));
+    filters
+}
+
+/// One tag, with what two keys mean beyond their text: `error=false` is every span that is not failed, and the status
+/// `ERROR`, which the APIs show as a tag, is stored as `error=true` alone.
+fn tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) -> Value {
+    let failed = || plain_tag(ERROR, "true", dot_replacement, patterns);
+    match (key, go_bool(value)) {
+        (ERROR, Some(true)) => failed(),
+        (ERROR, Some(false)) => json!({ "bool": { "must_not": [failed()] } }),
+        (STATUS_CODE, _) if value == "ERROR" => {
+            json!({ "bool": { "should": [failed(), plain_tag(key, value, dot_replacement, patterns)], "minimum_should_match": 1 } })
+        }
+        _ => plain_tag(key, value, dot_replacement, patterns),
+    }
+}
+
+/// A tag wherever it may stand: as a field or in a list, on the span or its process, in a log.
+fn plain_tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) -> Value {
+    let field = key.replace('.', dot_replacement);
+    let mut should = Vec::with_capacity(5);
+    // An empty key is not a field's name.
+    if !field.is_empty() {
+        should.push(matches(&format!("tag.{field}"), value, patterns));
+        should.push(matches(&format!("process.tag.{field}"), value, patterns));
+    }
+    for path in ["tags", "process.tags", "logs.fields"] {
+        let key = json!({ "term": { format!("{path}.key"): key } });
+        let value = matches(&format!("{path}.value"), value, patterns);
+        should.push(json!({ "nested": { "path": path, "query": { "bool": { "filter": [key, value] } } } }));
+    }
+    json!({ "bool": { "should": should, "minimum_should_match": 1 } })
+}
+
+/// The value as it is; where it holds operators also the values that match it as a regular expression, as in Jaeger (`\`
+/// takes an operator its meaning).
+fn matches(field: &str, value: &str, patterns: Patterns) -> Value {
+    let literal = json!({ "term": { field: value } });
+    if patterns == Patterns::Literal || !is_pattern(value) {
+        return literal;
+    }
+    let pattern = json!({ "regexp": { field: { "value": value } } });
+    json!({ "bool": { "should": [literal, pattern], "minimum_should_match": 1 } })
+}
+
+/// Reads a truth as Go's `strconv.ParseBool`, and so Jaeger, does.
+fn go_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! A trace by id: page after page in the order of start times, none of its spans lost between pages.
+
+use futures::stream::{self, BoxStream, StreamExt};
+use serde_json::value::RawValue;
+use spoor_model::{SpanBatch, TraceId};
+use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
+
+use super::answer::{Answer, Hit};
+use super::convert::PageBuilder;
+use super::page::{Page, judge};
+use super::{ElasticsearchReader, query};
+use crate::index::Targets;
+
+const FILTER: &str = "hits.hits._source,hits.hits.sort";
+/// The most hits a server gives at once by default (`index.max_result_window`).
+const LARGEST_PAGE: usize = 10_000;
+
+/// Where the reading of a trace stands.
+pub(super) struct TraceCursor {
+    pub(super) trace_id: TraceId,
+    pub(super) targets: Targets,
+    /// Behind which sort values the next page begins; at the start of the trace without.
+    pub(super) after: Option<Box<RawValue>>,
+    pub(super) page_size: usize,
+    pub(super) attempted: String,
+}
+
+/// What a page brought.
+pub(super) enum Progress {
+    /// The last spans, if any.
+    Last(SpanBatch),
+    /// Spans, and where to go on.
+    More(SpanBatch, Box<RawValue>),
+    /// Nothing could be taken: the page must be larger.
+    Larger,
+}
+
+impl ElasticsearchReader {
+    /// The rest of a trace from the cursor on, as a stream of pages.
+    pub(super) fn pages(
+        &self,
+        context: RequestContext,
+        cursor: TraceCursor,
+    ) -> BoxStream<'_, Result<SpanBatch, ReadError>> {
+        let start = (context, Some(cursor));
+        stream::try_unfold(start, move |(context, cursor)| async move {
+            let Some(cursor) = cursor else { return Ok(None) };
+            let (batch, next) = self.next_page(&context, cursor).await?;
+            Ok((!batch.is_empty()).then_some((batch, (context, next))))
+        })
+        .boxed()
+    }
+
+    /// Reads the next page; without a cursor behind it there are no more.
+    pub(super) async fn next_page(
+        &self,
+        context: &RequestContext,
+        mut cursor: TraceCursor,
+    ) -> Result<(SpanBatch, Option<TraceCursor>), ReadError> {
+        let mut size = cursor.page_size;
+        loop {
+            let body = query::trace_page(cursor.trace_id, size, cursor.after.as_deref());
+            let reply = self.search(context, &cursor.targets, FILTER, &body, &cursor.attempted).await?;
+            let answer: Answer<'_> = super::parse(&reply, &cursor.attempted)?;
+            match self.take_page(&answer.hits.hits, size, &cursor.attempted)? {
+                Progress::Last(batch) => return Ok((batch, None)),
+                Progress::More(batch, after) => {
+                    cursor.after = Some(after);
+                    return Ok((batch, Some(cursor)));
+                }
+                Progress::Larger if size < LARGEST_PAGE => size = LARGEST_PAGE,
+                Progress::Larger => return Err(too_many_alike(&cursor.attempted)),
+            }
+        }
+    }
+
+    /// Turns the hits of a page that was asked for with `size` into a batch.
+    pub(super) fn take_page(
+        &self,
+        hits: &[Hit<'_>],
+        size: usize,
+        attempted: &str,
+    ) -> Result<Progress, ReadError> {
+        let not_understood = |what: String| ReadError::new(ReadErrorKind::Incomplete, attempted, what);
+        let keys: Option<Vec<&str>> = hits.iter().map(|hit| hit.sort.map(RawValue::get)).collect();
+        let keys = keys.ok_or_else(|| not_understood("a hit came without its sort values".to_owned()))?;
+        let (keep, cursor) = match judge(&keys, size) {
+            Page::OneGroup => return Ok(Progress::Larger),
+            Page::Last => (hits.len(), None),
+            Page::More { keep, cursor } => (keep, Some(cursor)),
+        };
+        let mut page = PageBuilder::new(&self.dot_replacement, keep);
+        for hit in &hits[..keep] {
+            let document = hit
+                .source
+                .as_ref()
+                .ok_or_else(|| not_understood("a hit came without its document".to_owned()))?;
+            page.push(document).map_err(|error| not_understood(error.to_string()))?;
+        }
+        let batch = page.finish().map_err(|error| not_understood(error.to_string()))?;
+        Ok(match cursor {
+            None => Progress::Last(batch),
+            Some(cursor) => {
+                let after = RawValue::from_string(cursor.to_owned()).expect("it was raw JSON before");
+                Progress::More(batch, after)
+            }
+        })
+    }
+}
+
+fn too_many_alike(attempted: &str) -> ReadError {
+    let what = format!(
+        "more than {LARGEST_PAGE} documents share one span id and start time; they cannot be told apart"
+    );
+    ReadError::new(ReadErrorKind::Incomplete, attempted, what)
+}

@@ -1,0 +1,124 @@
+//! A store of one's own on the shared test server: an index prefix that nobody else has, gone at the end.
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use spoor_storage::conformance::Fixture;
+use spoor_storage::{SpanReader, SpanWriter};
+use spoor_storage_elasticsearch::{Config, ElasticsearchReader, ElasticsearchStore, ElasticsearchWriter};
+
+pub const URL_VARIABLE: &str = "SPOOR_TEST_OPENSEARCH_URL";
+
+/// A fresh, empty store.
+pub struct OwnStore {
+    pub store: ElasticsearchStore,
+    pub prefix: String,
+    pub registry: Registry,
+    writer: std::sync::Arc<ElasticsearchWriter>,
+    reader: std::sync::Arc<ElasticsearchReader>,
+}
+
+/// Address of the server, `http://HOST:PORT`.
+pub fn server_url() -> String {
+    std::env::var(URL_VARIABLE).unwrap_or_else(|_| {
+        panic!("this test needs OpenSearch: run `cargo xtask test`, or `cargo xtask servers up` and set {URL_VARIABLE}")
+    })
+}
+
+/// A prefix that nobody has.
+pub fn new_prefix() -> String {
+    format!("t{:016x}", fastrand::u64(..))
+}
+
+/// Two shards, so that what is right on one only is noticed; no replicas on a single node.
+pub fn config(prefix: &str) -> Config {
+    Config {
+        server_urls: vec![server_url().parse().expect("the variable holds a URL")],
+        index_prefix: prefix.to_owned(),
+        num_shards: 2,
+        num_replicas: 0,
+        ..Config::default()
+    }
+}
+
+impl OwnStore {
+    pub fn open() -> Self {
+        Self::open_with(|_| {})
+    }
+
+    /// With settings of its own.
+    pub fn open_with(change: impl FnOnce(&mut Config)) -> Self {
+        let prefix = new_prefix();
+        let mut config = config(&prefix);
+        change(&mut config);
+        let mut registry = Registry::default();
+        let store = ElasticsearchStore::open(&config, &mut registry).expect("the settings can work");
+        Self { writer: store.writer(), reader: store.reader(), store, prefix, registry }
+    }
+
+    /// Makes what was written visible.
+    pub fn refresh(&self) {
+        request("POST", &format!("/{}*/_refresh", self.prefix), None);
+    }
+
+    /// Documents in the prefix's indices whose names hold `part`.
+    pub fn count(&self, part: &str) -> u64 {
+        self.refresh();
+        request("GET", &format!("/{}*{part}*/_count", self.prefix), None)["count"].as_u64().expect("a count")
+    }
+}
+
+impl Drop for OwnStore {
+    fn drop(&mut self) {
+        let names = request("GET", &format!("/{}*?filter_path=*.aliases", self.prefix), None);
+        for name in names.as_object().into_iter().flat_map(|names| names.keys()) {
+            request("DELETE", &format!("/{name}"), None);
+        }
+        request("DELETE", &format!("/_template/{}*", self.prefix), None);
+    }
+}
+
+#[async_trait]
+impl Fixture for OwnStore {
+    fn writer(&self) -> &dyn SpanWriter {
+        &*self.writer
+    }
+
+    fn reader(&self) -> &dyn SpanReader {
+        &*self.reader
+    }
+
+    async fn settle(&self) {
+        self.refresh();
+    }
+
+    fn excused(&self) -> &[(&'static str, &'static str)] {
+        &[(
+            "the_status_tag_of_a_failed_span_is_found",
+            "in Jaeger's documents a failed status and an attribute error=true are the same tag, so both are found",
+        )]
+    }
+}
+
+/// One request to the test server; the answer as JSON, whatever its status.
+pub fn request(method: &str, path: &str, body: Option<&Value>) -> Value {
+    let address = server_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let mut connection = TcpStream::connect(&address).expect("connect to the test server");
+    connection.set_read_timeout(Some(Duration::from_secs(60))).expect("it is not zero");
+    write!(
+        connection,
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("send to the test server");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("read the test server's answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    serde_json::from_str(body).unwrap_or(Value::Null)
+}
