@@ -9,7 +9,7 @@ use axum::Router;
 use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
 use spoor_net::limits::Budget;
-use spoor_net::{BindError, Listener, ServeOptions, serve};
+use spoor_net::{BindError, Listener, ServeOptions, TracedLayer, serve};
 use spoor_storage::SpanWriter;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -143,7 +143,7 @@ impl Collector {
         }
         let serving = self.ports.into_iter().map(|port| {
             tracing::info!(listener = port.name, address = %port.listener.local_addr(), "listens");
-            serve(port.listener, port.router, port.options, shutdown.clone())
+            serve(port.listener, port.router.layer(TracedLayer), port.options, shutdown.clone())
         });
         let ending = async {
             shutdown.cancelled().await;

@@ -10,6 +10,7 @@ use spoor_model::SpanBatch;
 use spoor_net::limits::Permit;
 use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, Written};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::metrics::{Metrics, observe};
 use crate::normalize::{Normalizer, position_before};
@@ -66,7 +67,7 @@ impl Dispatcher {
     /// Stores the batch. Dropping the future does not stop the work.
     pub(crate) async fn deliver(&self, work: Work) -> Result<Delivered, Refusal> {
         let deadline = tokio::time::Instant::from_std(work.deadline + MARGIN);
-        let task = self.tasks.spawn(Arc::clone(&self.inner).settle(work));
+        let task = self.tasks.spawn(Arc::clone(&self.inner).settle(work).in_current_span());
         match tokio::time::timeout_at(deadline, task).await {
             Ok(Ok(settled)) => settled,
             Ok(Err(broken)) => {
