@@ -92,9 +92,10 @@ where
             Some(_) = open.join_next() => {}
             accepted = connections.accept(&socket) => match accepted {
                 Ok((stream, room)) => { open.spawn(connections.clone().run(stream, room, service.clone())); }
+                Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(setting, %error, "cannot accept a connection; trying again");
-                    tokio::time::sleep(Duration::from_millis(250)).await;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             },
         }
@@ -102,6 +103,12 @@ where
     drop(socket);
     while open.join_next().await.is_some() {}
     Ok(())
+}
+
+/// The connection was gone before it was taken; the next one is not concerned. Other errors (no file handles left) last.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 fn builder(options: &ServeOptions) -> Builder<TokioExecutor> {
@@ -133,7 +140,8 @@ impl Connections {
     ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, _) = socket.accept().await?;
-        stream.set_nodelay(true)?;
+        // A connection that is gone already says so when it is read.
+        let _ = stream.set_nodelay(true);
         Ok((stream, room))
     }
 

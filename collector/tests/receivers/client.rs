@@ -27,7 +27,7 @@ pub(crate) async fn call_framed(
     }
     let request = request.body(tonic::body::Body::new(Full::new(body))).unwrap();
     let response =
-        channel.clone().oneshot(request).await.map_err(|error| Status::unknown(error.to_string()))?;
+        channel.clone().oneshot(request).await.map_err(|error| Status::unknown(format!("{error:?}")))?;
     if response.status() != 200 {
         return Err(Status::unknown(format!("HTTP {}", response.status())));
     }
