@@ -15,6 +15,11 @@ pub(crate) fn requests() -> impl Strategy<Value = ExportTraceServiceRequest> {
     vec(resource_spans(), 0..3).prop_map(|resource_spans| ExportTraceServiceRequest { resource_spans })
 }
 
+/// As [`requests`], with something in each.
+pub(crate) fn busy_requests() -> impl Strategy<Value = ExportTraceServiceRequest> {
+    vec(resource_spans(), 1..3).prop_map(|resource_spans| ExportTraceServiceRequest { resource_spans })
+}
+
 fn resource_spans() -> impl Strategy<Value = ResourceSpans> {
     let resource = (attributes(), any::<u32>()).prop_map(|(attributes, dropped_attributes_count)| Resource {
         attributes,

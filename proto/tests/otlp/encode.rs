@@ -143,7 +143,7 @@ fn a_changed_span_is_written_anew() {
     let mut builder = SpanBatchBuilder::new();
     builder.append(&batch_of(&[0]), [0]);
     let received = decode_export_request(encoded(&builder.finish().expect("small")).into()).expect("valid");
-    let mut changed = received.clone();
+    let mut changed = received;
     changed.add_span_attribute(0, "added", ValueView::Bool(true));
     let back = decode_export_request(encoded(&changed).into()).expect("valid");
     assert_eq!(back.span(0).expect("one").attributes().get("added"), Some(ValueView::Bool(true)));

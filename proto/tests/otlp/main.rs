@@ -2,6 +2,9 @@
 
 mod arbitrary;
 mod encode;
+mod golden;
+mod hostile;
 mod json;
 mod oracle;
 mod protobuf;
+mod shuffle;

@@ -129,24 +129,25 @@ impl<'a> Decoder<'a> {
     /// A value with a list or a map among its fields.
     #[inline(never)]
     fn nested_value(&mut self, encoded: Slice<'a>) -> Result<Value, DecodeError> {
-        let plain = nested::is_plain_value(encoded.reader(), 0)?;
+        let checked = nested::check(encoded.reader())?;
+        self.builder.count_repaired(checked.broken_texts);
         let mut reader = encoded.reader();
         match reader.tag()? {
-            Some(any_value::LIST) if plain => {
+            Some(any_value::LIST) if checked.is_plain() => {
                 Ok(Value::List(self.builder.source_bytes(reader.slice()?.range())))
             }
-            Some(any_value::MAP) if plain => {
+            Some(any_value::MAP) if checked.is_plain() => {
                 Ok(Value::Map(self.builder.source_bytes(reader.slice()?.range())))
             }
             _ => self.rewritten(encoded.bytes),
         }
     }
 
+    /// The value in plain form, from bytes that were checked before.
     #[cold]
     fn rewritten(&mut self, encoded: &[u8]) -> Result<Value, DecodeError> {
         let mut item = Vec::new();
-        let repaired = nested::rewrite_as_item(Reader::new(encoded)?, &mut item)?;
-        self.builder.count_repaired(repaired);
+        nested::rewrite_as_item(Reader::new(encoded)?, &mut item)?;
         Ok(nested::add_item(&mut self.builder, &item))
     }
 }
