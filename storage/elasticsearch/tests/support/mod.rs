@@ -1,6 +1,8 @@
 //! A store of one's own on the shared test server: an index prefix that nobody else has, gone at the end.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 
+pub mod fake;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

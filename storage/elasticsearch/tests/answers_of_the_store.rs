@@ -1,0 +1,346 @@
+//! What becomes of a write when the store answers in ways that a healthy test server does not: scripted answers.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use spoor_model::{SpanBatch, TraceLookup};
+use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
+use spoor_storage::{
+    ReadErrorKind, RequestContext, SpanReader, SpanWriter, WriteError, WriteErrorKind, Written,
+};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Readiness};
+use support::fake::{Answer, Asked, FakeServer, healthy, stored};
+
+fn open(server: &FakeServer, change: impl FnOnce(&mut Config)) -> ElasticsearchStore {
+    open_counted(server, change).0
+}
+
+fn open_counted(server: &FakeServer, change: impl FnOnce(&mut Config)) -> (ElasticsearchStore, Registry) {
+    let mut config = Config { server_urls: vec![server.url().parse().unwrap()], ..Config::default() };
+    change(&mut config);
+    let mut registry = Registry::default();
+    (ElasticsearchStore::open(&config, &mut registry).unwrap(), registry)
+}
+
+/// A counter or gauge, by the beginning of its line.
+fn metric(registry: &Registry, name: &str) -> usize {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
+    line.trim().parse().unwrap()
+}
+
+/// Waits until so many bytes are in the queue.
+async fn queued(registry: &Registry, enough: impl Fn(usize) -> bool) {
+    while !enough(metric(registry, "spoor_elasticsearch_bulk_queue_bytes ")) {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A server whose bulks wait until the sender is dropped, and then are stored.
+fn held_bulks() -> (std::sync::mpsc::Sender<()>, FakeServer) {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let server = bulks(move |asked| {
+        let _ = held.lock().unwrap().recv();
+        (200, "", stored(asked.actions()))
+    });
+    (hold, server)
+}
+
+fn context() -> RequestContext {
+    RequestContext::with_timeout(Duration::from_secs(20))
+}
+
+/// Spans of one service and operation.
+fn spans(count: u64) -> SpanBatch {
+    let samples: Vec<_> =
+        (1..=count).map(|span| Sample::new(trace_id(1), span, some_minutes_ago())).collect();
+    batch_of(&samples)
+}
+
+async fn write(store: &ElasticsearchStore, count: u64) -> Result<Written, WriteError> {
+    store.writer().write(&context(), &spans(count)).await
+}
+
+/// Answers bulks with `answer` and everything else as a healthy server.
+fn bulks(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> FakeServer {
+    FakeServer::start(
+        move |asked| if asked.line.starts_with("POST /_bulk") { answer(asked) } else { healthy(asked) },
+    )
+}
+
+#[tokio::test]
+async fn a_bulk_too_large_for_the_server_is_split_until_it_fits() {
+    let server = bulks(|asked| match asked.actions() {
+        0..=2 => (200, "", stored(asked.actions())),
+        _ => (413, "", String::new()),
+    });
+    let written = write(&open(&server, |_| {}), 9).await.unwrap();
+    assert_eq!((written.stored, written.rejected.len()), (9, 0));
+    let taken: usize = server.asked("_bulk").iter().map(Asked::actions).filter(|&items| items <= 2).sum();
+    assert_eq!(taken, 10, "nine spans and one service document, each once");
+}
+
+#[tokio::test]
+async fn a_document_too_large_for_the_server_is_rejected_by_name() {
+    let server = bulks(|asked| {
+        if asked.body.contains("\"spanID\":\"0000000000000002\"") {
+            (413, "", "<html>too large</html>".to_owned())
+        } else {
+            (200, "", stored(asked.actions()))
+        }
+    });
+    let written = write(&open(&server, |_| {}), 3).await.unwrap();
+    assert_eq!((written.stored, written.rejected.len()), (2, 1));
+    assert_eq!((written.rejected[0].index, written.rejected[0].span_id.0), (1, 2));
+    assert!(written.rejected[0].reason.contains("413"), "{}", written.rejected[0].reason);
+}
+
+#[tokio::test]
+async fn a_store_that_asks_for_less_is_busy_with_its_own_pace() {
+    let server = bulks(|_| {
+        (
+            429,
+            "retry-after: 7\r\n",
+            r#"{"error":{"type":"circuit_breaking_exception","reason":"Data too large"}}"#.to_owned(),
+        )
+    });
+    let error = write(&open(&server, |_| {}), 2).await.unwrap_err();
+    assert_eq!((error.kind, error.retry_after), (WriteErrorKind::Busy, Some(Duration::from_secs(7))));
+    assert_eq!(error.unfinished, [0, 1]);
+    assert!(error.to_string().contains("Data too large"), "{error}");
+    assert_eq!(server.asked("_bulk").len(), 1, "one attempt");
+}
+
+#[tokio::test]
+async fn each_span_gets_its_own_verdict() {
+    let server = bulks(|_| {
+        let items = [
+            r#"{"index":{"status":201}}"#,
+            r#"{"index":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"queue full"}}}"#,
+            r#"{"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse field [flags]"}}}"#,
+            r#"{"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"there"}}}"#,
+            r#"{"index":{"status":201}}"#,
+        ];
+        (200, "", format!(r#"{{"errors":true,"items":[{}]}}"#, items.join(",")))
+    });
+    let error = write(&open(&server, |_| {}), 4).await.unwrap_err();
+    assert_eq!(error.kind, WriteErrorKind::Busy);
+    assert_eq!(error.unfinished, [1]);
+    assert_eq!(error.settled.stored, 2);
+    assert_eq!(error.settled.rejected[0].index, 2);
+    assert_eq!(error.settled.rejected[0].reason, "mapper_parsing_exception: failed to parse field [flags]");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_answer_stores_nothing() {
+    for body in [
+        "{}",
+        "<html>",
+        r#"{"errors":false,"items":[]}"#,
+        r#"{"errors":false,"items":[{"index":{"status":201}}]}"#,
+    ] {
+        let server = bulks(move |_| (200, "", body.to_owned()));
+        let error = write(&open(&server, |_| {}), 2).await.unwrap_err();
+        assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::Unavailable, 2), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_span_whose_service_is_not_listed_yet_is_unfinished() {
+    let refusing = Arc::new(AtomicBool::new(true));
+    let switch = refusing.clone();
+    let server = bulks(move |asked| {
+        let answer = stored(asked.actions());
+        if asked.body.contains("jaeger-service") && switch.load(Ordering::Relaxed) {
+            let last = r#"{"index":{"status":503,"error":{"type":"unavailable_shards_exception","reason":"no shard"}}}"#;
+            let kept = answer.rfind("{\"index\"").unwrap();
+            return (200, "", format!("{}{last}]}}", &answer[..kept]));
+        }
+        (200, "", answer)
+    });
+    let store = open(&server, |_| {});
+    let error = write(&store, 2).await.unwrap_err();
+    assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0, 1].as_slice()));
+    refusing.store(false, Ordering::Relaxed);
+    assert_eq!(write(&store, 2).await.unwrap().stored, 2);
+    assert_eq!(write(&store, 2).await.unwrap().stored, 2);
+    let actions: Vec<usize> = server.asked("_bulk").iter().map(Asked::actions).collect();
+    assert_eq!(actions, [3, 3, 2], "the service document goes until it is confirmed, then no more");
+}
+
+#[tokio::test]
+async fn a_service_document_that_is_refused_for_good_rejects_no_span() {
+    let server = bulks(|asked| {
+        let refused =
+            r#"{"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"odd"}}}"#;
+        let answer = stored(asked.actions());
+        let kept = answer.rfind("{\"index\"").unwrap();
+        (200, "", format!("{}{refused}]}}", &answer[..kept]))
+    });
+    let written = write(&open(&server, |_| {}), 2).await.unwrap();
+    assert_eq!((written.stored, written.rejected.len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_slow_store_ends_in_the_callers_deadline() {
+    let (hold, server) = held_bulks();
+    let store = open(&server, |_| {});
+    let context = RequestContext::with_timeout(Duration::from_millis(300));
+    let error = store.writer().write(&context, &spans(2)).await.unwrap_err();
+    assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::DeadlineExceeded, 2));
+    drop(hold);
+}
+
+#[tokio::test]
+async fn writers_beyond_the_queue_are_told_to_wait() {
+    let (hold, server) = held_bulks();
+    let (store, registry) = open_counted(&server, |config| {
+        config.bulk_queue_size = 1_000;
+        config.bulk_workers = 1;
+    });
+    let store = Arc::new(store);
+    let spawn = |count| {
+        let store = store.clone();
+        tokio::spawn(async move { write(&store, count).await })
+    };
+    let first = spawn(1);
+    while server.asked("_bulk").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let second = spawn(5);
+    queued(&registry, |bytes| bytes > 1_000).await;
+    let full = write(&store, 1).await.unwrap_err();
+    assert_eq!(full.kind, WriteErrorKind::Busy);
+    assert!(full.retry_after.is_some() && full.to_string().contains("--es.bulk.queue-size"), "{full}");
+    drop(hold);
+    assert_eq!(first.await.unwrap().unwrap().stored, 1);
+    assert_eq!(second.await.unwrap().unwrap().stored, 5);
+}
+
+#[tokio::test]
+async fn writes_that_wait_share_a_bulk_and_those_given_up_leave_it() {
+    let (hold, server) = held_bulks();
+    let (store, registry) = open_counted(&server, |config| config.bulk_workers = 1);
+    let store = Arc::new(store);
+    let mut writes = tokio::task::JoinSet::new();
+    let mut spawn = || {
+        let store = store.clone();
+        writes.spawn(async move { write(&store, 3).await.unwrap().stored })
+    };
+    spawn();
+    while server.asked("_bulk").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let one_write = server.asked("_bulk")[0].body.len();
+    let given_up = spawn();
+    for _ in 0..8 {
+        spawn();
+    }
+    queued(&registry, |bytes| bytes == 9 * one_write).await;
+    given_up.abort();
+    queued(&registry, |bytes| bytes == 8 * one_write).await;
+    drop(hold);
+    let mut stored = 0;
+    while let Some(ended) = writes.join_next().await {
+        stored += ended.unwrap_or(0);
+    }
+    assert_eq!(stored, 27);
+    let actions: Vec<usize> = server.asked("_bulk").iter().map(Asked::actions).collect();
+    assert_eq!(actions, [4, 32]);
+    assert_eq!(metric(&registry, "jaeger_bulk_index_attempts_total "), 2);
+    assert_eq!(metric(&registry, "spoor_elasticsearch_bulk_documents_total{outcome=\"stored\"} "), 36);
+}
+
+#[tokio::test]
+async fn a_node_that_is_away_is_passed_over() {
+    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away_url = format!("http://user:secret@{}", away.local_addr().unwrap());
+    drop(away);
+    let server = FakeServer::start(healthy);
+    let store = open(&server, |config| config.server_urls.insert(0, away_url.parse().unwrap()));
+    for _ in 0..4 {
+        assert_eq!(write(&store, 1).await.unwrap().stored, 1);
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_sent_and_never_told() {
+    let server = FakeServer::start(|asked| {
+        if asked.headers.iter().any(|header| header == "authorization: basic bwu6c2vjcmv0") {
+            healthy(asked)
+        } else {
+            (401, "", r#"{"error":{"type":"security_exception","reason":"missing credentials"}}"#.to_owned())
+        }
+    });
+    let named = open(&server, |config| {
+        config.username = "me".to_owned();
+        config.password = "secret".into();
+    });
+    assert_eq!(write(&named, 1).await.unwrap().stored, 1);
+    let wrong = open(&server, |config| {
+        config.username = "me".to_owned();
+        config.password = "other-secret".into();
+    });
+    let error = write(&wrong, 1).await.unwrap_err();
+    assert_eq!(error.kind, WriteErrorKind::Unavailable);
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("check --es.username") && !text.contains("other-secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_tell_its_version_needs_the_override() {
+    let silent = |asked: &Asked| match asked.line.as_str() {
+        "GET /" => (405, "", r#"{"error":"Incorrect HTTP method","status":405}"#.to_owned()),
+        _ => healthy(asked),
+    };
+    let server = FakeServer::start(silent);
+    let error = write(&open(&server, |_| {}), 1).await.unwrap_err();
+    assert!(error.to_string().contains("--es.version"), "{error}");
+    let told = open(&server, |config| config.version = 9);
+    assert_eq!(write(&told, 1).await.unwrap().stored, 1);
+    assert_eq!(server.asked("PUT /_index_template/jaeger-span").len(), 1);
+}
+
+#[tokio::test]
+async fn the_store_may_come_after_us() {
+    let up = Arc::new(AtomicBool::new(false));
+    let switch = up.clone();
+    let server = FakeServer::start(move |asked| {
+        if switch.load(Ordering::Relaxed) { healthy(asked) } else { (503, "", "starting".to_owned()) }
+    });
+    let store = open(&server, |_| {});
+    let error = write(&store, 1).await.unwrap_err();
+    assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0].as_slice()));
+    let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
+    let Err(error) = store.reader().trace(&context(), &lookup).await else {
+        panic!("an answer from nowhere")
+    };
+    assert_eq!(error.kind, ReadErrorKind::Unavailable);
+    let mut readiness = store.readiness();
+    assert!(matches!(&*readiness.borrow(), Readiness::NotReady(reason) if reason.contains("503")));
+    up.store(true, Ordering::Relaxed);
+    readiness.wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
+    assert_eq!(write(&store, 1).await.unwrap().stored, 1);
+    assert_eq!(server.asked("PUT /_template/jaeger-").len(), 2);
+}
+
+#[tokio::test]
+async fn a_failed_shard_or_item_is_an_error_not_a_shorter_answer() {
+    let server = FakeServer::start(|asked| {
+        if asked.line.contains("_search") {
+            let body = r#"{"timed_out":false,"_shards":{"failed":1,"failures":[{"index":"i","reason":{"type":"t","reason":"disk gone"}}]},"hits":{"hits":[]}}"#;
+            return (200, "", body.to_owned());
+        }
+        healthy(asked)
+    });
+    let store = open(&server, |_| {});
+    let error = store.reader().services(&context()).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::Incomplete);
+    assert!(error.to_string().contains("disk gone"), "{error}");
+}

@@ -1,0 +1,226 @@
+//! What only a real server can show: large traces, refused documents, old documents, indices and templates as they come to be.
+
+mod support;
+
+use futures::TryStreamExt;
+use serde_json::json;
+use spoor_model::{OperationQuery, SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos, ValueView};
+use spoor_storage::conformance::{Fixture, Sample, batch_of, context, some_minutes_ago, trace_id};
+use spoor_storage::{ReadErrorKind, WriteErrorKind};
+use spoor_storage_elasticsearch::ElasticsearchStore;
+use support::{OwnStore, config, request};
+
+/// Today's index of spans, by the time of `some_minutes_ago`.
+fn span_index(store: &OwnStore) -> String {
+    let day = time::OffsetDateTime::from_unix_timestamp_nanos(some_minutes_ago().0.into()).unwrap().date();
+    format!("{}-jaeger-span-{day}", store.prefix)
+}
+
+async fn write_all(store: &OwnStore, batch: &SpanBatch) {
+    assert_eq!(store.writer().write(&context(), batch).await.unwrap().stored, batch.len());
+}
+
+async fn trace(store: &OwnStore, number: u64) -> Result<Vec<SpanBatch>, spoor_storage::ReadError> {
+    let lookup = TraceLookup { trace_id: trace_id(number), hint: None };
+    store.reader().trace(&context(), &lookup).await?.try_collect().await
+}
+
+/// The last four digits of every span's name, sorted.
+fn names(pages: &[SpanBatch]) -> Vec<u64> {
+    let mut names: Vec<u64> =
+        pages.iter().flat_map(|page| page.spans().map(|span| span.name().parse().unwrap())).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_of_25000_spans_with_thousands_in_one_microsecond_comes_back_whole() {
+    let store = OwnStore::open();
+    let base = some_minutes_ago();
+    let names_made: Vec<String> = (0..25_000).map(|number: u64| number.to_string()).collect();
+    // 9,000 in the first microsecond, 9,000 in the second, the rest spread out.
+    let start = |number: u64| UnixNanos(base.0 + 1_000 * (number / 9_000).max(number.saturating_sub(18_000)));
+    let samples: Vec<_> = (0..25_000)
+        .map(|number| Sample {
+            name: &names_made[usize::try_from(number).unwrap()],
+            ..Sample::new(trace_id(1), number + 1, start(number))
+        })
+        .collect();
+    for part in samples.chunks(5_000) {
+        write_all(&store, &batch_of(part)).await;
+    }
+    assert_eq!(store.count("span"), 25_000);
+    let pages = trace(&store, 1).await.unwrap();
+    assert!(pages.len() > 10, "{} pages", pages.len());
+    assert_eq!(names(&pages), (0..25_000).collect::<Vec<_>>());
+    let starts: Vec<_> = pages.iter().flat_map(|page| page.spans().map(|span| span.start())).collect();
+    assert!(starts.is_sorted());
+    let query = TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: Some("77".to_owned()),
+        tags: Vec::new(),
+        start: TimeRange { start: base, end: UnixNanos(base.0 + 1_000_000_000) },
+        duration_min: None,
+        duration_max: None,
+        limit: 5,
+    };
+    let found: Vec<_> =
+        store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(names(&found), (0..25_000).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_that_cannot_be_told_apart_are_all_read_or_the_answer_is_an_error() {
+    let store = OwnStore::open();
+    let names_made: Vec<String> = (0..10_001).map(|number: u64| number.to_string()).collect();
+    let same = |trace, count: usize| -> Vec<Sample<'_>> {
+        let one = |name| Sample { name, ..Sample::new(trace_id(trace), 1, some_minutes_ago()) };
+        names_made[..count].iter().map(|name| one(name.as_str())).collect()
+    };
+    write_all(&store, &batch_of(&same(1, 2_500))).await;
+    store.refresh();
+    assert_eq!(names(&trace(&store, 1).await.unwrap()), (0..2_500).collect::<Vec<_>>());
+    for part in same(2, 10_001).chunks(5_000) {
+        write_all(&store, &batch_of(part)).await;
+    }
+    store.refresh();
+    assert_eq!(trace(&store, 2).await.unwrap_err().kind, ReadErrorKind::Incomplete);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_span_that_the_mapping_refuses_is_named_and_the_others_are_stored() {
+    let store = OwnStore::open();
+    // An index that somebody made by hand, where a field is no keyword.
+    let mapping =
+        json!({ "mappings": { "properties": { "tag": { "properties": { "error": { "type": "long" } } } } } });
+    let mut ready = store.store.readiness();
+    ready.wait_for(|state| matches!(state, spoor_storage_elasticsearch::Readiness::Ready(_))).await.unwrap();
+    let made = request("PUT", &format!("/{}", span_index(&store)), Some(&mapping));
+    assert_eq!(made["acknowledged"], true, "{made}");
+    let base = some_minutes_ago();
+    let samples = [
+        Sample::new(trace_id(1), 1, base),
+        Sample::new(trace_id(1), 2, base).with("error", ValueView::Str("poison")),
+        Sample::new(trace_id(1), 3, base).with("error", ValueView::Int(5)),
+    ];
+    let written = store.writer().write(&context(), &batch_of(&samples)).await.unwrap();
+    assert_eq!((written.stored, written.rejected.len()), (2, 1));
+    let rejection = &written.rejected[0];
+    assert_eq!((rejection.index, rejection.span_id.0, rejection.trace_id), (1, 2, trace_id(1)));
+    assert!(rejection.reason.contains("tag.error") && rejection.reason.len() < 300, "{}", rejection.reason);
+    assert_eq!(store.count("span"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_takes_no_writes_is_a_matter_of_the_store() {
+    let store = OwnStore::open();
+    let batch = batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())]);
+    write_all(&store, &batch).await;
+    let block = |on: bool| json!({ "index.blocks.read_only_allow_delete": on });
+    let settings = format!("/{}/_settings", span_index(&store));
+    request("PUT", &settings, Some(&block(true)));
+    let again = batch_of(&[Sample::new(trace_id(1), 2, some_minutes_ago())]);
+    let error = store.writer().write(&context(), &again).await.unwrap_err();
+    assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0].as_slice()));
+    assert!(error.to_string().contains("cluster_block_exception"), "{error}");
+    request("PUT", &settings, Some(&block(false)));
+    write_all(&store, &again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_are_written_once_a_day_and_again_by_another_process() {
+    let store = OwnStore::open();
+    let base = some_minutes_ago();
+    let of = |span, name| Sample { name, ..Sample::new(trace_id(1), span, base) };
+    let two_days_ago = UnixNanos(base.0 - 2 * 86_400_000_000_000);
+    let batch = batch_of(&[of(1, "a"), of(2, "b"), of(3, "a"), Sample { start: two_days_ago, ..of(4, "a") }]);
+    write_all(&store, &batch).await;
+    write_all(&store, &batch).await;
+    assert_eq!((store.count("span"), store.count("service")), (4, 3));
+    let other = ElasticsearchStore::open(
+        &config(&store.prefix),
+        &mut prometheus_client::registry::Registry::default(),
+    );
+    let other = other.unwrap();
+    assert_eq!(
+        spoor_storage::SpanWriter::write(&other.writer(), &context(), &batch).await.unwrap().stored,
+        4
+    );
+    assert_eq!((store.count("span"), store.count("service")), (4, 3));
+    let id = format!("/{}/_doc/{}", span_index(&store).replace("-span-", "-service-"), "c8d6d9f4e4b1a3ff");
+    assert_eq!(request("GET", &id, None)["found"], false, "no id but Jaeger's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_names_than_fit_in_one_answer_are_all_listed() {
+    let store = OwnStore::open_with(|config| config.max_doc_count = 7);
+    let names_made: Vec<String> = (0..40).map(|number| format!("operation {number:02}")).collect();
+    let samples: Vec<_> = names_made
+        .iter()
+        .zip(1..)
+        .map(|(name, span)| Sample {
+            name,
+            service: name,
+            ..Sample::new(trace_id(1), span, some_minutes_ago())
+        })
+        .collect();
+    write_all(&store, &batch_of(&samples)).await;
+    store.refresh();
+    assert_eq!(store.reader().services(&context()).await.unwrap(), names_made);
+    let query = OperationQuery { service: names_made[3].clone(), span_kind: None };
+    let operations = store.reader().operations(&context(), &query).await.unwrap();
+    assert_eq!(operations.len(), 1);
+    let pages = trace(&store, 1).await.unwrap();
+    assert_eq!(pages.iter().map(SpanBatch::len).sum::<usize>(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_64_bit_trace_written_in_every_spelling_is_one_trace() {
+    let store = OwnStore::open();
+    write_all(&store, &batch_of(&[Sample::new(spoor_model::TraceId(0xabc), 1, some_minutes_ago())])).await;
+    let micros = some_minutes_ago().micros();
+    for (span, spelling) in [("0000000000000002", "0000000000000abc"), ("3", "abc")] {
+        let document = json!({
+            "traceID": spelling, "spanID": span, "operationName": "old", "startTime": micros, "startTimeMillis": micros / 1_000,
+            "duration": 5, "tags": null, "references": [], "process": { "serviceName": "shop", "tags": null },
+        });
+        let answer = request("POST", &format!("/{}/_doc", span_index(&store)), Some(&document));
+        assert_eq!(answer["result"], "created", "{answer}");
+    }
+    store.refresh();
+    let query = TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange {
+            start: UnixNanos(some_minutes_ago().0 - 60_000_000_000),
+            end: UnixNanos(some_minutes_ago().0 + 60_000_000_000),
+        },
+        duration_min: None,
+        duration_max: None,
+        limit: 1,
+    };
+    let found: Vec<SpanBatch> =
+        store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();
+    let mut spans: Vec<u64> =
+        found.iter().flat_map(|page| page.spans().map(|span| span.span_id().0)).collect();
+    spans.sort_unstable();
+    assert_eq!(spans, [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_make_tags_nested_and_ids_exact() {
+    let store = OwnStore::open();
+    write_all(
+        &store,
+        &batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago()).with("a.b", ValueView::Int(1))]),
+    )
+    .await;
+    let index = span_index(&store);
+    let found = request("GET", &format!("/{index}"), None);
+    let properties = &found[&index]["mappings"]["properties"];
+    assert_eq!(properties["tags"]["type"], "nested");
+    assert_eq!(properties["traceID"], json!({ "type": "keyword", "ignore_above": 256 }));
+    assert_eq!(properties["tag"]["properties"]["span@kind"]["type"], "keyword");
+    assert_eq!(found[&index]["settings"]["index"]["number_of_shards"], "2");
+}

@@ -1,0 +1,106 @@
+//! A server that answers as it is told and remembers what it was asked: for what a real server cannot be made to do.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What the server was asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Method and path, `GET /`.
+    pub line: String,
+    /// Header lines in lower case.
+    pub headers: Vec<String>,
+    pub body: String,
+}
+
+impl Asked {
+    /// Lines of a bulk's body that are actions.
+    pub fn actions(&self) -> usize {
+        self.body.lines().filter(|line| line.starts_with("{\"index\"")).count()
+    }
+}
+
+/// What it answers: status, further header lines, body.
+pub type Answer = (u16, &'static str, String);
+
+/// Runs until the test program ends.
+pub struct FakeServer {
+    pub address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl FakeServer {
+    /// Answers every request with what `answer` makes of it.
+    pub fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound port");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (answer, log) = (Arc::new(answer), asked.clone());
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let (answer, log) = (answer.clone(), log.clone());
+                std::thread::spawn(move || serve(connection, &*answer, &log));
+            }
+        });
+        Self { address, asked }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All requests so far whose line holds `part`.
+    pub fn asked(&self, part: &str) -> Vec<Asked> {
+        let asked = self.asked.lock().expect("no panic in a server thread");
+        asked.iter().filter(|asked| asked.line.contains(part)).cloned().collect()
+    }
+}
+
+fn serve(connection: TcpStream, answer: &dyn Fn(&Asked) -> Answer, log: &Mutex<Vec<Asked>>) {
+    let mut writer = connection.try_clone().expect("a second handle");
+    let mut reader = BufReader::new(connection);
+    while let Some(asked) = read_request(&mut reader) {
+        log.lock().expect("no panic in a server thread").push(asked.clone());
+        let (status, headers, body) = answer(&asked);
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+        if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body.as_bytes())).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_request(reader: &mut impl BufRead) -> Option<Asked> {
+    let mut lines = reader.by_ref().lines();
+    let line = lines.next()?.ok()?;
+    let headers: Vec<String> = lines
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.to_lowercase())
+        .collect();
+    let length =
+        headers.iter().find_map(|header| header.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let line = line.trim_end_matches(" HTTP/1.1").to_owned();
+    Some(Asked { line, headers, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// What a healthy OpenSearch says to `GET /`, to templates, and to a bulk: everything stored.
+pub fn healthy(asked: &Asked) -> Answer {
+    if asked.line == "GET /" {
+        let body =
+            r#"{"version":{"number":"3.8.0"},"tagline":"The OpenSearch Project: https://opensearch.org/"}"#;
+        return (200, "", body.to_owned());
+    }
+    if asked.line.starts_with("POST /_bulk") {
+        return (200, "", stored(asked.actions()));
+    }
+    (200, "", r#"{"acknowledged":true}"#.to_owned())
+}
+
+/// A bulk's answer with so many stored items.
+pub fn stored(items: usize) -> String {
+    let items = vec![r#"{"index":{"status":201}}"#; items].join(",");
+    format!(r#"{{"errors":false,"items":[{items}]}}"#)
+}
