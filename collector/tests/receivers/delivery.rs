@@ -1,8 +1,11 @@
 //! What happens to accepted spans when the sender, the store or this process does not behave.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use prost::Message;
+use spoor_storage::WriteErrorKind;
 use tonic::Code;
 
 use crate::client::{EXPORT, call, post};
@@ -150,4 +153,35 @@ async fn connections_grow_old_under_their_senders_without_loss() {
     slow.await.unwrap().expect("a request in flight is finished on its old connection");
     assert_eq!(fixture.writer.stored().len(), acknowledged, "what was taken was answered");
     assert!(acknowledged > 10, "connections are renewed: {acknowledged}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logged = tracing::subscriber::set_default(subscriber);
+    let fixture = Fixture::start([Act::Fail(WriteErrorKind::Unavailable, None); 30]);
+    let channel = fixture.otlp_grpc();
+    for _ in 0..30 {
+        call(&channel, EXPORT, &good(1)).await.unwrap_err();
+    }
+    call(&channel, EXPORT, &good(1)).await.unwrap();
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((lines("WARN"), lines("spans cannot be stored")), (1, 1), "{text}");
+    assert_eq!(lines("spans are stored again failed_requests=30"), 1, "{text}");
 }
