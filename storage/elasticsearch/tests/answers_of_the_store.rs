@@ -1,5 +1,7 @@
 //! What becomes of a write when the store answers in ways that a healthy test server does not: scripted answers.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
 mod support;
 
 use std::sync::Arc;
