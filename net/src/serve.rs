@@ -2,6 +2,7 @@
 //! Our own rather than tonic's, whose age limit with a grace period closes without a GOAWAY (tonic 0.14.9), so that
 //! requests in flight would be cut; and HTTP and gRPC ports behave alike.
 
+mod linger;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use tower::Service;
 
 use crate::Listener;
 use crate::body::BoxError;
+use linger::Lent;
 
 /// How a port treats its connections.
 #[derive(Debug, Clone)]
@@ -160,6 +162,22 @@ impl Connections {
             }
             () = self.shutdown.cancelled() => return,
         }
+        let (lent, returned) = Lent::new(stream);
+        self.converse(lent, service).await;
+        if let Ok(stream) = returned.await {
+            linger::close(stream).await;
+        }
+    }
+
+    /// Serves the connection to its end: the peer's, the age limit's, or the shutdown's.
+    async fn converse<S, B>(&self, stream: Lent, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
         let service = TowerToHyperService::new(service);
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
         tokio::select! {

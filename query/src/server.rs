@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use prometheus_client::registry::Registry;
-use spoor_net::{BindError, Listener, ServeOptions};
+use spoor_net::{BindError, Listener, ServeOptions, TracedLayer};
 use spoor_storage::SpanReader;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +58,8 @@ impl Query {
     /// # Errors
     /// When the runtime refuses the socket.
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
-        tracing::info!(address = %self.socket.local_addr(), "the query API listens");
-        spoor_net::serve(self.socket.0, self.router, ServeOptions::default(), shutdown).await
+        tracing::info!(listener = "query-http", address = %self.socket.local_addr(), "listens");
+        spoor_net::serve(self.socket.0, self.router.layer(TracedLayer), ServeOptions::default(), shutdown)
+            .await
     }
 }

@@ -4,6 +4,7 @@ use super::ByteSize;
 
 /// Settings of the store in memory, for trying things out and for tests: what it holds is gone with the process.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// Most traces to keep; beyond it, the traces that have not grown for the longest time are dropped whole. 0 leaves the
     /// bound to --memory.max-bytes (Jaeger's default 0 kept everything, without any bound).
