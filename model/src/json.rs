@@ -14,9 +14,41 @@ pub fn write_string(out: &mut Vec<u8>, utf8: &[u8]) {
 /// Appends a string's content without its quotes, for callers that put a text together from pieces.
 #[inline]
 pub fn write_escaped(out: &mut Vec<u8>, utf8: &[u8]) {
+    if is_plain(utf8) {
+        out.extend_from_slice(utf8);
+    } else {
+        write_escaped_slowly(out, utf8);
+    }
+}
+
+/// True when nothing needs an escape: nearly always. Blocks are tested without a branch within, which compiles to vector
+/// instructions; the last block overlaps the one before it.
+#[inline]
+fn is_plain(utf8: &[u8]) -> bool {
+    if let Some(last) = utf8.last_chunk::<16>() {
+        return utf8.as_chunks::<16>().0.iter().all(is_plain_block) && is_plain_block(last);
+    }
+    match (utf8.first_chunk::<8>(), utf8.last_chunk::<8>()) {
+        (Some(first), Some(last)) => is_plain_block(first) && is_plain_block(last),
+        _ => !utf8.iter().any(|&byte| needs_escape(byte)),
+    }
+}
+
+#[inline]
+fn is_plain_block<const LEN: usize>(block: &[u8; LEN]) -> bool {
+    !block.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+}
+
+#[inline]
+fn needs_escape(byte: u8) -> bool {
+    NEEDS_ESCAPE[usize::from(byte)]
+}
+
+#[cold]
+fn write_escaped_slowly(out: &mut Vec<u8>, utf8: &[u8]) {
     let mut clean = 0;
     for (at, &byte) in utf8.iter().enumerate() {
-        if NEEDS_ESCAPE[usize::from(byte)] {
+        if needs_escape(byte) {
             out.extend_from_slice(&utf8[clean..at]);
             write_escape(out, byte);
             clean = at + 1;
@@ -103,6 +135,21 @@ mod tests {
     fn escapes_what_json_demands_and_leaves_the_rest() {
         assert_eq!(string("a\"b\\c\n\r\t\u{1}\u{7f}é<&>😀"), "\"a\\\"b\\\\c\\n\\r\\t\\u0001\u{7f}é<&>😀\"");
         assert_eq!(string(""), "\"\"");
+    }
+
+    #[test]
+    fn finds_what_needs_an_escape_wherever_it_stands() {
+        for len in 0..70 {
+            for at in 0..len {
+                let mut text = vec![b'x'; len];
+                text[at] = b'"';
+                let mut expected = text.clone();
+                expected.insert(at, b'\\');
+                let mut out = Vec::new();
+                write_escaped(&mut out, &text);
+                assert_eq!(out, expected, "at {at} of {len}");
+            }
+        }
     }
 
     #[test]

@@ -13,15 +13,17 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::document::{SpanWriter, TagFields, write_action_head};
 use crate::index::{Day, IndexNames};
 use crate::service::{ServiceCache, ServiceKey, document_id};
+use crate::{Config, OpenError};
 
 /// Reserved per span before the first one is written; a buffer that must grow is copied.
-const FIRST_GUESS_BYTES: usize = 1_536;
+const FIRST_GUESS_BYTES: usize = 2_304;
 
-/// Where and how documents are written.
-#[derive(Debug, Clone)]
-pub(crate) struct Layout {
-    pub(crate) names: IndexNames,
-    pub(crate) fields: TagFields,
+/// Makes bulk items of spans: where and how documents are written, and which services are known to be stored.
+#[derive(Debug)]
+pub struct BulkEncoder {
+    names: IndexNames,
+    fields: TagFields,
+    services: ServiceCache,
 }
 
 /// The items of one write: one per span in the batch's order, then the service documents.
@@ -48,33 +50,61 @@ impl Services {
     pub(crate) const KNOWN: u32 = u32::MAX;
 }
 
-/// Writes all items of the batch.
-pub(crate) fn encode(batch: &SpanBatch, layout: &Layout, cache: &ServiceCache, now: Instant) -> Encoded {
-    let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
-    let mut ends = Vec::with_capacity(batch.len() + 8);
-    let mut spans = SpanWriter::new(batch, &layout.names.spans, &layout.fields);
-    let mut scan = ServiceScan::new(batch);
-    for span in batch.spans() {
-        spans.write(&mut body, span);
-        ends.push(body.len());
-        scan.add(span);
+impl BulkEncoder {
+    /// For the indices and the layout that the configuration names.
+    ///
+    /// # Errors
+    /// [`OpenError`] for names that cannot be.
+    pub fn new(config: &Config) -> Result<Self, OpenError> {
+        Ok(Self {
+            names: IndexNames::new(&config.index_prefix, &config.index_date_separator)?,
+            fields: TagFields { dot_replacement: config.dot_replacement.clone() },
+            services: ServiceCache::new(config.service_cache_ttl),
+        })
     }
-    let services = scan.finish(cache, now, |span| {
-        write_service(&mut body, layout, span);
-        ends.push(body.len());
-    });
-    Encoded { body: body.into(), ends, services }
-}
 
-fn write_service(out: &mut Vec<u8>, layout: &Layout, span: SpanView<'_>) {
-    let (service, operation) = (span.service().as_bytes(), span.name().as_bytes());
-    write_action_head(out, &layout.names.services.name(Day::of(span.start())));
-    out.extend_from_slice(document_id(service, operation).as_bytes());
-    out.extend_from_slice(b"\"}}\n{\"serviceName\":");
-    write_string(out, service);
-    out.extend_from_slice(b",\"operationName\":");
-    write_string(out, operation);
-    out.extend_from_slice(b"}\n");
+    /// The body of a bulk request for this batch alone, for whoever sends it by other means (files, benches): services are
+    /// taken as stored once they were part of a body.
+    #[must_use]
+    pub fn bulk_body(&self, batch: &SpanBatch) -> Bytes {
+        let encoded = self.encode(batch, Instant::now());
+        self.confirm(encoded.services.keys.iter().copied(), Instant::now());
+        encoded.body
+    }
+
+    /// Writes all items of the batch.
+    pub(crate) fn encode(&self, batch: &SpanBatch, now: Instant) -> Encoded {
+        let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
+        let mut ends = Vec::with_capacity(batch.len() + 8);
+        let mut spans = SpanWriter::new(batch, &self.names.spans, &self.fields);
+        let mut scan = ServiceScan::new(batch);
+        for span in batch.spans() {
+            spans.write(&mut body, span);
+            ends.push(body.len());
+            scan.add(span);
+        }
+        let services = scan.finish(&self.services, now, |span| {
+            self.write_service(&mut body, span);
+            ends.push(body.len());
+        });
+        Encoded { body: body.into(), ends, services }
+    }
+
+    /// Remembers that the documents of these services are stored.
+    pub(crate) fn confirm(&self, services: impl Iterator<Item = ServiceKey>, now: Instant) {
+        self.services.confirm(services, now);
+    }
+
+    fn write_service(&self, out: &mut Vec<u8>, span: SpanView<'_>) {
+        let (service, operation) = (span.service().as_bytes(), span.name().as_bytes());
+        write_action_head(out, &self.names.services.name(Day::of(span.start())));
+        out.extend_from_slice(document_id(service, operation).as_bytes());
+        out.extend_from_slice(b"\"}}\n{\"serviceName\":");
+        write_string(out, service);
+        out.extend_from_slice(b",\"operationName\":");
+        write_string(out, operation);
+        out.extend_from_slice(b"}\n");
+    }
 }
 
 /// Finds the distinct services and operations of a batch.

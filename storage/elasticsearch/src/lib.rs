@@ -19,6 +19,7 @@ mod writer;
 
 pub use client::{NodeUrl, ParseNodeUrlError, Server};
 pub use config::Config;
+pub use encode::BulkEncoder;
 pub use reader::ElasticsearchReader;
 pub use secret::Secret;
 pub use setup::Readiness;

@@ -6,8 +6,7 @@ use prometheus_client::registry::Registry;
 
 use crate::bulk::{BulkMetrics, BulkWriter, Limits};
 use crate::client::{Client, Server};
-use crate::document::TagFields;
-use crate::encode::Layout;
+use crate::encode::BulkEncoder;
 use crate::index::IndexNames;
 use crate::setup::{Readiness, Setup, TemplatesFor};
 use crate::template::templates;
@@ -65,9 +64,7 @@ impl ElasticsearchStore {
         });
         let setup = Arc::new(Setup::start(client.clone(), known, templates_for));
         let bulk = BulkWriter::start(client.clone(), limits(config), metrics);
-        let fields = TagFields { dot_replacement: config.dot_replacement.clone() };
-        let layout = Layout { names: names.clone(), fields };
-        let writer = ElasticsearchWriter::new(setup.clone(), bulk, layout, config.service_cache_ttl);
+        let writer = ElasticsearchWriter::new(setup.clone(), bulk, BulkEncoder::new(config)?);
         let reader = ElasticsearchReader::new(client, setup.clone(), names, config);
         Ok(Self { writer: Arc::new(writer), reader: Arc::new(reader), setup })
     }

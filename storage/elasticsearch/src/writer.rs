@@ -9,8 +9,7 @@ use spoor_model::SpanBatch;
 use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErrorKind, Written};
 
 use crate::bulk::{BulkWriter, Outcome, Outcomes};
-use crate::encode::{Layout, Services, encode};
-use crate::service::ServiceCache;
+use crate::encode::{BulkEncoder, Services};
 use crate::setup::Setup;
 
 /// What a writer tells a caller whom it has no room for.
@@ -21,21 +20,14 @@ const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
 pub struct ElasticsearchWriter {
     setup: Arc<Setup>,
     bulk: BulkWriter,
-    layout: Layout,
-    services: ServiceCache,
+    encoder: BulkEncoder,
     /// A refused service document is told once: it would be told with every batch otherwise.
     service_refusal_told: AtomicBool,
 }
 
 impl ElasticsearchWriter {
-    pub(crate) fn new(
-        setup: Arc<Setup>,
-        bulk: BulkWriter,
-        layout: Layout,
-        service_cache_ttl: Duration,
-    ) -> Self {
-        let services = ServiceCache::new(service_cache_ttl);
-        Self { setup, bulk, layout, services, service_refusal_told: AtomicBool::new(false) }
+    pub(crate) fn new(setup: Arc<Setup>, bulk: BulkWriter, encoder: BulkEncoder) -> Self {
+        Self { setup, bulk, encoder, service_refusal_told: AtomicBool::new(false) }
     }
 
     /// Turns the outcomes of items (spans, then service documents) into the fate of the spans.
@@ -48,7 +40,7 @@ impl ElasticsearchWriter {
         let (spans, documents) = outcomes.items.split_at(batch.len());
         let stored_services =
             services.keys.iter().zip(documents).filter(|(_, outcome)| **outcome == Outcome::Stored);
-        self.services.confirm(stored_services.map(|(key, _)| *key), Instant::now());
+        self.encoder.confirm(stored_services.map(|(key, _)| *key), Instant::now());
         let mut unfinished = Vec::new();
         let mut written = Written::default();
         for (index, outcome) in spans.iter().enumerate() {
@@ -125,7 +117,7 @@ impl SpanWriter for ElasticsearchWriter {
             ..nothing(WriteErrorKind::Busy, full.into())
         };
         self.bulk.check_room().map_err(busy)?;
-        let encoded = encode(batch, &self.layout, &self.services, Instant::now());
+        let encoded = self.encoder.encode(batch, Instant::now());
         let outcomes = self.bulk.write(&encoded, context.deadline).await.map_err(busy)?;
         self.conclude(batch, &encoded.services, outcomes)
     }
