@@ -1,3 +1,29 @@
-//! The program `spoor`.
+//! The program `spoor`: every part of a tracing installation. This file decides nothing; `cli` reads, `command` assembles.
 
-fn main() {}
+mod admin;
+mod backend;
+mod cli;
+mod command;
+mod config;
+mod exposition;
+mod health;
+mod host;
+mod log_format;
+mod notify;
+mod process_metrics;
+mod role;
+mod telemetry;
+mod version;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = cli::parse(std::env::args_os().collect()).and_then(|parsed| command::run(&parsed));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spoor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -12,6 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -84,7 +85,7 @@ where
     let connections = Connections {
         builder: builder(&options),
         room: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
-        shutdown: shutdown.clone(),
+        closing: CancellationToken::new(),
         options,
     };
     let mut open = JoinSet::new();
@@ -102,7 +103,13 @@ where
             },
         }
     }
+    // Connections that the kernel had made already are served, and the port is closed before any peer is told to go: one that
+    // comes back at once must find another collector instead of a socket that nobody reads.
+    while let Some(Ok((stream, room))) = connections.accept(&socket).now_or_never() {
+        open.spawn(connections.clone().run(stream, room, service.clone()));
+    }
     drop(socket);
+    connections.closing.cancel();
     while open.join_next().await.is_some() {}
     Ok(())
 }
@@ -130,7 +137,8 @@ struct Connections {
     builder: Builder<TokioExecutor>,
     /// One permit a connection, held by its task.
     room: Arc<Semaphore>,
-    shutdown: CancellationToken,
+    /// Cancelled when the port is closed.
+    closing: CancellationToken,
     options: ServeOptions,
 }
 
@@ -157,10 +165,11 @@ impl Connections {
     {
         let mut first_byte = [0];
         tokio::select! {
+            biased;
             heard = tokio::time::timeout(self.options.idle_check, stream.peek(&mut first_byte)) => {
                 if !matches!(heard, Ok(Ok(1))) { return; }
             }
-            () = self.shutdown.cancelled() => return,
+            () = self.closing.cancelled() => return,
         }
         let (lent, returned) = Lent::new(stream);
         self.converse(lent, service).await;
@@ -182,7 +191,7 @@ impl Connections {
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             ended = &mut connection => return log_end(ended),
-            () = self.shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = self.closing.cancelled() => connection.as_mut().graceful_shutdown(),
             () = sleep_or_forever(self.options.max_connection_age.map(jittered)) => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {

@@ -1,1 +1,43 @@
-//! Whole-process stories and their harness.
+//! Whole-process stories: this library is their harness. A story starts the real binary on free ports, talks to it over the wire,
+//! and looks at what it answers, stores, counts and prints.
+
+pub mod metrics;
+mod process;
+mod python;
+pub mod traffic;
+mod wait;
+
+pub use process::{Ended, Role, Spoor, binary};
+pub use python::python_environment;
+pub use wait::eventually;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// An index prefix nobody else uses: stories share one OpenSearch.
+#[must_use]
+pub fn unique_prefix(story: &str) -> String {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("{story}-{}-{nanos}", std::process::id())
+}
+
+/// Deletes what a story stored under its prefix; called at its end.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub async fn delete_indices(server: &str, prefix: &str) -> anyhow::Result<()> {
+    let client = reqwest::Client::new();
+    for family in ["span", "service"] {
+        client.delete(format!("{server}/{prefix}-jaeger-{family}-*?ignore_unavailable=true")).send().await?;
+    }
+    Ok(())
+}
+
+/// Makes everything stored visible to searches; what a second of waiting does in production.
+///
+/// # Errors
+/// When the server cannot be asked or refuses.
+pub async fn refresh(server: &str, prefix: &str) -> anyhow::Result<()> {
+    let url = format!("{server}/{prefix}-jaeger-*/_refresh?ignore_unavailable=true&allow_no_indices=true");
+    reqwest::Client::new().post(url).send().await?.error_for_status()?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Opens the store that the settings name. The only place, besides tests, that knows which stores exist.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use spoor_storage::memory::{self, MemoryStore};
+use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
+use spoor_storage::{SpanReader, SpanWriter};
+use spoor_storage_elasticsearch::{ElasticsearchStore, Readiness};
+use tokio::sync::watch;
+
+use crate::health::Health;
+use crate::host::Host;
+
+/// The stores there are, and Jaeger's that are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StorageKind {
+    /// In this process's memory: gone with it.
+    Memory,
+    /// Elasticsearch 7, 8, 9.
+    Elasticsearch,
+    /// OpenSearch 1, 2, 3; the same code, found out by asking the server.
+    Opensearch,
+}
+
+/// Settings of the store.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(crate) struct StorageConfig {
+    /// Where spans are stored. Jaeger's variable SPAN_STORAGE_TYPE sets it too.
+    #[arg(
+        id = "span-storage.type",
+        long = "span-storage.type",
+        default_value = "elasticsearch",
+        value_name = "STORE",
+        ignore_case = true
+    )]
+    pub(crate) kind: StorageKind,
+
+    #[command(flatten)]
+    pub(crate) elasticsearch: spoor_storage_elasticsearch::Config,
+}
+
+/// An open store.
+pub(crate) struct Backend {
+    pub(crate) writer: Arc<dyn SpanWriter>,
+    pub(crate) reader: Arc<dyn SpanReader>,
+}
+
+/// Opens the store of a role that shares it with other processes; memory is refused, since nobody else could read it.
+pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Backend> {
+    match config.kind {
+        StorageKind::Memory => {
+            bail!(
+                "--span-storage.type=memory: the memory store lives in one process; use `spoor all-in-one`, or elasticsearch here"
+            )
+        }
+        StorageKind::Elasticsearch | StorageKind::Opensearch => {
+            open_elasticsearch(&config.elasticsearch, host)
+        }
+    }
+}
+
+/// Opens the store of the all-in-one.
+pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &mut Host) -> Result<Backend> {
+    match config.kind {
+        StorageKind::Memory => {
+            let store = Arc::new(MemoryStore::new(memory, &mut host.registry));
+            Ok(Backend { writer: store.clone(), reader: store })
+        }
+        StorageKind::Elasticsearch | StorageKind::Opensearch => {
+            open_elasticsearch(&config.elasticsearch, host)
+        }
+    }
+}
+
+/// The writer repeats what the store leaves unfinished; the health says whether the store has been reached.
+fn open_elasticsearch(config: &spoor_storage_elasticsearch::Config, host: &mut Host) -> Result<Backend> {
+    let store = ElasticsearchStore::open(config, &mut host.registry).context("open the store")?;
+    let metrics = RetryMetrics::register(&mut host.registry);
+    let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
+    tokio::spawn(follow_readiness(store.readiness(), host.health.clone()));
+    Ok(Backend { writer: Arc::new(writer), reader: store.reader() })
+}
+
+async fn follow_readiness(mut readiness: watch::Receiver<Readiness>, health: Health) {
+    loop {
+        let problem = match &*readiness.borrow_and_update() {
+            Readiness::Starting => Some("it has not answered yet".to_owned()),
+            Readiness::NotReady(reason) => Some(reason.clone()),
+            Readiness::Ready(_) => None,
+        };
+        health.report("store", problem);
+        if readiness.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line: which program is asked for, with which settings.
+//! `spoor` alone is `spoor all-in-one`; called under the name of one of Jaeger's programs it is that program.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::command::{AllInOneArgs, CollectorArgs, GenerateArgs, HealthcheckArgs, QueryArgs};
+use crate::config::{FileSettings, explain_unknown_flag, prepare, refuse_unsupported_environment};
+use crate::version::VERSION;
+
+/// A Jaeger-compatible distributed-tracing backend: one program for every part of an installation.
+///
+/// Settings come from flags, environment variables (upper case, `.` and `-` become `_`), a --config-file, and defaults, in
+/// this order. `spoor` without a command runs the all-in-one.
+#[derive(Debug, Parser)]
+#[command(name = "spoor", version = VERSION, disable_help_subcommand = true, override_usage = "spoor [COMMAND] [OPTIONS]")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Collector and query in one process, for trials and small installations; stores in memory unless told otherwise.
+    AllInOne(AllInOneArgs),
+    /// Receives spans and stores them.
+    Collector(CollectorArgs),
+    /// Answers questions about traces.
+    Query(QueryArgs),
+    /// Sends made-up traces to a collector, to look at or to measure with.
+    Generate(GenerateArgs),
+    /// Asks a running role whether it is ready.
+    Healthcheck(HealthcheckArgs),
+}
+
+/// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
+const ROLES: [(&str, &[&str]); 3] = [
+    ("all-in-one", &["es.", "memory.", "collector.", "query.", "admin.", "multi-tenancy."]),
+    ("collector", &["es.", "collector.", "admin.", "multi-tenancy."]),
+    ("query", &["es.", "query.", "admin.", "multi-tenancy."]),
+];
+
+/// Jaeger's programs and what they are here.
+const JAEGER_PROGRAMS: [(&str, Option<&str>); 7] = [
+    ("jaeger-all-in-one", Some("all-in-one")),
+    ("jaeger-collector", Some("collector")),
+    ("jaeger-query", Some("query")),
+    ("jaeger-agent", None),
+    ("jaeger-ingester", None),
+    ("jaeger-es-index-cleaner", None),
+    ("jaeger-es-rollover", None),
+];
+
+/// A parsed command line, with what is needed to show the settings again.
+pub(crate) struct Parsed {
+    pub(crate) command: Command,
+    pub(crate) clap_command: clap::Command,
+    pub(crate) matches: ArgMatches,
+    pub(crate) file: FileSettings,
+}
+
+/// Reads the command line, environment and file. Ends the process for `--help`, `--version` and wrong usage.
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
+    let args = with_role(args)?;
+    let file = match config_file(&args) {
+        Some(path) => FileSettings::read(&path)?,
+        None => FileSettings::default(),
+    };
+    let mut clap_command = Cli::command();
+    file.refuse_unknown(&known_settings(&clap_command))?;
+    for (role, _) in ROLES {
+        clap_command = clap_command.mut_subcommand(role, |command| prepare(command, &file));
+    }
+    let role = args.get(1).and_then(|role| role.to_str()).unwrap_or_default();
+    if let Some((_, prefixes)) = ROLES.iter().find(|(name, _)| *name == role) {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        refuse_unsupported_environment(names, prefixes, &known_settings(&clap_command))?;
+    }
+    let mut matches =
+        clap_command.try_get_matches_from_mut(&args).unwrap_or_else(|error| explain(error).exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (role, matches) = matches.remove_subcommand().context("a command is always there after parsing")?;
+    let clap_command =
+        clap_command.find_subcommand(&role).cloned().context("a parsed command is a known one")?;
+    Ok(Parsed { command: cli.command, clap_command, matches, file })
+}
+
+/// Puts the role into the arguments where the name of the program, or its absence, says it.
+fn with_role(mut args: Vec<OsString>) -> Result<Vec<OsString>> {
+    let program = args.first().map(PathBuf::from).unwrap_or_default();
+    let program = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if let Some((name, role)) = JAEGER_PROGRAMS.iter().find(|(name, _)| *name == program) {
+        let Some(role) = role else {
+            bail!(
+                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, collector or query"
+            );
+        };
+        args.insert(1, OsString::from(role));
+        return Ok(args);
+    }
+    let first = args.get(1).and_then(|arg| arg.to_str()).unwrap_or_default();
+    let about_itself = matches!(first, "-h" | "--help" | "-V" | "--version");
+    if args.len() < 2 || (first.starts_with('-') && !about_itself) {
+        args.insert(args.len().min(1), OsString::from("all-in-one"));
+    }
+    Ok(args)
+}
+
+/// `--config-file`, or the variable of the same name; needed before the command line can be parsed.
+fn config_file(args: &[OsString]) -> Option<PathBuf> {
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let Some(text) = arg.to_str() else { continue };
+        if text == "--config-file" {
+            return args.next().map(PathBuf::from);
+        }
+        if let Some(path) = text.strip_prefix("--config-file=") {
+            return Some(Path::new(path).to_owned());
+        }
+    }
+    std::env::var_os("CONFIG_FILE").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn known_settings(command: &clap::Command) -> Vec<String> {
+    let roles =
+        command.get_subcommands().filter(|command| ROLES.iter().any(|(role, _)| *role == command.get_name()));
+    let mut names: Vec<String> = roles
+        .flat_map(|role| role.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Says of a flag of Jaeger's what to use instead of it.
+fn explain(error: clap::Error) -> clap::Error {
+    let flag = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
+        _ => return error,
+    };
+    let like_a_known_one = error.get(ContextKind::SuggestedArg).is_some();
+    match explain_unknown_flag(&flag, like_a_known_one) {
+        Some(text) => Cli::command().error(ErrorKind::UnknownArgument, text),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roles(args: &[&str]) -> Result<Vec<String>> {
+        let args = with_role(args.iter().map(OsString::from).collect())?;
+        Ok(args.into_iter().map(|arg| arg.into_string().unwrap()).collect())
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+        let file = FileSettings::default();
+        for (role, _) in ROLES {
+            Cli::command().mut_subcommand(role, |command| prepare(command, &file)).debug_assert();
+        }
+    }
+
+    #[test]
+    fn the_role_follows_from_the_name_and_is_the_all_in_one_otherwise() {
+        assert_eq!(roles(&["spoor"]).unwrap(), ["spoor", "all-in-one"]);
+        assert_eq!(
+            roles(&["spoor", "--log-level=debug"]).unwrap(),
+            ["spoor", "all-in-one", "--log-level=debug"]
+        );
+        assert_eq!(roles(&["spoor", "query"]).unwrap(), ["spoor", "query"]);
+        assert_eq!(roles(&["spoor", "--help"]).unwrap(), ["spoor", "--help"]);
+        assert_eq!(
+            roles(&["/usr/bin/jaeger-collector", "--x"]).unwrap(),
+            ["/usr/bin/jaeger-collector", "collector", "--x"]
+        );
+        assert!(roles(&["jaeger-agent"]).unwrap_err().to_string().contains("jaeger-agent"));
+    }
+}

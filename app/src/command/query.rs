@@ -1,0 +1,30 @@
+//! `spoor query`: Jaeger's API over a store shared with other processes.
+
+use anyhow::Result;
+
+use crate::backend::{self, StorageConfig};
+use crate::host::{Host, HostConfig};
+use crate::role;
+
+/// Settings of the query role.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("admin.http.host-port", |arg| arg.default_value(":16687")))]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    pub(crate) host: HostConfig,
+
+    #[command(flatten)]
+    storage: StorageConfig,
+
+    #[command(flatten)]
+    query: spoor_query::Config,
+}
+
+/// Sockets first, then the store, then the role.
+pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
+    let mut host = Host::prepare(&args.host)?;
+    let socket = spoor_query::Query::bind(&args.query)?;
+    let backend = backend::open_shared(&args.storage, &mut host)?;
+    let query = role::query(&args.query, socket, backend.reader, &mut host);
+    host.serve(vec![query]).await
+}

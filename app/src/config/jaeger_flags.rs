@@ -1,0 +1,194 @@
+//! Jaeger's flags (v1.18 to v1.76) that this version does not have: refused by name, with what to do instead.
+//! None is accepted and ignored.
+
+use anyhow::{Result, bail};
+
+use super::environment_name;
+
+/// A family of Jaeger's flags and what to say of it.
+struct Family {
+    /// Begins with this.
+    prefix: &'static str,
+    /// What the user can do.
+    instead: &'static str,
+}
+
+const FAMILIES: &[Family] = &[
+    Family {
+        prefix: "cassandra",
+        instead: "Spoor stores in Elasticsearch or OpenSearch: set --span-storage.type=elasticsearch",
+    },
+    Family {
+        prefix: "badger",
+        instead: "Spoor stores in memory, Elasticsearch or OpenSearch: set --span-storage.type",
+    },
+    Family {
+        prefix: "grpc-storage",
+        instead: "Spoor has no storage plugins: set --span-storage.type=elasticsearch",
+    },
+    Family {
+        prefix: "kafka.",
+        instead: "this version of Spoor has no Kafka; let collectors write to the store",
+    },
+    Family {
+        prefix: "ingester.",
+        instead: "this version of Spoor has no ingester; let collectors write to the store",
+    },
+    Family { prefix: "es-archive.", instead: "this version of Spoor has no archive" },
+    Family {
+        prefix: "es.tls.",
+        instead: "give https:// addresses in --es.server-urls; certificates come from the system's store in this version",
+    },
+    Family { prefix: "es.use-aliases", instead: "this version of Spoor writes periodic indices only" },
+    Family { prefix: "es.use-ilm", instead: "this version of Spoor writes periodic indices only" },
+    Family { prefix: "es.token-file", instead: "use --es.username and --es.password in this version" },
+    Family { prefix: "es.api-key", instead: "use --es.username and --es.password in this version" },
+    Family {
+        prefix: "es.",
+        instead: "this version of Spoor does not have this Elasticsearch setting; remove it, `spoor collector --help` lists those it has",
+    },
+    Family {
+        prefix: "collector.queue-size",
+        instead: "Spoor has no queue that answers before spans are stored; bound the work with --collector.max-bytes-in-flight",
+    },
+    Family { prefix: "collector.num-workers", instead: "Spoor needs no worker count; remove it" },
+    Family {
+        prefix: "collector.zipkin",
+        instead: "this version of Spoor has no Zipkin receiver; send OTLP to port 4317 or 4318",
+    },
+    Family {
+        prefix: "collector.http-server",
+        instead: "this version of Spoor has no Thrift HTTP receiver; send OTLP to port 4317 or 4318",
+    },
+    Family {
+        prefix: "collector.",
+        instead: "this version of Spoor does not have this collector setting; remove it, `spoor collector --help` lists those it has",
+    },
+    Family {
+        prefix: "multi-tenancy.",
+        instead: "this version of Spoor has no tenancy; keep Jaeger where it is needed",
+    },
+    Family { prefix: "sampling.", instead: "this version of Spoor does not serve sampling strategies" },
+    Family {
+        prefix: "downsampling.",
+        instead: "this version of Spoor stores every span it gets; sample in the SDK",
+    },
+    Family { prefix: "prometheus.", instead: "this version of Spoor does not serve metrics of spans" },
+    Family {
+        prefix: "query.grpc-server",
+        instead: "this version of Spoor has the HTTP API only, see --query.http-server.host-port",
+    },
+    Family {
+        prefix: "query.static-files",
+        instead: "this version of Spoor hosts no UI; serve a Jaeger UI from nginx in front of it",
+    },
+    Family {
+        prefix: "query.ui-config",
+        instead: "this version of Spoor hosts no UI; serve a Jaeger UI from nginx in front of it",
+    },
+    Family {
+        prefix: "query.",
+        instead: "this version of Spoor does not have this query setting; remove it, `spoor query --help` lists those it has",
+    },
+    Family {
+        prefix: "processor.",
+        instead: "this version of Spoor has no agent; keep jaeger-agent in front of --collector.grpc-server.host-port",
+    },
+    Family {
+        prefix: "reporter.",
+        instead: "this version of Spoor has no agent; keep jaeger-agent in front of --collector.grpc-server.host-port",
+    },
+    Family {
+        prefix: "agent.",
+        instead: "this version of Spoor has no agent; keep jaeger-agent in front of --collector.grpc-server.host-port",
+    },
+    Family {
+        prefix: "http-server.host-port",
+        instead: "this version of Spoor has no agent; keep jaeger-agent",
+    },
+    Family {
+        prefix: "admin.http.tls.",
+        instead: "the admin port of this version speaks plain HTTP; keep it on a private address",
+    },
+    Family {
+        prefix: "metrics-backend",
+        instead: "Spoor's metrics are Prometheus's, on the admin port under /metrics",
+    },
+    Family { prefix: "metrics-http-route", instead: "Spoor's metrics are on the admin port under /metrics" },
+];
+
+/// Families so wide that a misspelled setting of ours falls into them.
+const WHOLE_ROLES: [&str; 3] = ["es.", "collector.", "query."];
+
+/// What to tell a user whose flag clap does not know, if it is one of Jaeger's. A flag that is `like_a_known_one` is taken for a
+/// slip of the pen unless it is certainly Jaeger's.
+pub(crate) fn explain_unknown_flag(flag: &str, like_a_known_one: bool) -> Option<String> {
+    let name = flag.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let family = FAMILIES.iter().find(|family| name.starts_with(family.prefix))?;
+    if like_a_known_one && WHOLE_ROLES.contains(&family.prefix) {
+        return None;
+    }
+    Some(format!("`--{name}` is a setting of Jaeger that this program does not have: {}", family.instead))
+}
+
+/// Refuses an environment that sets one of Jaeger's settings which the role would have to ignore. Only names under the role's own
+/// prefixes count: containers often share one environment between programs.
+pub(crate) fn refuse_unsupported_environment(
+    names: impl Iterator<Item = String>,
+    own_prefixes: &[&str],
+    known: &[String],
+) -> Result<()> {
+    let known: Vec<String> = known.iter().map(|flag| environment_name(flag)).collect();
+    for name in names {
+        let own = own_prefixes.iter().any(|prefix| name.starts_with(&environment_name(prefix)));
+        if !own || known.contains(&name) || is_kubernetes_service(&name) {
+            continue;
+        }
+        if let Some(family) =
+            FAMILIES.iter().find(|family| name.starts_with(&environment_name(family.prefix)))
+        {
+            bail!(
+                "the environment sets `{name}`, a setting of Jaeger that this program does not have: {}",
+                family.instead
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Kubernetes puts `<SERVICE>_SERVICE_HOST`, `<SERVICE>_PORT…` into every container: not settings.
+fn is_kubernetes_service(name: &str) -> bool {
+    name.contains("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.contains("_PORT_")
+        || name.ends_with("_PORT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_of_jaeger_is_refused_with_what_to_use_instead() {
+        let text = explain_unknown_flag("--cassandra.keyspace=x", true).unwrap();
+        assert!(
+            text.contains("`--cassandra.keyspace`") && text.contains("--span-storage.type=elasticsearch"),
+            "{text}"
+        );
+        assert_eq!(explain_unknown_flag("--no-such-thing", false), None);
+        assert_eq!(explain_unknown_flag("--es.server-url", true), None, "a slip of the pen");
+        assert!(explain_unknown_flag("--es.sniffer", false).is_some());
+    }
+
+    #[test]
+    fn an_environment_setting_that_would_be_ignored_is_refused() {
+        let known = ["es.server-urls".to_owned()];
+        let check =
+            |name: &str| refuse_unsupported_environment([name.to_owned()].into_iter(), &["es."], &known);
+        assert!(check("ES_SERVER_URLS").is_ok());
+        assert!(check("ES_SERVICE_HOST").is_ok());
+        assert!(check("KAFKA_PRODUCER_TOPIC").is_ok(), "another role's setting in a shared environment");
+        let error = check("ES_USE_ALIASES").unwrap_err().to_string();
+        assert!(error.contains("`ES_USE_ALIASES`") && error.contains("periodic indices"), "{error}");
+    }
+}

@@ -1,0 +1,257 @@
+//! The real binary as a child process, on free ports of 127.0.0.1.
+//! It logs JSON lines; where its listeners really are is read from them. Dropped, it is killed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::eventually;
+use crate::metrics::Samples;
+
+/// How long a start, a stop or a condition may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Collector and query together.
+    AllInOne,
+    /// The collector.
+    Collector,
+    /// The query role.
+    Query,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AllInOne => "all-in-one",
+            Self::Collector => "collector",
+            Self::Query => "query",
+        }
+    }
+
+    /// Flags that put every listener of the role on a free port.
+    fn ports(self) -> Vec<&'static str> {
+        let collector = [
+            "--collector.otlp.grpc.host-port=127.0.0.1:0",
+            "--collector.otlp.http.host-port=127.0.0.1:0",
+            "--collector.grpc-server.host-port=127.0.0.1:0",
+        ];
+        let query = ["--query.http-server.host-port=127.0.0.1:0"];
+        match self {
+            Self::AllInOne => [&collector[..], &query[..]].concat(),
+            Self::Collector => collector.to_vec(),
+            Self::Query => query.to_vec(),
+        }
+    }
+}
+
+/// A running role.
+pub struct Spoor {
+    child: Child,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    addresses: BTreeMap<String, String>,
+    lines: Vec<String>,
+}
+
+/// How a process ended, and what it had logged.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// Its log.
+    pub log: String,
+}
+
+/// The binary under test: `SPOOR_BIN`, else the one beside the test in the target folder.
+///
+/// # Errors
+/// When there is none.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("SPOOR_BIN") {
+        return Ok(path.into());
+    }
+    let test = std::env::current_exe().context("find the running test")?;
+    let path = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?.join("spoor");
+    if !path.exists() {
+        bail!("{} is not there: run `cargo build -p spoor-app` first, or `cargo xtask test`", path.display());
+    }
+    Ok(path)
+}
+
+impl Spoor {
+    /// Starts a role and waits until its listeners are open (which may be before the store is there).
+    ///
+    /// # Errors
+    /// When it ends or does not open its ports in time; the log is in the message.
+    pub async fn start(role: Role, args: &[&str]) -> Result<Self> {
+        let mut child = Command::new(binary()?)
+            .arg(role.name())
+            .args(role.ports())
+            .args(["--admin.http.host-port=127.0.0.1:0", "--log-encoding=json"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("start spoor")?;
+        let stderr = child.stderr.take().context("the log is piped")?;
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        tokio::spawn(follow_log(BufReader::new(stderr), seen.clone()));
+        let mut spoor = Self { child, seen };
+        spoor.wait_for_listeners(role.ports().len() + 1).await?;
+        Ok(spoor)
+    }
+
+    async fn wait_for_listeners(&mut self, count: usize) -> Result<()> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.seen().addresses.len() < count {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("spoor ended with {status} instead of listening:\n{}", self.log());
+            }
+            if tokio::time::Instant::now() > end {
+                bail!("spoor has not opened its {count} ports:\n{}", self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the admin port says ready.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn ready(&self) -> Result<()> {
+        let url = self.url("admin");
+        eventually("readiness", PATIENCE, || async {
+            let answer = reqwest::get(&url).await?;
+            let status = answer.status();
+            if !status.is_success() {
+                bail!("{status}: {}", answer.text().await?);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `query-http`.
+    #[must_use]
+    pub fn address(&self, listener: &str) -> String {
+        self.seen()
+            .addresses
+            .get(listener)
+            .cloned()
+            .unwrap_or_else(|| panic!("spoor has no listener `{listener}`"))
+    }
+
+    /// `http://HOST:PORT` of a listener.
+    #[must_use]
+    pub fn url(&self, listener: &str) -> String {
+        format!("http://{}", self.address(listener))
+    }
+
+    /// All metrics now.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn metrics(&self) -> Result<Samples> {
+        let text =
+            reqwest::get(format!("{}/metrics", self.url("admin"))).await?.error_for_status()?.text().await?;
+        Samples::parse(&text)
+    }
+
+    /// JSON from the query API, with its status.
+    ///
+    /// # Errors
+    /// When there is no answer or it is no JSON.
+    pub async fn query(&self, path: &str) -> Result<(u16, Value)> {
+        let answer = reqwest::get(format!("{}{path}", self.url("query-http"))).await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        let value = serde_json::from_str(&text)
+            .with_context(|| format!("{path} answered {status} with no JSON: {text}"))?;
+        Ok((status, value))
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.seen().lines.join("\n")
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
+    /// Sends SIGTERM; the process drains.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn terminate(&self) -> Result<()> {
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        kill_process(pid.context("spoor has ended already")?, Signal::TERM).context("send SIGTERM to spoor")
+    }
+
+    /// SIGTERM, then waits for the end.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn stop(mut self) -> Result<Ended> {
+        self.terminate()?;
+        self.wait().await
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// When it does not come in time.
+    pub async fn wait(&mut self) -> Result<Ended> {
+        let status =
+            tokio::time::timeout(PATIENCE, self.child.wait()).await.context("spoor does not end")??;
+        Ok(Ended { status, log: self.log() })
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.context("kill spoor")
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no code panics while it holds the log")
+    }
+}
+
+/// Keeps the log, and notes each `listens` line's listener and address.
+async fn follow_log(mut lines: BufReader<tokio::process::ChildStderr>, seen: Arc<Mutex<Seen>>) {
+    let mut line = String::new();
+    while lines.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+        let text = line.trim_end().to_owned();
+        line.clear();
+        let mut seen = seen.lock().expect("no code panics while it holds the log");
+        if let Ok(event) = serde_json::from_str::<Value>(&text)
+            && let (Some(listener), Some(address)) = (event["listener"].as_str(), event["address"].as_str())
+        {
+            seen.addresses.insert(listener.to_owned(), address.to_owned());
+        }
+        seen.lines.push(text);
+    }
+}

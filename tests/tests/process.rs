@@ -1,0 +1,171 @@
+//! Story: the program's manners. It says what it is, checks its settings, tells whether it is ready, counts, drains.
+
+use std::process::Output;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use spoor_load::Protocol;
+use spoor_tests::traffic::{requests, send, to};
+use spoor_tests::{Role, Spoor, binary};
+use tokio::process::Command;
+
+async fn run(args: &[&str]) -> Result<Output> {
+    Command::new(binary()?).args(args).output().await.context("run spoor")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn the_all_in_one_answers_health_metrics_version_and_a_page() -> Result<()> {
+    let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
+    spoor.ready().await?;
+    let admin = spoor.url("admin");
+    let health: serde_json::Value = reqwest::get(&admin).await?.json().await?;
+    ensure!(health["status"] == "Server available" && health["upSince"].is_string(), "{health}");
+    let version: serde_json::Value = reqwest::get(format!("{admin}/version")).await?.json().await?;
+    ensure!(version["gitVersion"].as_str().is_some_and(|version| version.starts_with('v')), "{version}");
+
+    let classic = reqwest::get(format!("{admin}/metrics")).await?;
+    ensure!(
+        classic.headers()["content-type"] == "text/plain; version=0.0.4; charset=utf-8",
+        "{:?}",
+        classic.headers()
+    );
+    ensure!(
+        classic.text().await?.contains("# TYPE spoor_collector_spans_received_total counter"),
+        "classic names"
+    );
+    let accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+    let open = reqwest::Client::new().get(format!("{admin}/metrics")).header("accept", accept).send().await?;
+    ensure!(
+        open.headers()["content-type"].to_str()?.starts_with("application/openmetrics-text; version=1.0.0")
+    );
+    ensure!(open.text().await?.ends_with("# EOF\n"), "OpenMetrics ends so");
+
+    let page = reqwest::get(spoor.url("query-http")).await?.text().await?;
+    ensure!(page.contains("Spoor") && page.contains("/api/services"), "{page}");
+    let address = spoor.address("admin");
+    let asked = run(&["healthcheck", "--address", &address]).await?;
+    ensure!(asked.status.success(), "{}", text(&asked.stderr));
+    let ended = spoor.stop().await?;
+    ensure!(ended.status.success(), "{ended:?}");
+    let asked = run(&["healthcheck", "--address", &address]).await?;
+    ensure!(
+        asked.status.code() == Some(1) && text(&asked.stderr).contains(&address),
+        "{}",
+        text(&asked.stderr)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_wire_of_the_generator_reaches_the_all_in_one() -> Result<()> {
+    let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
+    for (protocol, listener) in [
+        ("otlp-grpc", "otlp-grpc"),
+        ("otlp-http", "otlp-http"),
+        ("otlp-http-json", "otlp-http"),
+        ("jaeger-grpc", "jaeger-grpc"),
+    ] {
+        let args = ["generate", "--traces=20", "--protocol", protocol, "--endpoint", &spoor.url(listener)];
+        let output = run(&args).await?;
+        let said = text(&output.stdout);
+        ensure!(
+            output.status.success() && said.contains("acknowledged"),
+            "{protocol}: {said}{}",
+            text(&output.stderr)
+        );
+    }
+    let (status, services) = spoor.query("/api/services").await?;
+    ensure!(status == 200 && services["total"].as_u64().is_some_and(|total| total > 10), "{services}");
+    let service = services["data"][0].as_str().context("a service")?;
+    let (status, found) = spoor.query(&format!("/api/traces?service={service}&limit=3")).await?;
+    ensure!(status == 200 && found["data"].as_array().is_some_and(|traces| !traces.is_empty()), "{found}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stop_signal_finishes_the_work_in_flight() -> Result<()> {
+    let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
+    let config = to(&spoor, Protocol::OtlpGrpc, 4);
+    let load = tokio::spawn(async move { send(&config, requests(1, 60_000, 200)).await });
+    spoor_tests::eventually("spans are stored", Duration::from_secs(30), || async {
+        ensure!(spoor.metrics().await?.sum("spoor_collector_spans_stored_total", "") > 0.0);
+        Ok(())
+    })
+    .await?;
+    let ended = spoor.stop().await?;
+    ensure!(ended.status.success(), "{ended:?}");
+    let report = load.await??;
+    ensure!(report.unknown.requests == 0, "every request got an answer or was never taken: {report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn settings_are_checked_and_shown_with_their_origin() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("spoor.yaml");
+    std::fs::write(
+        &file,
+        "es:\n  index-prefix: from-file\n  username: me\n  password: hush\nlog-level: debug\n",
+    )?;
+    let output = Command::new(binary()?)
+        .args(["collector", "--print-config", "--es.num-shards=7", "--config-file"])
+        .arg(&file)
+        .env("ES_NUM_REPLICAS", "3")
+        .output()
+        .await?;
+    let shown = text(&output.stdout);
+    for line in [
+        "es.num-shards: \"7\" # flag",
+        "es.num-replicas: \"3\" # environment ES_NUM_REPLICAS",
+        "es.index-prefix: \"from-file\" # file",
+        "collector.otlp.grpc.host-port: \":4317\" # default",
+    ] {
+        ensure!(shown.contains(line), "{line} is not in\n{shown}{}", text(&output.stderr));
+    }
+    ensure!(!shown.contains("hush") && shown.contains("es.password: '***'"), "secrets are masked:\n{shown}");
+
+    let checked = run(&["query", "--check-config"]).await?;
+    ensure!(checked.status.success(), "{}", text(&checked.stderr));
+    Ok(())
+}
+
+#[tokio::test]
+async fn wrong_settings_are_refused_with_what_to_do() -> Result<()> {
+    for (args, expected) in [
+        (&["collector", "--cassandra.servers=x"][..], "--span-storage.type=elasticsearch"),
+        (&["collector", "--es.server-urlz=x"][..], "--es.server-urls"),
+        (&["collector", "--span-storage.type=memory"][..], "all-in-one"),
+        (&["collector", "--collector.tags=novalue"][..], "collector.tags"),
+        (&["query", "--log-level=["][..], "log-level"),
+        (&["query", "--query.http-server.host-port=nowhere"][..], "query.http-server.host-port"),
+        (&["all-in-one", "--config-file=missing.yaml"][..], "missing.yaml"),
+    ] {
+        let output = tokio::time::timeout(Duration::from_secs(30), run(args))
+            .await
+            .with_context(|| format!("{args:?} runs"))??;
+        let said = text(&output.stderr);
+        ensure!(!output.status.success() && said.contains(expected), "{args:?} said {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_before_any_work() -> Result<()> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = taken.local_addr()?;
+    let flag = format!("--query.http-server.host-port={port}");
+    let args = ["all-in-one", "--span-storage.type=memory", "--admin.http.host-port=127.0.0.1:0", &flag];
+    let output = run(&args).await?;
+    let said = text(&output.stderr);
+    ensure!(
+        !output.status.success()
+            && said.contains("query.http-server.host-port")
+            && said.contains(&port.to_string()),
+        "{said}"
+    );
+    Ok(())
+}
