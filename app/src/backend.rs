@@ -48,18 +48,31 @@ pub(crate) struct Backend {
     pub(crate) reader: Arc<dyn SpanReader>,
 }
 
-/// Opens the store of a role that shares it with other processes; memory is refused, since nobody else could read it.
-pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Backend> {
-    match config.kind {
-        StorageKind::Memory => {
-            bail!(
-                "--span-storage.type=memory: the memory store lives in one process; use `spoor all-in-one`, or elasticsearch here"
-            )
-        }
-        StorageKind::Elasticsearch | StorageKind::Opensearch => {
-            open_elasticsearch(&config.elasticsearch, host)
+impl StorageConfig {
+    /// Checks the settings of the store that is chosen.
+    pub(crate) fn validate(&self) -> Result<()> {
+        match self.kind {
+            StorageKind::Memory => Ok(()),
+            StorageKind::Elasticsearch | StorageKind::Opensearch => Ok(self.elasticsearch.validate()?),
         }
     }
+
+    /// As [`StorageConfig::validate`], for a role that shares the store with other processes: memory is refused, since nobody else
+    /// could read it.
+    pub(crate) fn validate_shared(&self) -> Result<()> {
+        if self.kind == StorageKind::Memory {
+            bail!(
+                "--span-storage.type=memory: the memory store lives in one process; use `spoor all-in-one`, or elasticsearch here"
+            );
+        }
+        self.validate()
+    }
+}
+
+/// Opens the store of a role that shares it with other processes.
+pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Backend> {
+    config.validate_shared()?;
+    open_elasticsearch(&config.elasticsearch, host)
 }
 
 /// Opens the store of the all-in-one.

@@ -39,8 +39,9 @@ impl Role {
         }
     }
 
-    /// Flags that put every listener of the role on a free port.
-    fn ports(self) -> Vec<&'static str> {
+    /// Flags that put every listener of the role, but the admin port, on a free port; the query API's comes last.
+    #[must_use]
+    pub fn ports(self) -> Vec<&'static str> {
         let collector = [
             "--collector.otlp.grpc.host-port=127.0.0.1:0",
             "--collector.otlp.http.host-port=127.0.0.1:0",
@@ -98,11 +99,20 @@ impl Spoor {
     /// # Errors
     /// When it ends or does not open its ports in time; the log is in the message.
     pub async fn start(role: Role, args: &[&str]) -> Result<Self> {
+        Self::start_with(role, args, &[]).await
+    }
+
+    /// Starts a role with more in its environment.
+    ///
+    /// # Errors
+    /// As [`Spoor::start`].
+    pub async fn start_with(role: Role, args: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let mut child = Command::new(binary()?)
             .arg(role.name())
             .args(role.ports())
             .args(["--admin.http.host-port=127.0.0.1:0", "--log-encoding=json"])
             .args(args)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -104,6 +104,49 @@ async fn a_stop_signal_finishes_the_work_in_flight() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_service_manager_is_told_of_readiness_and_of_the_stop() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("notify");
+    let socket = tokio::net::UnixDatagram::bind(&path)?;
+    let path = path.to_str().context("a temporary folder has a plain name")?;
+    let spoor =
+        Spoor::start_with(Role::AllInOne, &["--span-storage.type=memory"], &[("NOTIFY_SOCKET", path)])
+            .await?;
+    ensure!(notification(&socket).await?.contains("READY=1"), "readiness comes first");
+    spoor.terminate()?;
+    ensure!(notification(&socket).await?.contains("STOPPING=1"), "then the stop");
+    Ok(())
+}
+
+async fn notification(socket: &tokio::net::UnixDatagram) -> Result<String> {
+    let mut buffer = [0; 256];
+    let read = tokio::time::timeout(Duration::from_secs(30), socket.recv(&mut buffer));
+    let length = read.await.context("no notification came")??;
+    Ok(text(&buffer[..length]))
+}
+
+#[tokio::test]
+async fn what_is_logged_within_a_traced_request_bears_its_ids() -> Result<()> {
+    let trace_id = "0af7651916cd43dd8448eb211c80319c";
+    // Nothing listens there: the search fails and is logged.
+    let dead = format!("--es.server-urls=http://127.0.0.1:{}", xtask::servers::free_port()?);
+    let query = Spoor::start(Role::Query, &[&dead, "--query.request-timeout=2s"]).await?;
+    let url = format!("{}/api/services", query.url("query-http"));
+    let parent = format!("00-{trace_id}-b7ad6b7169203331-01");
+    let answer = reqwest::Client::new().get(url).header("traceparent", parent).send().await?;
+    ensure!(answer.status().is_server_error(), "{}", answer.status());
+    let log = query.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains(trace_id))
+        .with_context(|| format!("no line of the trace in\n{log}"))?;
+    let line: serde_json::Value = serde_json::from_str(line)?;
+    ensure!(line["trace_id"] == trace_id && line["span_id"] == "b7ad6b7169203331", "{line}");
+    ensure!(line["service_name"] == "spoor-query" && line["level"].is_string(), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn settings_are_checked_and_shown_with_their_origin() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("spoor.yaml");
@@ -140,6 +183,8 @@ async fn wrong_settings_are_refused_with_what_to_do() -> Result<()> {
         (&["collector", "--es.server-urlz=x"][..], "--es.server-urls"),
         (&["collector", "--span-storage.type=memory"][..], "all-in-one"),
         (&["collector", "--collector.tags=novalue"][..], "collector.tags"),
+        (&["query", "--check-config", "--span-storage.type=memory"][..], "all-in-one"),
+        (&["query", "--es.version=6"][..], "es.version"),
         (&["query", "--log-level=["][..], "log-level"),
         (&["query", "--query.http-server.host-port=nowhere"][..], "query.http-server.host-port"),
         (&["all-in-one", "--config-file=missing.yaml"][..], "missing.yaml"),
@@ -158,8 +203,9 @@ async fn a_port_in_use_is_named_before_any_work() -> Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let port = taken.local_addr()?;
     let flag = format!("--query.http-server.host-port={port}");
-    let args = ["all-in-one", "--span-storage.type=memory", "--admin.http.host-port=127.0.0.1:0", &flag];
-    let output = run(&args).await?;
+    let mut args = vec!["all-in-one", "--span-storage.type=memory", "--admin.http.host-port=127.0.0.1:0"];
+    args.extend(Role::AllInOne.ports());
+    let output = run(&[&args[..args.len() - 1], &[&flag]].concat()).await?;
     let said = text(&output.stderr);
     ensure!(
         !output.status.success()

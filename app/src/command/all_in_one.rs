@@ -15,7 +15,7 @@ pub(crate) struct AllInOneArgs {
     pub(crate) host: HostConfig,
 
     #[command(flatten)]
-    storage: StorageConfig,
+    pub(super) storage: StorageConfig,
 
     #[command(flatten)]
     memory: memory::Config,

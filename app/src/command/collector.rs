@@ -13,7 +13,7 @@ pub(crate) struct CollectorArgs {
     pub(crate) host: HostConfig,
 
     #[command(flatten)]
-    storage: StorageConfig,
+    pub(super) storage: StorageConfig,
 
     #[command(flatten)]
     pub(super) collector: spoor_collector::Config,

@@ -14,7 +14,7 @@ pub(crate) struct QueryArgs {
     pub(crate) host: HostConfig,
 
     #[command(flatten)]
-    storage: StorageConfig,
+    pub(super) storage: StorageConfig,
 
     #[command(flatten)]
     query: spoor_query::Config,

@@ -50,6 +50,16 @@ pub struct ElasticsearchStore {
     setup: Arc<Setup>,
 }
 
+impl Config {
+    /// Checks what a single flag cannot tell, without touching the network.
+    ///
+    /// # Errors
+    /// [`OpenError`], as [`ElasticsearchStore::open`].
+    pub fn validate(&self) -> Result<(), OpenError> {
+        parts(self).map(drop)
+    }
+}
+
 impl ElasticsearchStore {
     /// Opens the store for writing and reading. Needs a Tokio runtime around it. The metrics go into `registry`.
     ///
