@@ -36,6 +36,9 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Asks a running role whether it is ready.
     Healthcheck(HealthcheckArgs),
+    /// Prints the reference page of all settings, as Markdown (`docs/reference/settings.md`).
+    #[command(hide = true)]
+    SettingsReference,
 }
 
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
@@ -78,7 +81,8 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
     }
     let role = args.get(1).and_then(|role| role.to_str()).unwrap_or_default();
     if let Some((_, prefixes)) = ROLES.iter().find(|(name, _)| *name == role) {
-        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+        let names = set.filter_map(|(name, _)| name.into_string().ok());
         refuse_unsupported_environment(names, prefixes, &known_settings(&clap_command))?;
     }
     let mut matches =
@@ -126,11 +130,20 @@ fn config_file(args: &[OsString]) -> Option<PathBuf> {
     std::env::var_os("CONFIG_FILE").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
+/// The roles' commands with every setting's environment variable, and defaults that no file has changed.
+pub(crate) fn roles() -> Vec<clap::Command> {
+    let (command, file) = (Cli::command(), FileSettings::default());
+    let roles = ROLES.iter().filter_map(|(role, _)| command.find_subcommand(role).cloned());
+    roles.map(|role| prepare(role, &file)).collect()
+}
+
 fn known_settings(command: &clap::Command) -> Vec<String> {
     let roles =
         command.get_subcommands().filter(|command| ROLES.iter().any(|(role, _)| *role == command.get_name()));
     let mut names: Vec<String> = roles
         .flat_map(|role| role.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)))
+        // A file that names another file would not be followed.
+        .filter(|name| name != "config-file")
         .collect();
     names.sort_unstable();
     names.dedup();

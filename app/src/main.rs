@@ -11,6 +11,7 @@ mod host;
 mod log_format;
 mod notify;
 mod process_metrics;
+mod reference;
 mod role;
 mod telemetry;
 mod version;

@@ -34,7 +34,7 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Generate Rust from proto/idl into proto/src/gen
+    /// Generate what is generated: Rust from proto/idl, the reference page of settings
     Gen {
         /// Write nothing; fail when the committed files differ
         #[arg(long)]

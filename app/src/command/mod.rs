@@ -12,12 +12,15 @@ pub(crate) use generate::GenerateArgs;
 pub(crate) use healthcheck::HealthcheckArgs;
 pub(crate) use query::QueryArgs;
 
+use std::io::Write;
+
 use anyhow::{Context, Result};
 use clap::Command as ClapCommand;
 
-use crate::cli::{Command, Parsed};
+use crate::cli::{self, Command, Parsed};
 use crate::config::print_effective;
 use crate::host::HostConfig;
+use crate::reference;
 use crate::telemetry;
 
 /// Runs what was asked for, to its end.
@@ -28,17 +31,14 @@ pub(crate) fn run(parsed: &Parsed) -> Result<()> {
         Command::Query(args) if !shows_settings(&args.host, parsed)? => on_runtime(query::run(args)),
         Command::Generate(args) => on_runtime(generate::run(args)),
         Command::Healthcheck(args) => healthcheck::run(args),
+        Command::SettingsReference => print_settings_reference(),
         Command::AllInOne(_) | Command::Collector(_) | Command::Query(_) => Ok(()),
     }
 }
 
 /// `--print-config` and `--check-config`: true when there is nothing more to do.
 fn shows_settings(host: &HostConfig, parsed: &Parsed) -> Result<bool> {
-    match &parsed.command {
-        Command::AllInOne(args) => args.collector.validate()?,
-        Command::Collector(args) => args.collector.validate()?,
-        Command::Query(_) | Command::Generate(_) | Command::Healthcheck(_) => {}
-    }
+    validate(&parsed.command)?;
     if host.print_config {
         let command: &ClapCommand = &parsed.clap_command;
         print_effective(&mut std::io::stdout().lock(), command, &parsed.matches, &parsed.file)
@@ -52,6 +52,27 @@ fn shows_settings(host: &HostConfig, parsed: &Parsed) -> Result<bool> {
     }
     telemetry::start(&host.log, &format!("spoor-{}", parsed.clap_command.get_name()))?;
     Ok(false)
+}
+
+/// Checks what no single flag can tell, before anything is opened.
+fn validate(command: &Command) -> Result<()> {
+    match command {
+        Command::AllInOne(args) => {
+            args.collector.validate()?;
+            args.storage.validate()
+        }
+        Command::Collector(args) => {
+            args.collector.validate()?;
+            args.storage.validate_shared()
+        }
+        Command::Query(args) => args.storage.validate_shared(),
+        Command::Generate(_) | Command::Healthcheck(_) | Command::SettingsReference => Ok(()),
+    }
+}
+
+fn print_settings_reference() -> Result<()> {
+    let page = reference::settings_page(&cli::roles());
+    std::io::stdout().write_all(page.as_bytes()).context("print the reference of settings")
 }
 
 fn on_runtime(work: impl Future<Output = Result<()>>) -> Result<()> {

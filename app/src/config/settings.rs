@@ -29,7 +29,12 @@ fn prepare_arg(arg: Arg, file: &FileSettings) -> Arg {
     if matches!(name.as_str(), "help" | "version") {
         return arg;
     }
-    let mut arg = arg.env(OsString::from(environment_name(&name))).hide_env_values(is_secret(&name));
+    let variable = environment_name(&name);
+    // As for Jaeger's programs (viper), an empty variable is one that is not set.
+    let mut arg = match std::env::var_os(&variable) {
+        Some(value) if value.is_empty() => arg,
+        _ => arg.env(OsString::from(variable)).hide_env_values(is_secret(&name)),
+    };
     if matches!(arg.get_action(), ArgAction::SetTrue) {
         arg = go_boolean(arg);
     }
