@@ -196,6 +196,10 @@ async fn a_slow_store_ends_in_the_callers_deadline() {
     let context = RequestContext::with_timeout(Duration::from_millis(300));
     let error = store.writer().write(&context, &spans(2)).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::DeadlineExceeded, 2));
+    let patient = open(&server, |config| config.timeout = Duration::from_millis(300));
+    let error = write(&patient, 2).await.unwrap_err();
+    assert_eq!(error.kind, WriteErrorKind::Unavailable, "the caller has time left");
+    assert!(error.to_string().contains("--es.timeout"), "{error}");
     drop(hold);
 }
 

@@ -4,17 +4,19 @@
 
 mod support;
 
+use std::time::Duration;
+
 use futures::TryStreamExt;
 use serde_json::json;
 use spoor_model::{OperationQuery, SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos, ValueView};
-use spoor_storage::conformance::{Fixture, Sample, batch_of, context, some_minutes_ago, trace_id};
+use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
 use spoor_storage::{ReadErrorKind, WriteErrorKind};
 use spoor_storage_elasticsearch::ElasticsearchStore;
 use support::{OwnStore, config, request};
 
-/// Today's index of spans, by the time of `some_minutes_ago`.
+/// Today's index of spans, by the time of its spans.
 fn span_index(store: &OwnStore) -> String {
-    let day = time::OffsetDateTime::from_unix_timestamp_nanos(some_minutes_ago().0.into()).unwrap().date();
+    let day = time::OffsetDateTime::from_unix_timestamp_nanos(store.base.0.into()).unwrap().date();
     format!("{}-jaeger-span-{day}", store.prefix)
 }
 
@@ -38,7 +40,7 @@ fn names(pages: &[SpanBatch]) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_of_25000_spans_with_thousands_in_one_microsecond_comes_back_whole() {
     let store = OwnStore::open();
-    let base = some_minutes_ago();
+    let base = store.base;
     let names_made: Vec<String> = (0..25_000).map(|number: u64| number.to_string()).collect();
     // 9,000 in the first microsecond, 9,000 in the second, the rest spread out.
     let start = |number: u64| UnixNanos(base.0 + 1_000 * (number / 9_000).max(number.saturating_sub(18_000)));
@@ -76,7 +78,7 @@ async fn spans_that_cannot_be_told_apart_are_all_read_or_the_answer_is_an_error(
     let store = OwnStore::open();
     let names_made: Vec<String> = (0..10_001).map(|number: u64| number.to_string()).collect();
     let same = |trace, count: usize| -> Vec<Sample<'_>> {
-        let one = |name| Sample { name, ..Sample::new(trace_id(trace), 1, some_minutes_ago()) };
+        let one = |name| Sample { name, ..Sample::new(trace_id(trace), 1, store.base) };
         names_made[..count].iter().map(|name| one(name.as_str())).collect()
     };
     write_all(&store, &batch_of(&same(1, 2_500))).await;
@@ -99,7 +101,7 @@ async fn a_span_that_the_mapping_refuses_is_named_and_the_others_are_stored() {
     ready.wait_for(|state| matches!(state, spoor_storage_elasticsearch::Readiness::Ready(_))).await.unwrap();
     let made = request("PUT", &format!("/{}", span_index(&store)), Some(&mapping));
     assert_eq!(made["acknowledged"], true, "{made}");
-    let base = some_minutes_ago();
+    let base = store.base;
     let samples = [
         Sample::new(trace_id(1), 1, base),
         Sample::new(trace_id(1), 2, base).with("error", ValueView::Str("poison")),
@@ -116,12 +118,12 @@ async fn a_span_that_the_mapping_refuses_is_named_and_the_others_are_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_takes_no_writes_is_a_matter_of_the_store() {
     let store = OwnStore::open();
-    let batch = batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())]);
+    let batch = batch_of(&[Sample::new(trace_id(1), 1, store.base)]);
     write_all(&store, &batch).await;
     let block = |on: bool| json!({ "index.blocks.write": on });
     let settings = format!("/{}/_settings", span_index(&store));
     request("PUT", &settings, Some(&block(true)));
-    let again = batch_of(&[Sample::new(trace_id(1), 2, some_minutes_ago())]);
+    let again = batch_of(&[Sample::new(trace_id(1), 2, store.base)]);
     let error = store.writer().write(&context(), &again).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0].as_slice()));
     assert!(error.to_string().contains("cluster_block_exception"), "{error}");
@@ -132,7 +134,7 @@ async fn an_index_that_takes_no_writes_is_a_matter_of_the_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn services_are_written_once_a_day_and_again_by_another_process() {
     let store = OwnStore::open();
-    let base = some_minutes_ago();
+    let base = store.base;
     let of = |span, name| Sample { name, ..Sample::new(trace_id(1), span, base) };
     let two_days_ago = UnixNanos(base.0 - 2 * 86_400_000_000_000);
     let batch = batch_of(&[of(1, "a"), of(2, "b"), of(3, "a"), Sample { start: two_days_ago, ..of(4, "a") }]);
@@ -162,11 +164,7 @@ async fn more_names_than_fit_in_one_answer_are_all_listed() {
     let samples: Vec<_> = names_made
         .iter()
         .zip(1..)
-        .map(|(name, span)| Sample {
-            name,
-            service: name,
-            ..Sample::new(trace_id(1), span, some_minutes_ago())
-        })
+        .map(|(name, span)| Sample { name, service: name, ..Sample::new(trace_id(1), span, store.base) })
         .collect();
     write_all(&store, &batch_of(&samples)).await;
     store.refresh();
@@ -181,8 +179,8 @@ async fn more_names_than_fit_in_one_answer_are_all_listed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_64_bit_trace_written_in_every_spelling_is_one_trace() {
     let store = OwnStore::open();
-    write_all(&store, &batch_of(&[Sample::new(spoor_model::TraceId(0xabc), 1, some_minutes_ago())])).await;
-    let micros = some_minutes_ago().micros();
+    write_all(&store, &batch_of(&[Sample::new(spoor_model::TraceId(0xabc), 1, store.base)])).await;
+    let micros = store.base.micros();
     for (span, spelling) in [("0000000000000002", "0000000000000abc"), ("3", "abc")] {
         let document = json!({
             "traceID": spelling, "spanID": span, "operationName": "old", "startTime": micros, "startTimeMillis": micros / 1_000,
@@ -197,8 +195,8 @@ async fn a_64_bit_trace_written_in_every_spelling_is_one_trace() {
         operation: None,
         tags: Vec::new(),
         start: TimeRange {
-            start: UnixNanos(some_minutes_ago().0 - 60_000_000_000),
-            end: UnixNanos(some_minutes_ago().0 + 60_000_000_000),
+            start: UnixNanos(store.base.0 - 60_000_000_000),
+            end: UnixNanos(store.base.0 + 60_000_000_000),
         },
         duration_min: None,
         duration_max: None,
@@ -215,11 +213,8 @@ async fn a_64_bit_trace_written_in_every_spelling_is_one_trace() {
 #[tokio::test(flavor = "multi_thread")]
 async fn templates_make_tags_nested_and_ids_exact() {
     let store = OwnStore::open();
-    write_all(
-        &store,
-        &batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago()).with("a.b", ValueView::Int(1))]),
-    )
-    .await;
+    write_all(&store, &batch_of(&[Sample::new(trace_id(1), 1, store.base).with("a.b", ValueView::Int(1))]))
+        .await;
     let index = span_index(&store);
     let found = request("GET", &format!("/{index}"), None);
     let properties = &found[&index]["mappings"]["properties"];
@@ -227,4 +222,46 @@ async fn templates_make_tags_nested_and_ids_exact() {
     assert_eq!(properties["traceID"], json!({ "type": "keyword", "ignore_above": 256 }));
     assert_eq!(properties["tag"]["properties"]["span@kind"]["type"], "keyword");
     assert_eq!(found[&index]["settings"]["index"]["number_of_shards"], "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_which_no_copy_is_there_makes_every_answer_an_error() {
+    let store = OwnStore::open();
+    write_all(&store, &batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())])).await;
+    store.refresh();
+    let yesterday = some_minutes_ago().saturating_sub(Duration::from_secs(86_400));
+    for family in ["span", "service"] {
+        let day = time::OffsetDateTime::from_unix_timestamp_nanos(yesterday.0.into()).unwrap().date();
+        let nowhere = json!({ "settings": { "index.routing.allocation.require._name": "no-such-node" } });
+        let path = format!("/{}-jaeger-{family}-{day}?wait_for_active_shards=0", store.prefix);
+        assert_eq!(request("PUT", &path, Some(&nowhere))["acknowledged"], true);
+    }
+    let incomplete = |error: spoor_storage::ReadError| {
+        assert_eq!(error.kind, ReadErrorKind::Incomplete, "{error}");
+        assert!(error.to_string().contains("2 of 4 shards have no copy"), "{error}");
+    };
+    incomplete(trace(&store, 1).await.unwrap_err());
+    incomplete(store.reader().services(&context()).await.unwrap_err());
+    let query = TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange { start: yesterday, end: some_minutes_ago() },
+        duration_min: None,
+        duration_max: None,
+        limit: 5,
+    };
+    incomplete(store.reader().find_traces(&context(), &query).await.err().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_clock_is_hours_ahead_is_listed() {
+    let store = OwnStore::open();
+    let ahead = some_minutes_ago().saturating_add(Duration::from_secs(20 * 3600));
+    write_all(&store, &batch_of(&[Sample::new(trace_id(1), 1, ahead)])).await;
+    let ahead = some_minutes_ago().saturating_add(Duration::from_secs(10 * 3600));
+    write_all(&store, &batch_of(&[Sample::new(trace_id(2), 2, ahead)])).await;
+    store.refresh();
+    assert_eq!(store.reader().services(&context()).await.unwrap(), ["shop"]);
+    assert_eq!(trace(&store, 1).await.unwrap().len(), 1);
 }

@@ -91,14 +91,15 @@ impl Queue {
         Self { limits, parts: VecDeque::new(), bytes: 0, items: 0 }
     }
 
-    /// True when nothing more is taken. An empty queue takes anything, so that no write is too large for ever.
+    /// True when nothing more is taken. While there is any room a write of any size is taken whole: were large writes to wait
+    /// until they fit, a busy queue would only ever take small ones. So the queue holds at most one write beyond its bound.
     pub(super) fn is_full(&self) -> bool {
         self.bytes >= self.limits.queue_bytes
     }
 
     /// Takes a part, or gives it back when there is no room.
     pub(super) fn push(&mut self, part: Part, now: Instant) -> Result<(), Part> {
-        if !self.parts.is_empty() && self.bytes + part.len() > self.limits.queue_bytes {
+        if self.is_full() {
             return Err(part);
         }
         self.bytes += part.len();
@@ -234,6 +235,15 @@ mod tests {
         assert!(queue.push(part(1, 1), now).is_err());
         assert_eq!(sent(queue.step(0, now)), [(0..1, 400)]);
         queue.push(part(1, 1), now).unwrap();
+    }
+
+    #[test]
+    fn a_large_write_gets_its_turn_among_small_ones() {
+        let mut queue = Queue::new(LIMITS);
+        let now = Instant::now();
+        queue.push(part(1, 50), now).unwrap();
+        queue.push(part(1, 290), now).unwrap();
+        assert!(queue.push(part(1, 1), now).is_err(), "at most one write beyond the bound");
     }
 
     #[test]

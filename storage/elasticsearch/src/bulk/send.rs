@@ -10,7 +10,7 @@ use super::verdict::{self, Trouble, Verdict};
 use crate::client::{Chunks, Client, Error, Request};
 
 /// Only what is judged comes back: without the filter an answer is ten times as long.
-const PATH: &str = "/_bulk?filter_path=errors,items.*.status,items.*.error";
+const PATH: &str = "/_bulk?filter_path=items.*.status,items.*.error";
 
 /// Sends the parts and settles all their items, whatever happens.
 pub(super) async fn send(client: &Client, metrics: &BulkMetrics, parts: Vec<Part>) {

@@ -35,8 +35,10 @@ pub(crate) enum Cause {
     Connect(BoxError),
     /// The connection broke before the answer was complete.
     Broken(BoxError),
-    /// The time was up.
+    /// The caller's time was up.
     TimedOut,
+    /// The longest that one request may take (`--es.timeout`) was up; the caller has time left.
+    OwnTimeOut,
     /// The server answered with something else than 2xx.
     Status(Refusal),
     /// The answer is larger than what we take, in bytes.
@@ -83,7 +85,7 @@ impl Error {
         match &self.fault.cause {
             Cause::TimedOut => ReadErrorKind::DeadlineExceeded,
             Cause::TooLarge(_) | Cause::Malformed(_) => ReadErrorKind::Incomplete,
-            Cause::Connect(_) | Cause::Broken(_) => ReadErrorKind::Unavailable,
+            Cause::Connect(_) | Cause::Broken(_) | Cause::OwnTimeOut => ReadErrorKind::Unavailable,
             Cause::Status(refusal) => match refusal.status {
                 StatusCode::TOO_MANY_REQUESTS => ReadErrorKind::Busy,
                 StatusCode::BAD_REQUEST => ReadErrorKind::Invalid,
@@ -110,6 +112,7 @@ impl fmt::Display for Fault {
                 write!(f, "the connection to {node} broke: {}", Chain(&**source))
             }
             Cause::TimedOut => write!(f, "{node} did not answer in time"),
+            Cause::OwnTimeOut => write!(f, "{node} did not answer within --es.timeout"),
             Cause::Status(Refusal { status, reason, .. }) => {
                 write!(f, "{node} answered {status}: {reason}")?;
                 match *status {

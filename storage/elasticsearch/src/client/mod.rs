@@ -144,7 +144,9 @@ impl Client {
     /// Sends the request and waits for a 2xx answer until the deadline (or `--es.timeout`, if that is earlier). A node that
     /// cannot be reached is set aside and the next one asked; a repeatable request moves on after 502, 503 and 504, too.
     pub(crate) async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Error> {
-        let deadline = self.timeout.map_or(deadline, |timeout| deadline.min(Instant::now() + timeout));
+        let own_limit =
+            self.timeout.map(|timeout| Instant::now() + timeout).filter(|&limit| limit < deadline);
+        let deadline = own_limit.unwrap_or(deadline);
         let order = self.nodes.order(Instant::now());
         let last = order.len() - 1;
         let mut result = Err(Cause::TimedOut);
@@ -164,6 +166,9 @@ impl Client {
         }
         match result {
             Ok(body) => Ok(Reply { node, body }),
+            Err(Cause::TimedOut) if own_limit.is_some() => {
+                Err(Error { attempted: request.attempted, fault: Fault { node, cause: Cause::OwnTimeOut } })
+            }
             Err(cause) => Err(Error { attempted: request.attempted, fault: Fault { node, cause } }),
         }
     }
@@ -217,7 +222,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// The node itself is in trouble, not the request.
 fn is_node_failure(cause: &Cause) -> bool {
     match cause {
-        Cause::Connect(_) | Cause::Broken(_) | Cause::TimedOut => true,
+        Cause::Connect(_) | Cause::Broken(_) | Cause::TimedOut | Cause::OwnTimeOut => true,
         Cause::Status(refusal) => is_gateway_trouble(refusal.status),
         Cause::TooLarge(_) | Cause::Malformed(_) => false,
     }
@@ -228,7 +233,7 @@ fn may_move_on(cause: &Cause, repeatable: bool) -> bool {
         Cause::Connect(_) => true,
         Cause::Broken(_) => repeatable,
         Cause::Status(refusal) => repeatable && is_gateway_trouble(refusal.status),
-        Cause::TimedOut | Cause::TooLarge(_) | Cause::Malformed(_) => false,
+        Cause::TimedOut | Cause::OwnTimeOut | Cause::TooLarge(_) | Cause::Malformed(_) => false,
     }
 }
 

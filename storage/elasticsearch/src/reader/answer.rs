@@ -23,6 +23,12 @@ pub(super) struct Answer<'a> {
 
 #[derive(Debug, Deserialize)]
 struct Shards {
+    #[serde(default)]
+    total: u32,
+    /// Those passed over because they cannot hold what is asked for included.
+    #[serde(default)]
+    successful: u32,
+    /// Without those of which no copy is there to be asked: these are only missing among the successful ones.
     failed: u32,
     #[serde(default)]
     failures: Vec<FailedShard>,
@@ -99,9 +105,13 @@ impl Answer<'_> {
         if self.timed_out {
             return incomplete("the store ran out of time half-way".to_owned());
         }
-        let Shards { failed, failures } = &self.shards;
+        let Shards { total, successful, failed, failures } = &self.shards;
         match failures.first() {
-            _ if *failed == 0 => Ok(()),
+            _ if *failed == 0 && successful >= total => Ok(()),
+            _ if *failed == 0 => {
+                let missing = total - successful;
+                incomplete(format!("{missing} of {total} shards have no copy that could be asked"))
+            }
             None => incomplete(format!("{failed} shards failed without a reason")),
             Some(first) => {
                 let index = first.index.as_deref().unwrap_or("unknown index");
@@ -130,6 +140,8 @@ pub(super) fn parse_item<'a>(item: &'a RawValue, attempted: &str) -> Result<Answ
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn checked(text: &str) -> Result<usize, String> {
@@ -147,10 +159,35 @@ mod tests {
     fn a_part_of_an_answer_is_an_error_that_names_the_reason() {
         let failed = r#"{"timed_out":false,"_shards":{"failed":2,"failures":[{"index":"i","reason":{"type":"t","reason":"r"}}]}}"#;
         assert_eq!(checked(failed), Err("search: 2 shards failed; the first, of i: t: r".to_owned()));
+        let away = r#"{"timed_out":false,"_shards":{"total":3,"successful":1,"skipped":0,"failed":0}}"#;
+        assert_eq!(checked(away), Err("search: 2 of 3 shards have no copy that could be asked".to_owned()));
+        let skipped = r#"{"timed_out":false,"_shards":{"total":3,"successful":3,"skipped":2,"failed":0}}"#;
+        assert_eq!(checked(skipped), Ok(0));
         let late = r#"{"timed_out":true,"_shards":{"failed":0},"hits":{"hits":[{}]}}"#;
         assert_eq!(checked(late), Err("search: the store ran out of time half-way".to_owned()));
         let error = r#"{"error":{"type":"index_closed_exception","reason":"closed"},"status":400}"#;
         assert_eq!(checked(error), Err("search: index_closed_exception: closed".to_owned()));
         assert!(checked(r#"{"took":1}"#).unwrap_err().contains("not understood"));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_from_anywhere_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(serde_json::from_slice::<Answer<'_>>(&bytes).is_err());
+        }
+
+        #[test]
+        fn a_mutated_answer_is_read_or_refused(at in 0usize..300, byte in any::<u8>()) {
+            let mut text = concat!(
+                r#"{"timed_out":false,"_shards":{"failed":0},"hits":{"hits":[{"sort":[1,"a"],"fields":{"traceID":["1"]},"#,
+                r#""_source":{"traceID":"abc","spanID":"1","startTime":5,"tags":[{"key":"k","type":"bool","value":true}]}}]},"#,
+                r#""aggregations":{"names":{"after_key":{"name":"x"},"buckets":[{"key":{"name":"x"}}]}}}"#,
+            ).as_bytes().to_vec();
+            let at = at % text.len();
+            text[at] = byte;
+            if let Ok(answer) = serde_json::from_slice::<Answer<'_>>(&text) {
+                prop_assert!(answer.hits.hits.len() <= 1);
+            }
+        }
     }
 }

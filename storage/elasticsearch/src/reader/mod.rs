@@ -22,14 +22,14 @@ use spoor_model::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery,
 use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream};
 
 use crate::Config;
-use crate::client::{Client, Request};
+use crate::client::{Cause, Client, Fault, Request};
 use crate::index::{IndexNames, SLACK, Targets, widened};
 use crate::setup::{Readiness, Setup};
 use answer::Answer;
 use trace::TraceCursor;
 
 /// What is asked to come back of every search besides its hits; the rest of an answer is as long again.
-const WHOLENESS: &str = "timed_out,_shards.failed,_shards.failures";
+const WHOLENESS: &str = "timed_out,_shards.total,_shards.successful,_shards.failed,_shards.failures";
 
 /// Spans in one page of a trace: a few megabytes of documents.
 const PAGE_SIZE: usize = 2_000;
@@ -162,6 +162,11 @@ impl SpanReader for ElasticsearchReader {
 fn now() -> UnixNanos {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixNanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// The answer was larger than what we take: less has to be asked for at once.
+fn is_too_large(error: &ReadError) -> bool {
+    error.source.downcast_ref::<Fault>().is_some_and(|fault| matches!(fault.cause, Cause::TooLarge(_)))
 }
 
 fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8], attempted: &str) -> Result<T, ReadError> {

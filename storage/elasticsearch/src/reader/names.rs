@@ -6,6 +6,7 @@ use spoor_storage::{ReadError, RequestContext};
 
 use super::answer::{Answer, Names};
 use super::{ElasticsearchReader, now, query};
+use crate::index::{SLACK, widened};
 
 const FILTER: &str = "aggregations.names.buckets.key,aggregations.names.after_key";
 
@@ -32,7 +33,8 @@ impl ElasticsearchReader {
         of_service: Option<&str>,
         attempted: &str,
     ) -> Result<Vec<String>, ReadError> {
-        let targets = self.names.services.targets(self.retention(now()));
+        // Where clocks go ahead of ours, services of tomorrow's index are heard of already.
+        let targets = self.names.services.targets(widened(self.retention(now()), SLACK));
         let mut names: Vec<String> = Vec::new();
         let mut after: Option<String> = None;
         loop {

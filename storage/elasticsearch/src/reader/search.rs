@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use futures::stream::{self, BoxStream, StreamExt};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use spoor_model::{SpanBatch, TraceId, TraceQuery};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
@@ -10,7 +11,7 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 use super::answer::{Answer, MultiAnswer, parse_item};
 use super::query::{self, Patterns};
 use super::trace::{Progress, TraceCursor};
-use super::{ElasticsearchReader, WHOLENESS};
+use super::{ElasticsearchReader, WHOLENESS, is_too_large};
 use crate::client::{Chunks, Request};
 use crate::index::{SLACK, Targets, widened};
 
@@ -157,7 +158,15 @@ impl ElasticsearchReader {
             WHOLENESS.split(',').map(|field| format!("responses.{field}")).collect::<Vec<_>>().join(",")
         );
         let request = Request::lines(path, Chunks::from(lines), found.attempted.as_str());
-        let reply = self.client.send(request, found.context.deadline).await?.body;
+        let reply = self.client.send(request, found.context.deadline).await.map_err(ReadError::from);
+        if reply.as_ref().is_err_and(is_too_large) {
+            // Their spans are large ones: each trace is read by its cursor alone, page by page.
+            let alone = |id| (SpanBatch::default(), Some(self.cursor(found, id, None)));
+            let alone: Vec<_> = ids.into_iter().map(alone).collect();
+            found.ready.extend(alone);
+            return Ok(());
+        }
+        let reply = reply?.body;
         let answer: MultiAnswer<'_> = super::parse_json(&reply, &found.attempted)?;
         if answer.responses.len() != ids.len() {
             let what = format!("{} answers came for {} questions", answer.responses.len(), ids.len());
@@ -165,20 +174,25 @@ impl ElasticsearchReader {
         }
         for (&trace_id, item) in ids.iter().zip(&answer.responses) {
             let answer = parse_item(item, &found.attempted)?;
-            let cursor = |after| TraceCursor {
-                trace_id,
-                targets: found.targets.clone(),
-                after,
-                page_size: self.page_size(),
-                attempted: found.attempted.clone(),
-            };
-            found.ready.push_back(match self.take_page(&answer.hits.hits, size, &found.attempted)? {
+            let cursor = |after| self.cursor(found, trace_id, after);
+            let ready = match self.take_page(&answer.hits.hits, size, &found.attempted)? {
                 Progress::Last(batch) => (batch, None),
                 Progress::More(batch, after) => (batch, Some(cursor(Some(after)))),
                 Progress::Larger => (SpanBatch::default(), Some(cursor(None))),
-            });
+            };
+            found.ready.push_back(ready);
         }
         Ok(())
+    }
+
+    fn cursor(&self, found: &Found, trace_id: TraceId, after: Option<Box<RawValue>>) -> TraceCursor {
+        TraceCursor {
+            trace_id,
+            targets: found.targets.clone(),
+            after,
+            page_size: self.page_size(),
+            attempted: found.attempted.clone(),
+        }
     }
 }
 

@@ -8,12 +8,14 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 use super::answer::{Answer, Hit};
 use super::convert::PageBuilder;
 use super::page::{Page, judge};
-use super::{ElasticsearchReader, query};
+use super::{ElasticsearchReader, is_too_large, query};
 use crate::index::Targets;
 
 const FILTER: &str = "hits.hits._source,hits.hits.sort";
 /// The most hits a server gives at once by default (`index.max_result_window`).
 const LARGEST_PAGE: usize = 10_000;
+/// A page of one could never tell whether its group goes on.
+const SMALLEST_PAGE: usize = 2;
 
 /// Where the reading of a trace stands.
 pub(super) struct TraceCursor {
@@ -58,9 +60,17 @@ impl ElasticsearchReader {
         mut cursor: TraceCursor,
     ) -> Result<(SpanBatch, Option<TraceCursor>), ReadError> {
         let mut size = cursor.page_size;
+        let mut most = LARGEST_PAGE;
         loop {
             let body = query::trace_page(cursor.trace_id, size, cursor.after.as_deref());
-            let reply = self.search(context, &cursor.targets, FILTER, &body, &cursor.attempted).await?;
+            let reply = self.search(context, &cursor.targets, FILTER, &body, &cursor.attempted).await;
+            if size > SMALLEST_PAGE && reply.as_ref().is_err_and(is_too_large) {
+                // These spans are large ones: this page and those behind it have fewer.
+                size = (size / 4).max(SMALLEST_PAGE);
+                (most, cursor.page_size) = (size, size);
+                continue;
+            }
+            let reply = reply?;
             let answer: Answer<'_> = super::parse(&reply, &cursor.attempted)?;
             match self.take_page(&answer.hits.hits, size, &cursor.attempted)? {
                 Progress::Last(batch) => return Ok((batch, None)),
@@ -68,8 +78,8 @@ impl ElasticsearchReader {
                     cursor.after = Some(after);
                     return Ok((batch, Some(cursor)));
                 }
-                Progress::Larger if size < LARGEST_PAGE => size = LARGEST_PAGE,
-                Progress::Larger => return Err(too_many_alike(&cursor.attempted)),
+                Progress::Larger if size < most => size = most,
+                Progress::Larger => return Err(too_many_alike(&cursor.attempted, most)),
             }
         }
     }
@@ -108,9 +118,8 @@ impl ElasticsearchReader {
     }
 }
 
-fn too_many_alike(attempted: &str) -> ReadError {
-    let what = format!(
-        "more than {LARGEST_PAGE} documents share one span id and start time; they cannot be told apart"
-    );
+fn too_many_alike(attempted: &str, most: usize) -> ReadError {
+    let what =
+        format!("{most} or more documents share one span id and start time; they cannot be told apart");
     ReadError::new(ReadErrorKind::Incomplete, attempted, what)
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use spoor_storage::conformance::Fixture;
+use spoor_model::UnixNanos;
+use spoor_storage::conformance::{Fixture, some_minutes_ago};
 use spoor_storage::{SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{Config, ElasticsearchReader, ElasticsearchStore, ElasticsearchWriter};
 
@@ -20,6 +21,8 @@ pub const URL_VARIABLE: &str = "SPOOR_TEST_OPENSEARCH_URL";
 pub struct OwnStore {
     pub store: ElasticsearchStore,
     pub prefix: String,
+    /// When the spans of this store begin: one moment for the whole test.
+    pub base: UnixNanos,
     pub registry: Registry,
     writer: std::sync::Arc<ElasticsearchWriter>,
     reader: std::sync::Arc<ElasticsearchReader>,
@@ -60,7 +63,14 @@ impl OwnStore {
         change(&mut config);
         let mut registry = Registry::default();
         let store = ElasticsearchStore::open(&config, &mut registry).expect("the settings can work");
-        Self { writer: store.writer(), reader: store.reader(), store, prefix, registry }
+        Self {
+            writer: store.writer(),
+            reader: store.reader(),
+            store,
+            prefix,
+            base: some_minutes_ago(),
+            registry,
+        }
     }
 
     /// Makes what was written visible.
@@ -77,6 +87,9 @@ impl OwnStore {
 
 impl Drop for OwnStore {
     fn drop(&mut self) {
+        if TcpStream::connect(address()).is_err() {
+            return; // The server is gone, and its indices with it.
+        }
         let names = request("GET", &format!("/{}*?filter_path=*.aliases", self.prefix), None);
         for name in names.as_object().into_iter().flat_map(|names| names.keys()) {
             request("DELETE", &format!("/{name}"), None);
@@ -107,9 +120,13 @@ impl Fixture for OwnStore {
     }
 }
 
+fn address() -> String {
+    server_url().trim_start_matches("http://").trim_end_matches('/').to_owned()
+}
+
 /// One request to the test server; the answer as JSON, whatever its status.
 pub fn request(method: &str, path: &str, body: Option<&Value>) -> Value {
-    let address = server_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let address = address();
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut connection = TcpStream::connect(&address).expect("connect to the test server");
     connection.set_read_timeout(Some(Duration::from_secs(60))).expect("it is not zero");
