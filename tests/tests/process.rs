@@ -173,6 +173,10 @@ async fn settings_are_checked_and_shown_with_their_origin() -> Result<()> {
 
     let checked = run(&["query", "--check-config"]).await?;
     ensure!(checked.status.success(), "{}", text(&checked.stderr));
+    let mut checked = Command::new(binary()?);
+    let empty = checked.args(["query", "--check-config"]).env("CONFIG_FILE", "").env("ES_NUM_SHARDS", "");
+    let checked = empty.env("ES_USE_ALIASES", "").output().await?;
+    ensure!(checked.status.success(), "an empty variable is not set: {}", text(&checked.stderr));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use xtask::{all_in_one, bench, generate, servers, suite, workspace};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The project's own commands")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's own commands")]
 struct Arguments {
     #[command(subcommand)]
     command: Task,
@@ -34,7 +34,7 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Generate what is generated: Rust from proto/idl, the reference page of settings
+    /// Write the generated files: Rust from proto/idl, the reference page of settings
     Gen {
         /// Write nothing; fail when the committed files differ
         #[arg(long)]
