@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Full};
 use spoor_net::grpc::{frame, timeout};
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::{Intake, Protocol, Refusal};
@@ -69,7 +69,16 @@ fn status_of(refusal: &Refusal) -> Status {
 
 fn respond(answer: Answer) -> Response {
     match answer {
-        Answer::Status(status) => status.into_http(),
+        Answer::Status(status) => {
+            let code = status.code();
+            let mut response = status.into_http();
+            if code == Code::Unimplemented {
+                // gRPC wants a sender with an unknown compression to be told the known ones.
+                let accepted = HeaderValue::from_static("identity,gzip,zstd,deflate");
+                response.headers_mut().insert(HeaderName::from_static("grpc-accept-encoding"), accepted);
+            }
+            response
+        }
         Answer::Http(code) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = code;

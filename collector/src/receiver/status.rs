@@ -35,7 +35,7 @@ pub(crate) enum Refusal {
     #[error("the store cannot take spans right now; send again later")]
     StoreUnavailable { retry_after: Option<Duration> },
     #[error("the store did not answer in time; send again later")]
-    Late,
+    Late { retry_after: Option<Duration> },
     #[error("an internal error; nothing is acknowledged")]
     Broken,
 }
@@ -59,7 +59,7 @@ impl Refusal {
             Self::TooManyRequests | Self::NoRoom => busy(BUSY_PAUSE),
             Self::StoreBusy { retry_after } => busy(retry_after.unwrap_or(BUSY_PAUSE)),
             Self::StoreUnavailable { retry_after } => unavailable(retry_after.unwrap_or(OUTAGE_PAUSE)),
-            Self::Late => unavailable(BUSY_PAUSE),
+            Self::Late { retry_after } => unavailable(retry_after.unwrap_or(BUSY_PAUSE)),
             Self::TooLarge { .. } => {
                 (Code::ResourceExhausted, Http::PAYLOAD_TOO_LARGE, Code::InvalidArgument, None)
             }
@@ -86,7 +86,7 @@ impl Refusal {
             Self::BrokenOff => "broken_off",
             Self::StoreBusy { .. } => "busy",
             Self::StoreUnavailable { .. } => "unavailable",
-            Self::Late => "deadline",
+            Self::Late { .. } => "deadline",
             Self::Broken => "internal",
         }
     }
@@ -120,7 +120,7 @@ impl From<&WriteError> for Refusal {
         match error.kind {
             WriteErrorKind::Busy => Self::StoreBusy { retry_after },
             WriteErrorKind::Unavailable => Self::StoreUnavailable { retry_after },
-            WriteErrorKind::DeadlineExceeded => Self::Late,
+            WriteErrorKind::DeadlineExceeded => Self::Late { retry_after },
         }
     }
 }
@@ -133,13 +133,18 @@ mod tests {
     fn what_may_be_sent_again_says_when_and_nothing_else_does() {
         let codes = |refusal: Refusal| refusal.codes();
         let again = |refusal: Refusal| codes(refusal).retry_after.is_some();
-        assert!(again(Refusal::TooManyRequests) && again(Refusal::NoRoom) && again(Refusal::Late));
+        assert!(again(Refusal::TooManyRequests) && again(Refusal::NoRoom));
+        assert!(again(Refusal::Late { retry_after: None }));
         assert!(again(Refusal::StoreBusy { retry_after: None }));
         assert!(!again(Refusal::TooLarge { limit: 1 }) && !again(Refusal::Undecodable(String::new())));
         let asked = Some(Duration::from_secs(30));
         let unavailable = codes(Refusal::StoreUnavailable { retry_after: asked });
         assert_eq!((unavailable.grpc, unavailable.http.as_u16()), (Code::Unavailable, 503));
         assert_eq!(unavailable.retry_after, asked, "the store's own wish is passed on");
+        for kind in [WriteErrorKind::Busy, WriteErrorKind::Unavailable, WriteErrorKind::DeadlineExceeded] {
+            let error = WriteError { retry_after: asked, ..WriteError::nothing_settled(kind, 1, "no") };
+            assert_eq!(codes(Refusal::from(&error)).retry_after, asked, "{kind:?}");
+        }
     }
 
     #[test]

@@ -103,6 +103,8 @@ async fn unknown_encodings_methods_and_content_types_are_refused() {
     let channel = fixture.otlp_grpc();
     let status = call_compressed(&channel, EXPORT, "snappy", b"x").await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented, "{status}");
+    let known = status.metadata().get("grpc-accept-encoding").expect("the encodings that are known");
+    assert_eq!(known, "identity,gzip,zstd,deflate");
     let status = call(&channel, "/nobody.Knows/This", b"").await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented, "{status}");
     let headers = [("content-type", "application/json")];
