@@ -74,7 +74,7 @@ impl Dispatcher {
                 tracing::error!(error = %broken, "the delivery of a request broke; its sender is told so");
                 Err(Refusal::Broken)
             }
-            Err(_) => Err(Refusal::Late),
+            Err(_) => Err(Refusal::Late { retry_after: None }),
         }
     }
 
@@ -119,7 +119,7 @@ impl Inner {
         match result {
             Ok(Written { stored, rejected }) if stored + rejected.len() == batch.len() => {
                 account.refused_by_store(batch, &rejected);
-                account.stored_the_rest();
+                account.stored(stored);
                 self.outage.over();
                 Ok(rejected)
             }
@@ -136,7 +136,7 @@ impl Inner {
             Err(error) => {
                 account.refused_by_store(batch, &error.settled.rejected);
                 account.returned(error.kind, batch, &error.unfinished);
-                account.stored_the_rest();
+                account.stored(error.settled.stored);
                 self.outage.goes_on(&error);
                 Err(Refusal::from(&error))
             }

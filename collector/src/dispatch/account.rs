@@ -64,9 +64,9 @@ impl<'a> Account<'a> {
         self.metrics.returned.get_or_create(&Reason { reason }).inc_by(count);
     }
 
-    /// Books all spans that are still open as stored.
-    pub(super) fn stored_the_rest(&mut self) {
-        let count = self.close(self.open);
+    /// Books so many of the spans that are still open as stored.
+    pub(super) fn stored(&mut self, spans: usize) {
+        let count = self.close(spans);
         self.metrics.stored.inc_by(count);
     }
 

@@ -15,6 +15,8 @@ use crate::receiver::Source;
 
 /// Names told apart; all later ones are counted together.
 const MOST_NAMES: usize = 4000;
+/// Characters by which names are told apart; senders may write megabytes.
+const LONGEST_NAME: usize = 200;
 const OTHER: &str = "other-services";
 const NAMELESS: &str = "__unknown";
 /// Flag of Jaeger's protocols for a span to be kept at all costs. OTLP's flags mean something else.
@@ -196,6 +198,7 @@ impl ServiceTable {
 
     /// The service of that name; `None` stands for all beyond the bound.
     fn service(&self, name: &str) -> Option<Arc<Service>> {
+        let name = shortened(name);
         let known = self.services.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(service) = known.get(name) {
             return Some(Arc::clone(service));
@@ -261,6 +264,13 @@ fn add(table: &mut Vec<[Tally; 2]>, resource: usize, span: &SpanRow, source: Sou
     tally.roots += u64::from(span.parent_span_id.is_none());
 }
 
+fn shortened(name: &str) -> &str {
+    if name.len() <= LONGEST_NAME {
+        return name;
+    }
+    name.char_indices().nth(LONGEST_NAME).map_or(name, |(end, _)| &name[..end])
+}
+
 /// Lower case, and `_` for what is not a letter, a digit or one of `-_./`.
 fn label(name: &str) -> Box<str> {
     if name.is_empty() {
@@ -270,5 +280,20 @@ fn label(name: &str) -> Box<str> {
         c @ ('a'..='z' | '0'..='9' | '-' | '_' | '.' | '/') => c,
         _ => '_',
     };
-    name.chars().take(200).map(safe).collect::<String>().into()
+    name.chars().map(safe).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_keeps_no_more_of_a_name_than_its_label_shows() {
+        let table = ServiceTable::default();
+        for end in ["a", "b"] {
+            table.service(&("ä".repeat(1_000_000) + end)).expect("room for a service");
+        }
+        let known = table.services.read().unwrap();
+        assert_eq!(known.keys().map(|name| name.chars().count()).collect::<Vec<_>>(), [LONGEST_NAME]);
+    }
 }

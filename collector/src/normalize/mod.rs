@@ -42,7 +42,17 @@ impl Normalizer {
 
 /// Where a span stood before `removed` (ascending positions) were taken out, given where it stands now.
 pub(crate) fn position_before(removed: &[Rejection], now: usize) -> usize {
-    removed.iter().fold(now, |position, gone| if gone.index <= position { position + 1 } else { position })
+    // `index - number` never falls from one removed span to the next: it is the position of the first span that stayed behind it.
+    let (mut low, mut high) = (0, removed.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        if removed[middle].index - middle <= now {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    now + low
 }
 
 #[cfg(test)]
@@ -83,5 +93,18 @@ mod tests {
             .into();
         assert_eq!([0, 1, 2].map(|now| position_before(&removed, now)), [1, 4, 5]);
         assert_eq!(position_before(&[], 7), 7);
+    }
+
+    #[test]
+    fn positions_among_very_many_are_found_without_walking_over_all() {
+        const MANY: usize = 300_000;
+        let gone = |number: usize| Rejection {
+            index: 2 * number,
+            trace_id: spoor_model::TraceId::NONE,
+            span_id: spoor_model::SpanId::NONE,
+            reason: String::new(),
+        };
+        let removed: Vec<Rejection> = (0..MANY).map(gone).collect();
+        assert!((0..MANY).all(|now| position_before(&removed, now) == 2 * now + 1));
     }
 }

@@ -85,3 +85,13 @@ async fn service_names_are_bounded() {
     call(&channel, EXPORT, &good(1)).await.unwrap();
     assert_eq!(fixture.metric("jaeger_collector_spans_received_total", "other-services"), 101.0);
 }
+
+#[tokio::test]
+async fn a_store_that_breaks_off_without_a_word_has_stored_nothing() {
+    let fixture = Fixture::start([Act::Silent]);
+    call(&fixture.otlp_grpc(), EXPORT, &good(3)).await.unwrap_err();
+    assert_eq!(fixture.metric("spoor_collector_spans_stored_total", ""), 0.0);
+    assert_eq!(fixture.metric("spoor_collector_spans_returned_total", "internal"), 3.0);
+    assert_eq!(fixture.metric("jaeger_collector_spans_saved_by_svc_total", "err"), 3.0);
+    fixture.accounts_add_up().await;
+}

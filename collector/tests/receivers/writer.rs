@@ -25,6 +25,8 @@ pub(crate) enum Act {
     Panic,
     /// Says Ok with one span fewer than it was given.
     Lie,
+    /// Breaks off without a word about what became of the spans.
+    Silent,
     /// Stores the first span, refuses the second for good, and breaks off.
     Half,
 }
@@ -111,6 +113,10 @@ impl SpanWriter for FakeWriter {
                 let rejected = bad.into_iter().map(|(index, span)| rejection(index, span)).collect();
                 let stored = self.store(batch.spans().filter(|span| span.name() != name));
                 return Ok(Written { stored, rejected });
+            }
+            Act::Silent => {
+                let error = WriteError::nothing_settled(WriteErrorKind::Unavailable, batch.len(), "silent");
+                return Err(WriteError { unfinished: Vec::new(), ..error });
             }
             Act::Half => {
                 let stored = self.store(batch.spans().take(1));
