@@ -190,8 +190,8 @@ pub struct LimitsConfig {
     )]
     pub max_concurrent_requests: usize,
 
-    /// Bytes of requests (as received, and decompressed) held at a time, over all receivers. A request that does not fit is
-    /// refused at once with RESOURCE_EXHAUSTED or 429, to be sent again.
+    /// Bytes of requests (as received, decompressed, and decoded) held at a time, over all receivers. A request that does not
+    /// fit is refused at once with RESOURCE_EXHAUSTED or 429, to be sent again. One that is alone may be decoded beyond it.
     #[arg(
         id = "collector.max-bytes-in-flight",
         long = "collector.max-bytes-in-flight",

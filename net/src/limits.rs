@@ -87,6 +87,20 @@ impl Permit {
         Ok(())
     }
 
+    /// As [`Permit::grow`], but beyond the limit too when nobody else holds anything.
+    ///
+    /// # Errors
+    /// [`Full`] when they are not there and others hold some; what is held already stays.
+    pub fn grow_or_alone(&mut self, more: usize) -> Result<(), Full> {
+        let (State { limit, held }, own) = (&*self.budget.0, self.amount);
+        held.try_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            held.checked_add(more).filter(|sum| sum <= limit || held == own)
+        })
+        .map_err(|held| Full { held, limit: *limit, wanted: more })?;
+        self.amount += more;
+        Ok(())
+    }
+
     /// Gives back all but `amount` units; holding less already, it changes nothing.
     pub fn shrink_to(&mut self, amount: usize) {
         let surplus = self.amount.saturating_sub(amount);
@@ -133,6 +147,17 @@ mod tests {
         permit.shrink_to(3);
         permit.shrink_to(5);
         assert_eq!((permit.amount(), budget.held()), (3, 3));
+    }
+
+    #[test]
+    fn whoever_is_alone_may_pass_the_limit() {
+        let budget = Budget::new(10);
+        let (mut first, second) = (budget.take(6).unwrap(), budget.take(1).unwrap());
+        assert_eq!(first.grow_or_alone(5).unwrap_err(), Full { held: 7, limit: 10, wanted: 5 });
+        drop(second);
+        first.grow_or_alone(5).unwrap();
+        assert_eq!((first.amount(), budget.held()), (11, 11));
+        assert!(budget.take(1).is_err(), "nobody joins");
     }
 
     #[test]

@@ -100,14 +100,10 @@ impl Shared {
             Ok(result) => result?,
             Err(_) => return Err(Refusal::SlowBody),
         };
-        let decode = protocol.decode;
-        let decoded = if bytes.len() > LARGE {
-            tokio::task::spawn_blocking(move || decode(bytes)).await.map_err(|_| Refusal::Broken)?
-        } else {
-            decode(bytes)
-        };
-        let batch = decoded.map_err(|error| Refusal::Undecodable(error.to_string()))?;
-        Ok((batch, [request, held]))
+        let is_large = bytes.len() > LARGE;
+        // The permits go along: a sender that hangs up meanwhile frees no memory.
+        let work = move || decode(protocol, bytes, request, held);
+        if is_large { tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Broken)? } else { work() }
     }
 
     fn log_undecodable(&self, protocol: Protocol, refusal: &Refusal) {
@@ -131,4 +127,75 @@ async fn read(
         Framing::Plain => read_limited(body, headers, protocol.limit, held).await?,
         Framing::Grpc => read_message(body, headers, protocol.limit, held).await?,
     })
+}
+
+/// Decodes, and pays for the tables too. A request that is alone may exceed the budget with them, so that each fits some time.
+fn decode(
+    protocol: Protocol,
+    bytes: Bytes,
+    request: Permit,
+    mut held: Permit,
+) -> Result<(SpanBatch, [Permit; 2]), Refusal> {
+    let batch = (protocol.decode)(bytes).map_err(|error| Refusal::Undecodable(error.to_string()))?;
+    let more = batch.memory_bytes().saturating_sub(held.amount());
+    held.grow_or_alone(more).map_err(|_| Refusal::NoRoom)?;
+    Ok((batch, [request, held]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use async_trait::async_trait;
+    use prometheus_client::registry::Registry;
+    use spoor_storage::{RequestContext, SpanWriter, WriteError, Written};
+
+    use super::*;
+    use crate::normalize::Normalizer;
+    use crate::receiver::Source;
+
+    struct Takes;
+
+    #[async_trait]
+    impl SpanWriter for Takes {
+        async fn write(&self, _: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
+            Ok(Written { stored: batch.len(), rejected: Vec::new() })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_hangs_up_during_decoding_frees_nothing_before_its_end() {
+        static STEPS: Barrier = Barrier::new(2);
+        const LENGTH: usize = 2 * LARGE;
+        let protocol = Protocol {
+            source: Source::OtlpHttp,
+            framing: Framing::Plain,
+            limit: LENGTH,
+            decode: |_| {
+                STEPS.wait();
+                STEPS.wait();
+                Ok(SpanBatch::default())
+            },
+        };
+        let (requests, bytes) = (Budget::new(1), Budget::new(LENGTH));
+        let metrics = Arc::new(Metrics::register(&mut Registry::default(), &requests, &bytes));
+        let dispatcher = Dispatcher::new(Arc::new(Takes), Normalizer::default(), Arc::clone(&metrics));
+        let intake =
+            Intake::new(requests.clone(), bytes.clone(), Duration::from_secs(60), dispatcher, metrics);
+        let sender = tokio::spawn(async move {
+            let mut body = Body::from(vec![0; LENGTH]);
+            intake.take(protocol, &HeaderMap::new(), &mut body, None).await
+        });
+        while bytes.held() < LENGTH {
+            tokio::task::yield_now().await;
+        }
+        STEPS.wait();
+        sender.abort();
+        assert!(sender.await.unwrap_err().is_cancelled());
+        assert_eq!((requests.held(), bytes.held()), (1, LENGTH));
+        STEPS.wait();
+        while requests.held() + bytes.held() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 }

@@ -67,7 +67,7 @@ async fn requests_beyond_the_limit_are_refused_at_once_and_taken_later() {
 #[tokio::test]
 async fn bytes_beyond_the_budget_are_refused_until_there_is_room() {
     let small = [
-        "--collector.max-bytes-in-flight=100000",
+        "--collector.max-bytes-in-flight=400000",
         "--collector.otlp.grpc.max-message-size=100000",
         "--collector.otlp.http.max-request-size=100000",
         "--collector.grpc-server.max-message-size=100000",
@@ -79,6 +79,8 @@ async fn bytes_beyond_the_budget_are_refused_until_there_is_room() {
     let (busy, body) = (channel.clone(), large.clone());
     let first = tokio::spawn(async move { call(&busy, EXPORT, &body).await });
     fixture.writer.has_begun().await;
+    let held = fixture.metric("spoor_collector_bytes_in_flight", "");
+    assert!(held > 200_000.0, "{held}: a thousand rows of the decoded batch are held, too");
     let status = call(&channel, EXPORT, &large).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
     assert!(status.get_details_retry_info().is_some());
@@ -88,5 +90,19 @@ async fn bytes_beyond_the_budget_are_refused_until_there_is_room() {
     call(&channel, EXPORT, &good(1)).await.expect("a small one fits");
     fixture.writer.gate.add_permits(1);
     first.await.unwrap().unwrap();
+    fixture.accounts_add_up().await;
+}
+
+#[tokio::test]
+async fn a_request_whose_tables_exceed_the_budget_is_taken_alone() {
+    let small = [
+        "--collector.max-bytes-in-flight=100000",
+        "--collector.otlp.grpc.max-message-size=100000",
+        "--collector.otlp.http.max-request-size=100000",
+        "--collector.grpc-server.max-message-size=100000",
+    ];
+    let fixture = Fixture::with_args([], &small);
+    call(&fixture.otlp_grpc(), EXPORT, &good(1_000)).await.unwrap();
+    assert_eq!(fixture.writer.stored().len(), 1_000);
     fixture.accounts_add_up().await;
 }
