@@ -1,6 +1,6 @@
 //! Calling cargo again: the same toolchain, in the root of the workspace, without standard input.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,7 +11,19 @@ use cargo_metadata::{Metadata, MetadataCommand};
 pub(crate) fn command<'a>(root: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(program());
     command.args(arguments).current_dir(root).stdin(Stdio::null());
+    // What cargo told this program about itself is not for build scripts: ring's runs again when such a variable has changed,
+    // and half of the workspace would be compiled again whenever `cargo` and `cargo xtask` take turns.
+    for (name, _) in std::env::vars_os() {
+        if is_about_this_program(&name) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+fn is_about_this_program(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Runs `command` with our output; a failure is an error that names it.
@@ -48,4 +60,22 @@ fn command_line(command: &Command) -> String {
     let name = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(name).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_said_of_this_program_is_not_handed_on_and_the_rest_is() {
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"] {
+            assert!(is_about_this_program(OsStr::new(name)), "{name}");
+        }
+        for name in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "PATH"] {
+            assert!(!is_about_this_program(OsStr::new(name)), "{name}");
+        }
+        let command = command(Path::new("."), ["build"]);
+        let removed = command.get_envs().any(|(name, value)| name == "CARGO_PKG_NAME" && value.is_none());
+        assert!(removed, "cargo sets it for every test");
+    }
 }
