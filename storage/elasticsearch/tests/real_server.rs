@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use futures::TryStreamExt;
 use serde_json::json;
 use spoor_model::{OperationQuery, SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos, ValueView};
@@ -222,46 +220,4 @@ async fn templates_make_tags_nested_and_ids_exact() {
     assert_eq!(properties["traceID"], json!({ "type": "keyword", "ignore_above": 256 }));
     assert_eq!(properties["tag"]["properties"]["span@kind"]["type"], "keyword");
     assert_eq!(found[&index]["settings"]["index"]["number_of_shards"], "2");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_index_of_which_no_copy_is_there_makes_every_answer_an_error() {
-    let store = OwnStore::open();
-    write_all(&store, &batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())])).await;
-    store.refresh();
-    let yesterday = some_minutes_ago().saturating_sub(Duration::from_secs(86_400));
-    for family in ["span", "service"] {
-        let day = time::OffsetDateTime::from_unix_timestamp_nanos(yesterday.0.into()).unwrap().date();
-        let nowhere = json!({ "settings": { "index.routing.allocation.require._name": "no-such-node" } });
-        let path = format!("/{}-jaeger-{family}-{day}?wait_for_active_shards=0", store.prefix);
-        assert_eq!(request("PUT", &path, Some(&nowhere))["acknowledged"], true);
-    }
-    let incomplete = |error: spoor_storage::ReadError| {
-        assert_eq!(error.kind, ReadErrorKind::Incomplete, "{error}");
-        assert!(error.to_string().contains("2 of 4 shards have no copy"), "{error}");
-    };
-    incomplete(trace(&store, 1).await.unwrap_err());
-    incomplete(store.reader().services(&context()).await.unwrap_err());
-    let query = TraceQuery {
-        service: Some("shop".to_owned()),
-        operation: None,
-        tags: Vec::new(),
-        start: TimeRange { start: yesterday, end: some_minutes_ago() },
-        duration_min: None,
-        duration_max: None,
-        limit: 5,
-    };
-    incomplete(store.reader().find_traces(&context(), &query).await.err().unwrap());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_whose_clock_is_hours_ahead_is_listed() {
-    let store = OwnStore::open();
-    let ahead = some_minutes_ago().saturating_add(Duration::from_secs(20 * 3600));
-    write_all(&store, &batch_of(&[Sample::new(trace_id(1), 1, ahead)])).await;
-    let ahead = some_minutes_ago().saturating_add(Duration::from_secs(10 * 3600));
-    write_all(&store, &batch_of(&[Sample::new(trace_id(2), 2, ahead)])).await;
-    store.refresh();
-    assert_eq!(store.reader().services(&context()).await.unwrap(), ["shop"]);
-    assert_eq!(trace(&store, 1).await.unwrap().len(), 1);
 }
