@@ -119,17 +119,35 @@ where
         if sum > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        permit.grow(data.len())?;
         if first.is_empty() && gathered.is_empty() {
+            pay(permit, data.len())?;
             first = data;
             continue;
         }
-        if gathered.is_empty() {
-            let expected = length_of(&first).unwrap_or(claimed).min(limit).min(TRUSTED_LENGTH).max(sum);
-            gathered.reserve_exact(expected);
+        if sum > gathered.capacity() {
+            let expected = match gathered.capacity() {
+                0 => length_of(&first).unwrap_or(claimed).min(TRUSTED_LENGTH),
+                full => full.saturating_mul(2),
+            };
+            let capacity = expected.max(sum).min(limit);
+            pay(permit, capacity.saturating_sub(permit.amount()))?;
+            gathered.reserve_exact(capacity - gathered.len());
             gathered.extend_from_slice(&std::mem::take(&mut first));
         }
         gathered.extend_from_slice(&data);
     }
-    Ok(if gathered.is_empty() { first } else { gathered.into() })
+    if gathered.is_empty() {
+        return Ok(first);
+    }
+    gathered.shrink_to_fit();
+    permit.shrink_to(gathered.len());
+    Ok(gathered.into())
+}
+
+/// Pays for more memory. What could not be had even with all others gone is too large: it must not be sent again and again.
+fn pay(permit: &mut Permit, more: usize) -> Result<(), BodyError> {
+    permit.grow(more).map_err(|full| match permit.amount().saturating_add(more) > full.limit {
+        true => BodyError::TooLarge { limit: full.limit },
+        false => BodyError::NoRoom(full),
+    })
 }

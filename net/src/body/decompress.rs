@@ -8,7 +8,7 @@ use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-use super::BodyError;
+use super::{BodyError, pay};
 use crate::limits::Permit;
 
 /// The buffer grows, and is paid for, in steps of at most this size.
@@ -111,24 +111,30 @@ fn read_bounded(
 ) -> Result<Bytes, BodyError> {
     let corrupt = |source: io::Error| BodyError::Corrupt { encoding, source };
     let mut out = Vec::with_capacity(expected.clamp(1024, STEP).min(limit));
-    permit.grow(out.capacity())?;
+    pay(permit, out.capacity())?;
     loop {
         let filled = out.len();
         if filled == out.capacity() {
             if filled >= limit {
                 return match reader.read(&mut [0]).map_err(corrupt)? {
-                    0 => Ok(out.into()),
+                    0 => Ok(fitted(out)),
                     _ => Err(BodyError::TooLarge { limit }),
                 };
             }
             let more = filled.clamp(STEP, 8 * STEP).min(limit - filled);
-            permit.grow(more)?;
+            pay(permit, more)?;
             out.reserve_exact(more);
         }
         let room = out.capacity().min(limit) - filled;
         let read = reader.by_ref().take(room as u64).read_to_end(&mut out).map_err(corrupt)?;
         if read < room {
-            return Ok(out.into());
+            return Ok(fitted(out));
         }
     }
+}
+
+/// Without the room that was not needed, so that what is paid for is what is held.
+fn fitted(mut out: Vec<u8>) -> Bytes {
+    out.shrink_to_fit();
+    out.into()
 }

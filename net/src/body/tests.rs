@@ -105,11 +105,40 @@ fn cut_off_data_is_corrupt() {
 
 #[test]
 fn the_budget_refuses_before_the_limit_does() {
-    let budget = Budget::new(1_000);
+    let budget = Budget::new(30_000);
+    let _others = budget.take(29_000).unwrap();
     let error = read(vec![1; 2_000], "identity", 5_000, &mut budget.take(0).unwrap()).unwrap_err();
     assert!(matches!(error, BodyError::NoRoom(_)), "{error}");
     let error = read(gzip_for_tests(&[1; 20_000]), "gzip", 50_000, &mut budget.take(0).unwrap()).unwrap_err();
     assert!(matches!(error, BodyError::NoRoom(_)), "{error}");
+}
+
+#[test]
+fn what_the_whole_budget_could_not_hold_is_too_large_and_not_to_be_sent_again() {
+    let budget = Budget::new(1_000);
+    for (body, encoding) in [(vec![1; 2_000], "identity"), (gzip_for_tests(&[1; 20_000]), "gzip")] {
+        let error = read(body, encoding, 50_000, &mut budget.take(0).unwrap()).unwrap_err();
+        assert!(matches!(error, BodyError::TooLarge { limit: 1_000 }), "{encoding}: {error}");
+    }
+}
+
+#[test]
+fn no_more_is_held_than_is_paid_for() {
+    let original = vec![7; 300_001];
+    let pieces = original
+        .chunks(100_001)
+        .map(|piece| Ok::<_, std::io::Error>(Frame::data(Bytes::copy_from_slice(piece))));
+    let mut permit = Budget::unlimited().take(0).unwrap();
+    let body = StreamBody::new(futures::stream::iter(pieces.collect::<Vec<_>>()));
+    let gathered = run(read_limited(body, &HeaderMap::new(), 1 << 20, &mut permit)).unwrap();
+    let mut decompressed = vec![gathered];
+    for encoding in ["gzip", "zstd", "deflate"] {
+        decompressed.push(read(compressed(encoding, &original), encoding, 1 << 20, &mut permit).unwrap());
+    }
+    for bytes in decompressed {
+        let held = bytes.try_into_mut().expect("nobody shares it").capacity();
+        assert_eq!((held, permit.amount()), (original.len(), original.len()));
+    }
 }
 
 #[test]
