@@ -12,6 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
@@ -19,6 +20,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -29,6 +31,9 @@ use crate::Listener;
 use crate::body::BoxError;
 use linger::Lent;
 
+/// What an HTTP/1 connection may have read and not yet used: the longest head of a request. hyper's own bound is six times this.
+const HTTP1_BUFFER_BYTES: usize = 64 << 10;
+
 /// How a port treats its connections.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
@@ -38,7 +43,8 @@ pub struct ServeOptions {
     pub max_connection_age: Option<Duration>,
     /// How long requests in flight may still take after that. `None` lets them finish.
     pub max_connection_age_grace: Option<Duration>,
-    /// A connection on which nothing is heard that long is closed before its first request, and pinged (HTTP/2) afterwards.
+    /// A connection is closed that in this time does not open with its protocol, and then (HTTP/1) with each request's head. An
+    /// HTTP/2 connection on which nothing is heard that long is pinged.
     pub idle_check: Duration,
     /// How long an HTTP/2 ping may stay without an answer.
     pub ping_timeout: Duration,
@@ -122,7 +128,11 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn builder(options: &ServeOptions) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.idle_check);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.idle_check)
+        .max_buf_size(HTTP1_BUFFER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -155,7 +165,7 @@ impl Connections {
         Ok((stream, room))
     }
 
-    async fn run<S, B>(self, stream: TcpStream, _room: OwnedSemaphorePermit, service: S)
+    async fn run<S, B>(self, mut stream: TcpStream, _room: OwnedSemaphorePermit, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
@@ -163,15 +173,15 @@ impl Connections {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let mut first_byte = [0];
-        tokio::select! {
+        let opening = tokio::select! {
             biased;
-            heard = tokio::time::timeout(self.options.idle_check, stream.peek(&mut first_byte)) => {
-                if !matches!(heard, Ok(Ok(1))) { return; }
-            }
+            heard = tokio::time::timeout(self.options.idle_check, opening(&mut stream)) => match heard {
+                Ok(Ok(opening)) => opening,
+                Ok(Err(_)) | Err(_) => return,
+            },
             () = self.closing.cancelled() => return,
-        }
-        let (lent, returned) = Lent::new(stream);
+        };
+        let (lent, returned) = Lent::new(stream, opening);
         self.converse(lent, service).await;
         if let Ok(stream) = returned.await {
             linger::close(stream).await;
@@ -202,6 +212,21 @@ impl Connections {
         }
         log_end(connection.await);
     }
+}
+
+/// How every HTTP/2 connection begins (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Reads what tells the protocol: HTTP/2's preface to its end, or the first bytes of something else. The servers behind wait for it
+/// without any limit of time.
+async fn opening(stream: &mut TcpStream) -> io::Result<Bytes> {
+    let mut read = BytesMut::with_capacity(PREFACE.len());
+    while read.is_empty() || (read.len() < PREFACE.len() && PREFACE.starts_with(&read)) {
+        if stream.read_buf(&mut read).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(read.freeze())
 }
 
 fn log_end(ended: Result<(), BoxError>) {

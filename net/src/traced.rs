@@ -37,8 +37,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        // Of the highest level, so that it is there for every line, whatever levels are logged.
         let span = match trace_parent(request.headers()) {
-            Some((trace_id, span_id)) => tracing::info_span!("request", trace_id, span_id),
+            Some((trace_id, span_id)) => tracing::error_span!("request", trace_id, span_id),
             None => Span::none(),
         };
         self.0.call(request).instrument(span)
@@ -63,7 +64,47 @@ fn trace_parent(headers: &HeaderMap) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use futures::FutureExt;
+
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_bear_the_ids_whatever_levels_are_logged() {
+        let captured = Captured::default();
+        let target = captured.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::ERROR)
+            .with_writer(move || target.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut service = TracedLayer.layer(tower::service_fn(async |_: Request<()>| {
+                tracing::error!("it broke");
+                Ok::<_, Infallible>(())
+            }));
+            let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+            let request = Request::builder().header("traceparent", parent).body(()).unwrap();
+            service.call(request).now_or_never().expect("nothing to wait for").unwrap();
+        });
+        let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("0af7651916cd43dd8448eb211c80319c") && text.contains("it broke"), "{text}");
+    }
 
     fn parsed(value: &str) -> Option<(String, String)> {
         let headers =

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -16,16 +17,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A stream that comes back when its user drops it.
 pub(super) struct Lent {
+    /// Read already, and to be read first.
+    opening: Bytes,
     /// There until the drop.
     stream: Option<TcpStream>,
     back: Option<oneshot::Sender<TcpStream>>,
 }
 
 impl Lent {
-    /// Lends the stream; the receiver gets it back.
-    pub(super) fn new(stream: TcpStream) -> (Self, oneshot::Receiver<TcpStream>) {
+    /// Lends the stream, of which `opening` was read already; the receiver gets it back.
+    pub(super) fn new(stream: TcpStream, opening: Bytes) -> (Self, oneshot::Receiver<TcpStream>) {
         let (back, returned) = oneshot::channel();
-        (Self { stream: Some(stream), back: Some(back) }, returned)
+        (Self { opening, stream: Some(stream), back: Some(back) }, returned)
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -58,6 +61,11 @@ impl AsyncRead for Lent {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.opening.is_empty() {
+            let ready = self.opening.len().min(buffer.remaining());
+            buffer.put_slice(&self.opening.split_to(ready));
+            return Poll::Ready(Ok(()));
+        }
         self.stream()?.poll_read(context, buffer)
     }
 }
@@ -99,12 +107,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn what_was_read_already_comes_first_in_pieces_of_any_size() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        client.write_all(b"world").await.unwrap();
+        let (mut lent, _returned) = Lent::new(server, Bytes::from_static(b"hello "));
+        let mut read = [0; 11];
+        for byte in &mut read {
+            *byte = lent.read_u8().await.unwrap();
+        }
+        assert_eq!(&read, b"hello world");
+    }
+
+    #[tokio::test]
     async fn the_last_answer_arrives_though_the_peer_had_sent_more_than_was_read() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         client.write_all(&[7; 1000]).await.unwrap();
-        let (mut lent, returned) = Lent::new(server);
+        let (mut lent, returned) = Lent::new(server, Bytes::new());
         lent.write_all(b"answer").await.unwrap();
         drop(lent);
         let closing = tokio::spawn(close(returned.await.unwrap()));

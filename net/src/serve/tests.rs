@@ -152,6 +152,31 @@ async fn a_silent_connection_is_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_stops_in_its_first_words_is_closed() {
+    for http2_only in [true, false] {
+        let options =
+            ServeOptions { idle_check: Duration::from_millis(20), http2_only, ..ServeOptions::default() };
+        let fixture = start(options);
+        for words in ["P", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
+            let mut stream = TcpStream::connect(fixture.address).await.unwrap();
+            stream.write_all(words.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("closed in time");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_of_a_request_beyond_all_measure_is_refused() {
+    let fixture = start(ServeOptions::default());
+    let mut stream = TcpStream::connect(fixture.address).await.unwrap();
+    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "a".repeat(100_000));
+    stream.write_all(head.as_bytes()).await.unwrap();
+    expect(&mut stream, "HTTP/1.1 431").await;
+    assert_eq!(fixture.served.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
 async fn noise_hurts_nobody_else() {
     let fixture = start(ServeOptions { http2_only: false, ..ServeOptions::default() });
     for noise in
