@@ -70,20 +70,19 @@ pub(crate) struct Parsed {
 /// Reads the command line, environment and file. Ends the process for `--help`, `--version` and wrong usage.
 pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
     let args = with_role(args)?;
-    let file = match config_file(&args) {
-        Some(path) => FileSettings::read(&path)?,
-        None => FileSettings::default(),
-    };
     let mut clap_command = Cli::command();
-    file.refuse_unknown(&known_settings(&clap_command))?;
-    for (role, _) in ROLES {
-        clap_command = clap_command.mut_subcommand(role, |command| prepare(command, &file));
-    }
+    let mut file = FileSettings::default();
     let role = args.get(1).and_then(|role| role.to_str()).unwrap_or_default();
-    if let Some((_, prefixes)) = ROLES.iter().find(|(name, _)| *name == role) {
+    if let Some((role, prefixes)) = ROLES.iter().find(|(name, _)| *name == role) {
+        if let Some(path) = config_file(&args) {
+            file = FileSettings::read(&path)?;
+        }
+        let known = known_settings(&clap_command);
+        file.refuse_unknown(&known)?;
         let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
         let names = set.filter_map(|(name, _)| name.into_string().ok());
-        refuse_unsupported_environment(names, prefixes, &known_settings(&clap_command))?;
+        refuse_unsupported_environment(names, prefixes, &known)?;
+        clap_command = clap_command.mut_subcommand(role, |command| prepare(command, &file));
     }
     let mut matches =
         clap_command.try_get_matches_from_mut(&args).unwrap_or_else(|error| explain(error).exit());

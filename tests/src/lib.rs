@@ -20,7 +20,7 @@ pub fn unique_prefix(story: &str) -> String {
     format!("{story}-{}-{nanos}", std::process::id())
 }
 
-/// Deletes what a story stored under its prefix; called at its end.
+/// Deletes what a story left on the server under its prefix, indices and templates; called at its end.
 ///
 /// # Errors
 /// When the server cannot be asked.
@@ -28,6 +28,10 @@ pub async fn delete_indices(server: &str, prefix: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::new();
     for family in ["span", "service"] {
         client.delete(format!("{server}/{prefix}-jaeger-{family}-*?ignore_unavailable=true")).send().await?;
+        for api in ["_template", "_index_template"] {
+            // The template is of one kind or the other; the server answers 404 for the kind it is not.
+            client.delete(format!("{server}/{api}/{prefix}-jaeger-{family}")).send().await?;
+        }
     }
     Ok(())
 }

@@ -41,8 +41,12 @@ fn shows_settings(host: &HostConfig, parsed: &Parsed) -> Result<bool> {
     validate(&parsed.command)?;
     if host.print_config {
         let command: &ClapCommand = &parsed.clap_command;
-        print_effective(&mut std::io::stdout().lock(), command, &parsed.matches, &parsed.file)
-            .context("print the settings")?;
+        let printed = print_effective(&mut std::io::stdout().lock(), command, &parsed.matches, &parsed.file);
+        match printed {
+            // Whoever reads only the first lines has read enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            result => result.context("print the settings")?,
+        }
     }
     if host.check_config {
         println!("the settings are fine");
