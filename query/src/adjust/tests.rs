@@ -177,3 +177,16 @@ fn an_empty_batch_stays_empty() {
     adjust(&mut trace, Settings::default());
     assert!(trace.is_empty());
 }
+
+#[test]
+fn a_span_that_contradicts_its_resource_ten_thousand_times_costs_no_more_than_its_size() {
+    let values: Vec<String> = (0..10_000).map(|number| format!("language number {number}")).collect();
+    let tags: Vec<_> = values.iter().map(|value| ("telemetry.sdk.language", ValueView::Str(value))).collect();
+    let mut trace = batch(&[&[]], &[Span { attributes: &tags, ..SPAN }]);
+    let before = trace.memory_bytes();
+    adjust(&mut trace, Settings::default());
+    let span = trace.span(0).unwrap();
+    assert_eq!(warnings(span).len(), 1, "one warning for each key");
+    assert_eq!(span.attributes().len(), 10_000, "the first one has moved, the warning came");
+    assert!(trace.memory_bytes() < 2 * before, "{} of {before}", trace.memory_bytes());
+}
