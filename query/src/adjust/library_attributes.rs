@@ -30,7 +30,7 @@ fn move_one(trace: &mut SpanBatch, index: usize, key: &str) {
     let own = || span.attributes().iter().filter(|attribute| attribute.key() == key);
     let Some(first) = own().next() else { return };
     let known = span.resource().attributes().get(key);
-    let agreed = known.unwrap_or(first.value());
+    let agreed = known.unwrap_or_else(|| first.value());
     let stays: Vec<bool> = span
         .attributes()
         .iter()
