@@ -1,13 +1,15 @@
 //! From Jaeger's tags back to the span's own fields, while a decoder pushes tags one by one.
-//! Rules: `error`=true is the last word on failure; else `otel.status_code`; else the HTTP status code. What says nothing
+//! Rules: `error`=true is the last word on failure; else `otel.status_code`; else the HTTP status code (which attribute that is, differs between
+//! Jaeger's translators). What says nothing
 //! about a field stays an attribute.
 
 use super::{ERROR, SCOPE_NAME, SCOPE_VERSION, SPAN_KIND, STATUS_CODE, STATUS_DESCRIPTION, TRACE_STATE};
 use crate::{SpanBatchBuilder, SpanKind, StatusCode, Text, Value};
 
 /// Takes a span's tags in turn; see [`TagInterpreter::push`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TagInterpreter {
+    http_code_key: &'static str,
     kind: Option<SpanKind>,
     failed: bool,
     status: Option<StatusCode>,
@@ -24,7 +26,7 @@ pub struct TagInterpreter {
 pub struct Interpreted {
     /// From `span.kind`.
     pub kind: SpanKind,
-    /// From `error`, `otel.status_code` or `http.status_code`.
+    /// From `error`, `otel.status_code` or the HTTP status code.
     pub status: StatusCode,
     /// From `otel.status_description` or `http.status_message`.
     pub status_message: Text,
@@ -36,7 +38,37 @@ pub struct Interpreted {
     pub scope_version: Text,
 }
 
+/// For tags on their way in: the HTTP status code is `http.status_code`, as for Jaeger's receivers
+/// (`open-telemetry/opentelemetry-collector-contrib pkg/translator/jaeger/jaegerproto_to_traces.go`).
+impl Default for TagInterpreter {
+    fn default() -> Self {
+        Self::new("http.status_code")
+    }
+}
+
 impl TagInterpreter {
+    /// For tags out of a store: the HTTP status code is `http.response.status_code`, as where Jaeger since 2.9 reads
+    /// documents (`jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/from_dbmodel.go`).
+    #[must_use]
+    pub fn of_stored_tags() -> Self {
+        Self::new("http.response.status_code")
+    }
+
+    fn new(http_code_key: &'static str) -> Self {
+        Self {
+            http_code_key,
+            kind: None,
+            failed: false,
+            status: None,
+            description: None,
+            http_message: None,
+            http_code: None,
+            trace_state: None,
+            scope_name: None,
+            scope_version: None,
+        }
+    }
+
     /// Takes one tag: keeps it aside when it stands for a field, else pushes it as an attribute of the run being written.
     pub fn push(&mut self, builder: &mut SpanBatchBuilder, key: Text, value: Value) {
         if !self.takes(builder, key, value) {
@@ -68,7 +100,7 @@ impl TagInterpreter {
                 self.http_message = Some(text);
                 false
             }
-            ("http.status_code", value) => {
+            (key, value) if key == self.http_code_key => {
                 self.http_code = http_code(batch.str(text_of(value)), value);
                 false
             }
@@ -106,10 +138,12 @@ impl TagInterpreter {
         }
     }
 
-    /// 5xx is a failure; 4xx is one unless the span is the server's.
+    /// 4xx is a failure unless the span is the server's; 5xx is one, and what is no answer's code at all.
     fn http_status(&self) -> Option<StatusCode> {
-        let code = self.http_code?;
-        let failed = code >= 500 || (code >= 400 && self.kind != Some(SpanKind::Server));
+        let failed = match self.http_code? {
+            400..500 => self.kind != Some(SpanKind::Server),
+            code => !(100..400).contains(&code),
+        };
         failed.then_some(StatusCode::Error)
     }
 }

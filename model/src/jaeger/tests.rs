@@ -4,9 +4,15 @@ use super::*;
 use crate::{LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow};
 
 fn interpreted(tags: &[(&str, ValueView<'_>)]) -> (SpanBatch, Interpreted) {
+    interpreted_by(TagInterpreter::default(), tags)
+}
+
+fn interpreted_by(
+    mut tag_interpreter: TagInterpreter,
+    tags: &[(&str, ValueView<'_>)],
+) -> (SpanBatch, Interpreted) {
     let mut builder = SpanBatchBuilder::new();
     let mark = builder.attributes_mark();
-    let mut tag_interpreter = TagInterpreter::default();
     for (key, value) in tags {
         let key = builder.text(key);
         let value = builder.value(*value);
@@ -80,6 +86,20 @@ fn http_codes_decide_when_nothing_else_does() {
     assert_eq!(status(404, "server"), StatusCode::Unset);
     assert_eq!(status(503, "server"), StatusCode::Error);
     assert_eq!(status(200, "client"), StatusCode::Unset);
+    assert_eq!(status(302, "server"), StatusCode::Unset);
+    assert_eq!(status(0, "server"), StatusCode::Error);
+}
+
+#[test]
+fn which_attribute_is_the_http_code_depends_on_where_tags_come_from() {
+    let tags = |key| [(key, ValueView::Int(503))];
+    for (key, received, stored) in [
+        ("http.status_code", StatusCode::Error, StatusCode::Unset),
+        ("http.response.status_code", StatusCode::Unset, StatusCode::Error),
+    ] {
+        assert_eq!(interpreted(&tags(key)).1.status, received, "{key}");
+        assert_eq!(interpreted_by(TagInterpreter::of_stored_tags(), &tags(key)).1.status, stored, "{key}");
+    }
 }
 
 #[test]

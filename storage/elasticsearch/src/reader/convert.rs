@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use serde_json::value::RawValue;
 use spoor_model::jaeger::{EVENT, Interpreted, NO_SERVICE_NAME, TagInterpreter, WARNINGS};
@@ -47,8 +48,8 @@ impl<'a> PageBuilder<'a> {
             span_id: document.span_id.to_string(),
             source,
         };
-        let trace_id: TraceId = document.trace_id.parse().map_err(bad_id)?;
-        let span_id: SpanId = document.span_id.parse().map_err(bad_id)?;
+        let trace_id: TraceId = stored_id(&document.trace_id).map_err(bad_id)?;
+        let span_id: SpanId = stored_id(&document.span_id).map_err(bad_id)?;
         let references = document.references.as_deref().unwrap_or_default();
         let references =
             references.iter().map(Reference::read).collect::<Result<Vec<_>, _>>().map_err(bad_id)?;
@@ -139,7 +140,7 @@ impl<'a> PageBuilder<'a> {
         fields: Option<&TagFields<'_>>,
     ) -> (Rows, Interpreted) {
         let mark = self.builder.attributes_mark();
-        let mut interpreter = TagInterpreter::default();
+        let mut interpreter = TagInterpreter::of_stored_tags();
         for tag in tags.unwrap_or_default() {
             let (key, value) = self.tag(tag);
             interpreter.push(&mut self.builder, key, value);
@@ -239,6 +240,15 @@ fn fields_of<'f, 'd>(fields: Option<&'f TagFields<'d>>) -> impl Iterator<Item = 
     fields.into_iter().flat_map(|TagFields(fields)| fields.iter().map(|(key, value)| (key.as_ref(), value)))
 }
 
+/// Reads an id of a document. Jaeger since 2.7 takes ids of zeros from senders, in links for example, and writes them as
+/// empty texts; one such link must not make its trace unreadable.
+pub(super) fn stored_id<T>(text: &str) -> Result<T, ParseIdError>
+where
+    T: FromStr<Err = ParseIdError> + Default,
+{
+    if text.is_empty() { Ok(T::default()) } else { text.parse() }
+}
+
 /// A reference with its ids read.
 struct Reference {
     child_of: bool,
@@ -250,8 +260,8 @@ impl Reference {
     fn read(document: &ReferenceDocument<'_>) -> Result<Self, ParseIdError> {
         Ok(Self {
             child_of: document.ref_type.0 == "CHILD_OF",
-            trace_id: document.trace_id.parse()?,
-            span_id: document.span_id.parse()?,
+            trace_id: stored_id(&document.trace_id)?,
+            span_id: stored_id(&document.span_id)?,
         })
     }
 

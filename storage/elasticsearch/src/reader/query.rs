@@ -82,7 +82,8 @@ pub(super) fn names(field: &str, of_service: Option<&str>, size: u32, after: Opt
     body
 }
 
-/// Every way in which writers spelled the id: 32 digits; where the high half is zero, 16; before 1.16 no leading zeros.
+/// Every way in which writers spelled the id: 32 digits; where the high half is zero, 16; before 1.16 no leading zeros. The id
+/// of zeros, which Jaeger since 2.7 stores as empty text, has no digit left then.
 pub(super) fn spellings(trace_id: TraceId) -> Vec<String> {
     let full = trace_id.to_string();
     let mut all = vec![full.clone()];
@@ -90,7 +91,7 @@ pub(super) fn spellings(trace_id: TraceId) -> Vec<String> {
         all.push(full[16..].to_owned());
     }
     let stripped = full.trim_start_matches('0');
-    if !stripped.is_empty() && !all.iter().any(|known| known == stripped) {
+    if !all.iter().any(|known| known == stripped) {
         all.push(stripped.to_owned());
     }
     all

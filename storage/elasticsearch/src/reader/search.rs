@@ -9,6 +9,7 @@ use spoor_model::{SpanBatch, TraceId, TraceQuery};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 
 use super::answer::{Answer, MultiAnswer, parse_item};
+use super::convert::stored_id;
 use super::query::{self, Patterns};
 use super::trace::{Progress, TraceCursor};
 use super::{ElasticsearchReader, WHOLENESS, is_too_large};
@@ -84,7 +85,7 @@ impl ElasticsearchReader {
         let mut seen = HashSet::new();
         let mut ids = Vec::new();
         for text in answer.hits.hits.iter().flat_map(|hit| &hit.fields.trace_id) {
-            let id: TraceId = text.parse().map_err(|error| {
+            let id: TraceId = stored_id(text).map_err(|error| {
                 ReadError::new(ReadErrorKind::Incomplete, attempted, format!("trace id {text:?}: {error}"))
             })?;
             if seen.insert(id) {

@@ -159,6 +159,27 @@ fn warnings_come_back_as_a_list_from_either_place() {
 }
 
 #[test]
+fn an_http_code_of_failure_is_a_status_where_none_was_stored() {
+    let tag = r#"{"key":"http.response.status_code","type":"int64","value":503}"#;
+    let status = |more: &str| one(&format!(r#","tags":[{tag}{more}]"#)).span(0).unwrap().status();
+    assert_eq!(status(""), StatusCode::Error);
+    assert_eq!(status(r#",{"key":"otel.status_code","type":"string","value":"OK"}"#), StatusCode::Ok);
+}
+
+#[test]
+fn ids_of_zeros_may_be_empty_texts() {
+    let link = r#","references":[{"refType":"FOLLOWS_FROM","traceID":"","spanID":""}]"#;
+    let zeros = r#"{"traceID":"","spanID":"","startTime":1}"#;
+    let batch = read(&[&document(link), zeros]);
+    let (linking, zero) = (batch.span(0).unwrap(), batch.span(1).unwrap());
+    assert_eq!(linking.trace_id(), TraceId(0xabc));
+    assert!(linking.parent_span_id().is_none());
+    let links: Vec<_> = linking.links().map(|link| (link.row().trace_id, link.row().span_id)).collect();
+    assert_eq!(links, [(TraceId::NONE, SpanId::NONE)]);
+    assert_eq!((zero.trace_id(), zero.span_id()), (TraceId::NONE, SpanId::NONE));
+}
+
+#[test]
 fn a_document_that_is_no_span_is_named() {
     let mut page = PageBuilder::new("@", 1);
     let text = r#"{"traceID":"xyz","spanID":"12","startTime":1}"#;

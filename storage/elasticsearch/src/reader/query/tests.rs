@@ -132,6 +132,7 @@ fn an_id_is_asked_for_in_every_spelling() {
     assert_eq!(all(0xabc), ["00000000000000000000000000000abc", "0000000000000abc", "abc"]);
     assert_eq!(all(u128::from(u64::MAX)), ["0000000000000000ffffffffffffffff", "ffffffffffffffff"]);
     assert_eq!(all(1 << 124), ["10000000000000000000000000000000"]);
+    assert_eq!(all(0), ["00000000000000000000000000000000", "0000000000000000", ""]);
     assert_eq!(all(1 << 64), ["00000000000000010000000000000000", "10000000000000000"]);
 }
 
