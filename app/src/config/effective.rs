@@ -5,7 +5,8 @@ use std::io::Write;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use super::{FileSettings, environment_name, is_secret};
+use super::secret::{is_secret, masked};
+use super::{FileSettings, environment_name};
 
 /// Writes one YAML line a setting, so that the output can be used as a configuration file again (secrets excepted).
 pub(crate) fn print_effective(
@@ -38,9 +39,37 @@ pub(crate) fn print_effective(
         } else if is_secret(name) && values.iter().any(|value| !value.is_empty()) {
             writeln!(out, "# {name}: '***' ({origin})")?;
         } else {
-            let quoted = serde_json::to_string(&values.join(",")).unwrap_or_default();
-            writeln!(out, "{name}: {quoted} # {origin}")?;
+            let value = values.join(",");
+            let quoted = |value: &str| serde_json::to_string(value).unwrap_or_default();
+            match masked(&value) {
+                Some(masked) => writeln!(out, "# {name}: {} ({origin})", quoted(&masked))?,
+                None => writeln!(out, "{name}: {} # {origin}", quoted(&value))?,
+            }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Arg;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_be_they_settings_or_parts_of_a_url() {
+        let of = |name: &'static str| Arg::new(name).long(name);
+        let mut command = Command::new("test")
+            .arg(of("x.password"))
+            .arg(of("x.urls").value_delimiter(','))
+            .arg(of("x.name"));
+        let args = ["test", "--x.password=hush", "--x.urls=http://a,https://user:hush@b:9200", "--x.name=n"];
+        let matches = command.try_get_matches_from_mut(args).unwrap();
+        let mut out = Vec::new();
+        print_effective(&mut out, &command, &matches, &FileSettings::default()).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "# x.password: '***' (flag)\n# x.urls: \"http://a,https://***@b:9200\" (flag)\nx.name: \"n\" # flag\n"
+        );
+    }
 }

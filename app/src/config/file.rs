@@ -33,6 +33,12 @@ impl FileSettings {
     /// Refuses a key that is no setting of any role, naming the nearest one.
     pub(crate) fn refuse_unknown(&self, known: &[String]) -> Result<()> {
         for key in self.values.keys() {
+            if key == "config-file" {
+                let path = self.path.display();
+                bail!(
+                    "the configuration file {path} names another one; one file is read, put all settings into it"
+                );
+            }
             if known.iter().any(|name| name == key) {
                 continue;
             }
@@ -134,6 +140,13 @@ mod tests {
             error.contains("`es.server-url`") && error.contains("did you mean `es.server-urls`?"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_file_that_names_another_one_is_refused() {
+        let read = settings("yaml", "config-file: other.yaml\n").unwrap();
+        let error = read.refuse_unknown(&["config-file".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("names another one"), "{error}");
     }
 
     #[test]

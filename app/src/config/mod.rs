@@ -5,9 +5,10 @@
 mod effective;
 mod file;
 mod jaeger_flags;
+mod secret;
 mod settings;
 
 pub(crate) use effective::print_effective;
 pub(crate) use file::FileSettings;
 pub(crate) use jaeger_flags::{explain_unknown_flag, refuse_unsupported_environment};
-pub(crate) use settings::{environment_name, is_secret, prepare};
+pub(crate) use settings::{environment_name, prepare};
