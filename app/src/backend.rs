@@ -75,6 +75,14 @@ pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Bac
     open_elasticsearch(&config.elasticsearch, host)
 }
 
+/// Opens the store of a role that only reads: nothing is installed in it.
+pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Arc<dyn SpanReader>> {
+    config.validate_shared()?;
+    let reader = ElasticsearchStore::open_reader(&config.elasticsearch).context("open the store")?;
+    tokio::spawn(follow_readiness(reader.readiness(), host.health.clone()));
+    Ok(reader)
+}
+
 /// Opens the store of the all-in-one.
 pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &mut Host) -> Result<Backend> {
     match config.kind {

@@ -24,7 +24,7 @@ pub(crate) struct QueryArgs {
 pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let socket = spoor_query::Query::bind(&args.query)?;
-    let backend = backend::open_shared(&args.storage, &mut host)?;
-    let query = role::query(&args.query, socket, backend.reader, &mut host);
+    let reader = backend::open_reader(&args.storage, &host)?;
+    let query = role::query(&args.query, socket, reader, &mut host);
     host.serve(vec![query]).await
 }
