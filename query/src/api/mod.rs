@@ -4,6 +4,7 @@
 mod ids;
 mod page;
 mod params;
+mod pieces;
 mod search;
 mod status;
 mod v1;

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
 use spoor_model::{Operation, OperationQuery, SpanKind, TraceLookup, json};
 
 use super::ids::{parse_path_id, service_of_path};
 use super::params::{Params, now, unreadable};
 use super::search::{Search, parse_search, service_required, time_hint};
 use super::status::{Failure, TRACE_NOT_FOUND};
-use super::{Api, not_found};
+use super::{Api, not_found, pieces};
 use crate::json::{AnswerError, TracesAnswer, list_answer, null_answer};
 use crate::service::Traces;
 
@@ -111,7 +110,8 @@ fn json_response(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.into()).into_response()
 }
 
-/// Sends the traces piece by piece. Their room is given back when the last piece is taken, or when the client hangs up.
+/// Sends the traces piece by piece. Their room is given back when the last piece is taken, or when the client hangs up
+/// or stalls.
 fn traces_response(found: Traces, pretty: bool) -> Response {
     let Traces { traces, missing, omitted, room } = found;
     let unknown =
@@ -121,9 +121,5 @@ fn traces_response(found: Traces, pretty: bool) -> Response {
         let message = "the answer has reached its limit (--query.max-answer-bytes) and leaves out further traces; ask for fewer";
         errors.push(AnswerError { code: None, message: message.to_owned(), trace_id: None });
     }
-    let pieces = futures::stream::iter(TracesAnswer::new(traces, errors, pretty)).map(move |piece| {
-        let _held = &room;
-        Ok::<Bytes, std::convert::Infallible>(piece)
-    });
-    json_response(Body::from_stream(pieces))
+    json_response(pieces::body(TracesAnswer::new(traces, errors, pretty), room))
 }
