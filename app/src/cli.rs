@@ -43,9 +43,37 @@ pub(crate) enum Command {
 
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
 const ROLES: [(&str, &[&str]); 3] = [
-    ("all-in-one", &["es.", "memory.", "collector.", "query.", "admin.", "multi-tenancy."]),
-    ("collector", &["es.", "collector.", "admin.", "multi-tenancy."]),
-    ("query", &["es.", "query.", "admin.", "multi-tenancy."]),
+    (
+        "all-in-one",
+        &[
+            "es.",
+            "memory.",
+            "collector.",
+            "query.",
+            "admin.",
+            "multi-tenancy.",
+            "sampling.strategies",
+            "sampling.config",
+            "sampling.storage",
+            "downsampling.",
+            "prometheus.server-url",
+            "metrics-storage.",
+        ],
+    ),
+    (
+        "collector",
+        &[
+            "es.",
+            "collector.",
+            "admin.",
+            "multi-tenancy.",
+            "sampling.strategies",
+            "sampling.config",
+            "sampling.storage",
+            "downsampling.",
+        ],
+    ),
+    ("query", &["es.", "query.", "admin.", "multi-tenancy.", "prometheus.server-url", "metrics-storage."]),
 ];
 
 /// Jaeger's programs and what they are here.
@@ -178,6 +206,27 @@ mod tests {
         for (role, _) in ROLES {
             Cli::command().mut_subcommand(role, |command| prepare(command, &file)).debug_assert();
         }
+    }
+
+    #[test]
+    fn a_variable_of_jaeger_that_a_role_would_ignore_stops_this_role_alone() {
+        let known = known_settings(&Cli::command());
+        let refused = |role: &str, name: &str| {
+            let (_, prefixes) = ROLES.iter().find(|(other, _)| *other == role).unwrap();
+            refuse_unsupported_environment([name.to_owned()].into_iter(), prefixes, &known).is_err()
+        };
+        for (name, role, other) in [
+            ("SAMPLING_STRATEGIES_FILE", "collector", "query"),
+            ("SAMPLING_CONFIG_TYPE", "collector", "query"),
+            ("SAMPLING_STORAGE_TYPE", "collector", "query"),
+            ("DOWNSAMPLING_RATIO", "collector", "query"),
+            ("METRICS_STORAGE_TYPE", "query", "collector"),
+            ("PROMETHEUS_SERVER_URL", "query", "collector"),
+        ] {
+            assert!(refused(role, name) && refused("all-in-one", name), "{name}");
+            assert!(!refused(other, name), "{name} is no business of the {other}");
+        }
+        assert!(!refused("query", "PROMETHEUS_PORT_9090_TCP") && !refused("all-in-one", "SPAN_STORAGE_TYPE"));
     }
 
     #[test]

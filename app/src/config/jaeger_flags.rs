@@ -110,6 +110,7 @@ const FAMILIES: &[Family] = &[
         prefix: "admin.http.tls.",
         instead: "the admin port of this version speaks plain HTTP; keep it on a private address",
     },
+    Family { prefix: "metrics-storage.", instead: "this version of Spoor does not serve metrics of spans" },
     Family {
         prefix: "metrics-backend",
         instead: "Spoor's metrics are Prometheus's, on the admin port under /metrics",
