@@ -87,9 +87,14 @@ fn install(missing: &[&Prerequisite]) -> Result<()> {
     cargo::run(&mut apt_get(&arguments))
 }
 
+/// Waits for the lock: a machine that has just been set up often installs its own updates in its first minutes.
 fn apt_get(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    command
+        .args(["-o", "DPkg::Lock::Timeout=300"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null());
     command
 }
 
@@ -124,6 +129,13 @@ mod tests {
         assert!(offers("maven:\n  Installed: (none)\n  Candidate: 3.8.7-1\n"));
         assert!(!offers("openjdk-21-jdk-headless:\n  Installed: (none)\n  Candidate: (none)\n"));
         assert!(!offers(""));
+    }
+
+    #[test]
+    fn apt_waits_for_others_that_install() {
+        let command = apt_get(&["update"]);
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["-o", "DPkg::Lock::Timeout=300", "update"]);
     }
 
     #[test]
