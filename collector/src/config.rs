@@ -42,6 +42,7 @@ pub struct Config {
     pub limits: LimitsConfig,
 
     /// Tags to append to every resource that does not have the same key and value yet: `key=value,key2=${VARIABLE:default}`.
+    /// They become part of the span: a span that is sent again to a collector with other tags is stored twice.
     #[arg(id = "collector.tags", long = "collector.tags", value_name = "TAGS", default_value = "")]
     pub tags: Tags,
 }
