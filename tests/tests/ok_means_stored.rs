@@ -38,7 +38,9 @@ async fn what_was_acknowledged_over_an_outage_is_exactly_what_is_found() -> Resu
     let url = server.url().to_owned();
     let collector = collector(&url).await?;
     collector.ready().await?;
-    let before = send(&to(&collector, Protocol::OtlpGrpc, 2), requests(1, 4_000, 200)).await?;
+    // Creating the day's index may take a busy machine longer than one request waits.
+    let patient = SendConfig { retry_for: Duration::from_secs(120), ..to(&collector, Protocol::OtlpGrpc, 2) };
+    let before = send(&patient, requests(1, 4_000, 200)).await?;
     ensure!(before.acknowledged.spans == 4_000, "with the store up everything is acknowledged: {before}");
 
     server = blocking(move || server.stop().map(|()| server)).await?;
@@ -50,7 +52,6 @@ async fn what_was_acknowledged_over_an_outage_is_exactly_what_is_found() -> Resu
         refuses_with_retry_information(&collector, protocol, reason).await?;
     }
 
-    let patient = SendConfig { retry_for: Duration::from_secs(120), ..to(&collector, Protocol::OtlpGrpc, 2) };
     let sending = tokio::spawn(async move { send(&patient, requests(2, 4_000, 200)).await });
     server = blocking(move || server.start_again().map(|()| server)).await?;
     let across = sending.await??;

@@ -8,8 +8,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http_body::Body as _;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use serde_json::{Value, json};
@@ -60,11 +61,12 @@ async fn traces(State(receiver): State<Receiver>, request: Request) -> Response 
     if head.method != Method::POST {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        return response;
+        return receiver.refuse(head.version, body, response).await;
     }
     let Some(encoding) = Encoding::of(&head.headers) else {
         let message = "415 unsupported media type, supported: [application/json, application/x-protobuf]";
-        return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        let response = text(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        return receiver.refuse(head.version, body, response).await;
     };
     let protocol = Protocol {
         source: Source::OtlpHttp,
@@ -77,12 +79,21 @@ async fn traces(State(receiver): State<Receiver>, request: Request) -> Response 
     };
     match receiver.intake.take(protocol, &head.headers, &mut body, None).await {
         Ok(delivered) => encoding.success(&delivered),
-        Err(refusal) => {
-            if head.version < Version::HTTP_2 {
-                receiver.intake.let_finish(&mut body, receiver.limit).await;
+        Err(refusal) => receiver.refuse(head.version, body, encoding.failure(&refusal)).await,
+    }
+}
+
+impl Receiver {
+    /// Answers before the body may have been read. Over HTTP/1 the rest is read first, within bounds, since most senders look at the
+    /// answer only then; where it is too much, the sender is told that the connection ends here, so that it sends nothing more on it.
+    async fn refuse(&self, version: Version, mut body: Body, mut response: Response) -> Response {
+        if version < Version::HTTP_2 {
+            self.intake.let_finish(&mut body, self.limit).await;
+            if !body.is_end_stream() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            encoding.failure(&refusal)
         }
+        response
     }
 }
 
