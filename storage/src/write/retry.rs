@@ -50,7 +50,11 @@ impl<W: SpanWriter> RetryingWriter<W> {
 impl<W: SpanWriter> SpanWriter for RetryingWriter<W> {
     async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
         let started = Instant::now();
-        let answer_by = answer_by(started, Instant::from_std(context.deadline));
+        let callers = Instant::from_std(context.deadline);
+        let answer_by = answer_by(started, callers);
+        // Later than what the store is told: one that answers at its deadline tells what it has settled by then, which a
+        // cut at the same moment would lose.
+        let cut_at = answer_by + callers.saturating_duration_since(answer_by) / 2;
         let context = RequestContext { deadline: answer_by.into_std(), ..context.clone() };
         let mut progress = Progress::new(batch.len());
         let mut failures = 0;
@@ -58,7 +62,7 @@ impl<W: SpanWriter> SpanWriter for RetryingWriter<W> {
             return Err(progress.into_error(out_of_time("the deadline had passed before the write")));
         }
         loop {
-            let attempt = timeout_at(answer_by, self.attempt(&context, batch, &progress)).await;
+            let attempt = timeout_at(cut_at, self.attempt(&context, batch, &progress)).await;
             let Ok(outcome) = attempt else {
                 return Err(progress.into_error(out_of_time("the store did not answer in time")));
             };

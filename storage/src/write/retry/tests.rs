@@ -192,6 +192,28 @@ async fn a_store_that_hangs_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_store_tells_at_its_deadline_is_not_lost() {
+    struct JustInTime;
+    #[async_trait]
+    impl SpanWriter for JustInTime {
+        async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
+            // On a busy machine the moment passes before the store's task has its turn.
+            let turn = Instant::from_std(context.deadline) + Duration::from_millis(10);
+            tokio::time::sleep_until(turn).await;
+            let kind = WriteErrorKind::DeadlineExceeded;
+            let settled = Written { stored: 1, rejected: Vec::new() };
+            let late = WriteError::nothing_settled(kind, batch.len(), "late");
+            Err(WriteError { settled, unfinished: vec![1], ..late })
+        }
+    }
+    let writer = RetryingWriter::new(JustInTime, RetryPolicy::default(), RetryMetrics::default());
+    let context = context(MINUTE);
+    let error = writer.write(&context, &batch(2)).await.unwrap_err();
+    assert_eq!((error.settled.stored, error.unfinished), (1, vec![1]));
+    assert!(Instant::now() < Instant::from_std(context.deadline));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deadline_in_the_past_costs_no_attempt() {
     let writer = retrying([]);
     let error = write(&writer, 2, Duration::ZERO).await.unwrap_err();
