@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{AllInOneArgs, CollectorArgs, GenerateArgs, HealthcheckArgs, QueryArgs};
-use crate::config::{FileSettings, explain_unknown_flag, prepare, refuse_unsupported_environment};
+use crate::config::{FileSettings, explain_unknown_flag, masked, prepare, refuse_unsupported_environment};
 use crate::version::VERSION;
 
 /// A Jaeger-compatible distributed-tracing backend: one program for every part of an installation.
@@ -177,8 +177,13 @@ fn known_settings(command: &clap::Command) -> Vec<String> {
     names
 }
 
-/// Says of a flag of Jaeger's what to use instead of it.
-fn explain(error: clap::Error) -> clap::Error {
+/// Says of a flag of Jaeger's what to use instead of it, and of a wrong value no password that is in it.
+fn explain(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && let Some(masked) = masked(value)
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String(masked));
+    }
     let flag = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
         _ => return error,

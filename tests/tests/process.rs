@@ -181,6 +181,14 @@ async fn settings_are_checked_and_shown_with_their_origin() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_password_in_a_refused_url_is_not_repeated() -> Result<()> {
+    let output = run(&["collector", "--es.server-urls=http://me:hu/sh@host"]).await?;
+    let said = text(&output.stderr);
+    ensure!(!output.status.success() && said.contains("es.server-urls") && !said.contains("hu/sh"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn wrong_settings_are_refused_with_what_to_do() -> Result<()> {
     for (args, expected) in [
         (&["collector", "--cassandra.servers=x"][..], "--span-storage.type=elasticsearch"),

@@ -29,6 +29,9 @@ pub(crate) struct Reason {
     pub(crate) reason: &'static str,
 }
 
+/// The reasons of `spans_returned`.
+const RETURNED: [&str; 4] = ["busy", "unavailable", "deadline", "internal"];
+
 /// Labels of Jaeger's `http_request_duration`. The path is one that we serve, or `other`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct HttpLabels {
@@ -71,6 +74,10 @@ impl Metrics {
             http: Family::new_with_constructor(seconds),
             services: ServiceTable::register(registry),
         };
+        // An alert on a reason that has not come up yet must find a zero, not nothing.
+        for reason in RETURNED {
+            drop(new.returned.get_or_create(&Reason { reason }));
+        }
         new.register_accounts(registry);
         new.register_jaegers(registry);
         registry.register_collector(Box::new(Room { requests: requests.clone(), bytes: bytes.clone() }));

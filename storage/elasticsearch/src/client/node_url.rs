@@ -15,7 +15,9 @@ use crate::Secret;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseNodeUrlError {
     /// Not a URL, or without scheme or host.
-    #[error("it is not a URL with scheme and host, like http://127.0.0.1:9200")]
+    #[error(
+        "it is not a URL with scheme and host, like http://127.0.0.1:9200; in a user name or password / : @ ? # must be percent-encoded"
+    )]
     NotAUrl,
     /// Another scheme.
     #[error("its scheme must be http or https")]
@@ -90,6 +92,11 @@ impl FromStr for NodeUrl {
                 (Some(credentials), host.parse().map_err(|_| ParseNodeUrlError::NotAUrl)?)
             }
         };
+        // `http://me:pa/ss@host` would be the host `me`: a password that is not percent-encoded ends up in other places.
+        let has_bad_port = authority.port_u16().is_none() && authority.as_str() != authority.host();
+        if has_bad_port || path.path().contains('@') {
+            return Err(ParseNodeUrlError::NotAUrl);
+        }
         Ok(Self { scheme, authority, path: path.path().trim_end_matches('/').to_owned(), credentials })
     }
 }
@@ -109,6 +116,15 @@ impl fmt::Debug for NodeUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_that_is_not_percent_encoded_is_no_host() {
+        for text in ["http://me:pa/ss@host", "http://me:pass@ho:st", "http://host:port", "http://host:99999"]
+        {
+            assert_eq!(text.parse::<NodeUrl>(), Err(ParseNodeUrlError::NotAUrl), "{text}");
+        }
+        assert!("http://[::1]:9200".parse::<NodeUrl>().is_ok() && "http://[::1]".parse::<NodeUrl>().is_ok());
+    }
 
     #[test]
     fn credentials_are_taken_out_and_never_shown() {
