@@ -3,6 +3,7 @@
 
 mod batch;
 mod builder;
+mod copy;
 mod edit;
 mod go_duration;
 mod ids;
