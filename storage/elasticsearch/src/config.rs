@@ -55,6 +55,15 @@ pub struct Config {
     #[arg(id = "es.max-span-age", long = "es.max-span-age", value_name = "DURATION", value_parser = parse_go_duration, default_value = "72h0m0s")]
     pub max_span_age: Duration,
 
+    /// How far back from now the start of a span is believed. An earlier one is taken for a wrong clock: the span is filed in the
+    /// index of the day it is received, with a warning on it, instead of making an index of its own. 0s believes any.
+    #[arg(id = "es.span-window.past", long = "es.span-window.past", value_name = "DURATION", value_parser = parse_go_duration, default_value = "72h0m0s")]
+    pub span_window_past: Duration,
+
+    /// How far ahead of now the start of a span is believed; as --es.span-window.past.
+    #[arg(id = "es.span-window.future", long = "es.span-window.future", value_name = "DURATION", value_parser = parse_go_duration, default_value = "1h0m0s")]
+    pub span_window_future: Duration,
+
     /// The most documents or names asked for in one request to the store, 1 to 10000. Longer answers are read in pages.
     #[arg(id = "es.max-doc-count", long = "es.max-doc-count", value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub max_doc_count: u32,

@@ -11,7 +11,8 @@ use spoor_model::{SpanBatch, SpanView};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::document::{SpanWriter, TagFields, write_action_head};
-use crate::index::{Day, IndexNames};
+use crate::filing::{Belief, Filing};
+use crate::index::IndexNames;
 use crate::service::{ServiceCache, ServiceKey, document_id};
 use crate::{Config, OpenError};
 
@@ -24,6 +25,7 @@ pub struct BulkEncoder {
     names: IndexNames,
     fields: TagFields,
     services: ServiceCache,
+    belief: Belief,
 }
 
 /// The items of one write: one per span in the batch's order, then the service documents.
@@ -34,6 +36,8 @@ pub(crate) struct Encoded {
     /// Where each item ends in the body.
     pub(crate) ends: Vec<usize>,
     pub(crate) services: Services,
+    /// Spans whose start was not believed.
+    pub(crate) misdated: u64,
 }
 
 /// The service documents of one write, and whose spans wait for them.
@@ -60,6 +64,7 @@ impl BulkEncoder {
             names: IndexNames::new(&config.index_prefix, &config.index_date_separator)?,
             fields: TagFields { dot_replacement: config.dot_replacement.clone() },
             services: ServiceCache::new(config.service_cache_ttl),
+            belief: Belief::new(config),
         })
     }
 
@@ -74,20 +79,28 @@ impl BulkEncoder {
 
     /// Writes all items of the batch.
     pub(crate) fn encode(&self, batch: &SpanBatch, now: Instant) -> Encoded {
+        let filing = self.belief.at(crate::index::now());
+        match filing.warned(batch) {
+            None => self.encode_filed(batch, filing, now),
+            Some((misdated, warned)) => Encoded { misdated, ..self.encode_filed(&warned, filing, now) },
+        }
+    }
+
+    fn encode_filed(&self, batch: &SpanBatch, filing: Filing, now: Instant) -> Encoded {
         let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
         let mut ends = Vec::with_capacity(batch.len() + 8);
-        let mut spans = SpanWriter::new(batch, &self.names.spans, &self.fields);
-        let mut scan = ServiceScan::new(batch);
+        let mut spans = SpanWriter::new(batch, &self.names.spans, filing, &self.fields);
+        let mut scan = ServiceScan::new(batch, filing);
         for span in batch.spans() {
             spans.write(&mut body, span);
             ends.push(body.len());
             scan.add(span);
         }
         let services = scan.finish(&self.services, now, |span| {
-            self.write_service(&mut body, span);
+            self.write_service(&mut body, filing, span);
             ends.push(body.len());
         });
-        Encoded { body: body.into(), ends, services }
+        Encoded { body: body.into(), ends, services, misdated: 0 }
     }
 
     /// Remembers that the documents of these services are stored.
@@ -95,9 +108,9 @@ impl BulkEncoder {
         self.services.confirm(services, now);
     }
 
-    fn write_service(&self, out: &mut Vec<u8>, span: SpanView<'_>) {
+    fn write_service(&self, out: &mut Vec<u8>, filing: Filing, span: SpanView<'_>) {
         let (service, operation) = (span.service().as_bytes(), span.name().as_bytes());
-        write_action_head(out, &self.names.services.name(Day::of(span.start())));
+        write_action_head(out, &self.names.services.name(filing.day(span.start())));
         out.extend_from_slice(document_id(service, operation).as_bytes());
         out.extend_from_slice(b"\"}}\n{\"serviceName\":");
         write_string(out, service);
@@ -110,6 +123,7 @@ impl BulkEncoder {
 /// Finds the distinct services and operations of a batch.
 struct ServiceScan<'a> {
     batch: &'a SpanBatch,
+    filing: Filing,
     service_hashes: Vec<u64>,
     positions: HashMap<ServiceKey, u32>,
     /// Each pair with the first span that has it.
@@ -118,9 +132,10 @@ struct ServiceScan<'a> {
 }
 
 impl<'a> ServiceScan<'a> {
-    fn new(batch: &'a SpanBatch) -> Self {
+    fn new(batch: &'a SpanBatch, filing: Filing) -> Self {
         Self {
             batch,
+            filing,
             service_hashes: batch
                 .resources()
                 .map(|resource| xxh3_64(resource.service().as_bytes()))
@@ -133,7 +148,7 @@ impl<'a> ServiceScan<'a> {
 
     fn add(&mut self, span: SpanView<'a>) {
         let service = self.service_hashes[self.batch.resource_index(span.row())];
-        let key = ServiceKey::new(Day::of(span.start()), service, self.batch.bytes(span.row().name));
+        let key = ServiceKey::new(self.filing.day(span.start()), service, self.batch.bytes(span.row().name));
         let next = u32::try_from(self.distinct.len()).expect("a batch has fewer than 2^32 spans");
         let position = match self.positions.entry(key) {
             Entry::Occupied(known) => *known.get(),

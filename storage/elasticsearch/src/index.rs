@@ -1,7 +1,7 @@
 //! Names of the daily indices: where a span of a moment is written, and which indices a stretch of time is read from.
 //! Facts: `jaegertracing/jaeger internal/storage/elasticsearch/{config/config.go,indices}`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use spoor_model::{TimeRange, UnixNanos};
@@ -119,6 +119,12 @@ impl IndexNames {
             |base: &str| Family { base: format!("{joined}{base}-"), separator: separator.to_owned() };
         Ok(Self { spans: family("jaeger-span"), services: family("jaeger-service") })
     }
+}
+
+/// The moment of the call.
+pub(crate) fn now() -> UnixNanos {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixNanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// The window, longer by so much at both ends.

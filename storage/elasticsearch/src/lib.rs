@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod document;
 mod encode;
+mod filing;
 mod index;
 mod reader;
 mod secret;

@@ -74,7 +74,7 @@ impl ElasticsearchStore {
         });
         let setup = Arc::new(Setup::start(client.clone(), known, templates_for));
         let bulk = BulkWriter::start(client.clone(), limits(config), metrics);
-        let writer = ElasticsearchWriter::new(setup.clone(), bulk, BulkEncoder::new(config)?);
+        let writer = ElasticsearchWriter::new(setup.clone(), bulk, BulkEncoder::new(config)?, registry);
         let reader = ElasticsearchReader::new(client, setup.clone(), names, config);
         Ok(Self { writer: Arc::new(writer), reader: Arc::new(reader), setup })
     }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use spoor_model::SpanBatch;
 use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErrorKind, Written};
 
@@ -21,13 +23,25 @@ pub struct ElasticsearchWriter {
     setup: Arc<Setup>,
     bulk: BulkWriter,
     encoder: BulkEncoder,
+    misdated: Counter,
     /// A refused service document is told once: it would be told with every batch otherwise.
     service_refusal_told: AtomicBool,
 }
 
 impl ElasticsearchWriter {
-    pub(crate) fn new(setup: Arc<Setup>, bulk: BulkWriter, encoder: BulkEncoder) -> Self {
-        Self { setup, bulk, encoder, service_refusal_told: AtomicBool::new(false) }
+    pub(crate) fn new(
+        setup: Arc<Setup>,
+        bulk: BulkWriter,
+        encoder: BulkEncoder,
+        registry: &mut Registry,
+    ) -> Self {
+        let misdated = Counter::default();
+        registry.register(
+            "spoor_elasticsearch_misdated_spans",
+            "Spans whose start was not believed, at each attempt to write them; they are filed under the day of receipt",
+            misdated.clone(),
+        );
+        Self { setup, bulk, encoder, misdated, service_refusal_told: AtomicBool::new(false) }
     }
 
     /// Turns the outcomes of items (spans, then service documents) into the fate of the spans.
@@ -118,6 +132,7 @@ impl SpanWriter for ElasticsearchWriter {
         };
         self.bulk.check_room().map_err(busy)?;
         let encoded = self.encoder.encode(batch, Instant::now());
+        self.misdated.inc_by(encoded.misdated);
         let outcomes = self.bulk.write(&encoded, context.deadline).await.map_err(busy)?;
         self.conclude(batch, &encoded.services, outcomes)
     }

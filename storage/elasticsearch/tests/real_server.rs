@@ -221,3 +221,32 @@ async fn templates_make_tags_nested_and_ids_exact() {
     assert_eq!(properties["tag"]["properties"]["span@kind"]["type"], "keyword");
     assert_eq!(found[&index]["settings"]["index"]["number_of_shards"], "2");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_of_wrong_clocks_make_no_indices_and_are_found_by_id_with_a_warning() {
+    let store = OwnStore::open();
+    let years: Vec<String> = (0..40).map(|year| year.to_string()).collect();
+    let samples: Vec<_> = (0..40_u64)
+        .map(|year| {
+            let start = UnixNanos(year * 365 * 86_400_000_000_000 / 2);
+            Sample {
+                name: &years[usize::try_from(year).unwrap()],
+                ..Sample::new(trace_id(3), year + 1, start)
+            }
+        })
+        .collect();
+    write_all(&store, &batch_of(&samples)).await;
+    write_all(&store, &batch_of(&[Sample { name: "40", ..Sample::new(trace_id(3), 41, store.base) }])).await;
+    store.refresh();
+    let indices = request("GET", &format!("/{}*?filter_path=*.aliases", store.prefix), None);
+    assert!(indices.as_object().unwrap().len() <= 4, "today's and, around midnight, yesterday's: {indices}");
+    let pages = trace(&store, 3).await.unwrap();
+    assert_eq!(names(&pages), (0..=40).collect::<Vec<_>>());
+    for span in pages.iter().flat_map(SpanBatch::spans) {
+        let warned = spoor_model::jaeger::warnings(span).iter().any(|warning| warning.contains("received"));
+        assert_eq!(warned, span.start() != store.base, "{span:?}");
+    }
+    let mut metrics = String::new();
+    prometheus_client::encoding::text::encode(&mut metrics, &store.registry).unwrap();
+    assert!(metrics.contains("spoor_elasticsearch_misdated_spans_total 40\n"), "{metrics}");
+}

@@ -12,6 +12,7 @@ use spoor_model::json::{write_int, write_string};
 use spoor_model::{EventView, ResourceView, SpanBatch, SpanKind, SpanView, StatusCode, ValueView, jaeger};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::filing::Filing;
 use crate::index::{Day, Family};
 pub(crate) use tags::TagFields;
 use tags::{TagWriter, close};
@@ -26,6 +27,7 @@ const HASH_DIGITS: usize = 16;
 pub(crate) struct SpanWriter<'a> {
     batch: &'a SpanBatch,
     indices: &'a Family,
+    filing: Filing,
     tags: TagWriter<'a>,
     /// The rendered `"process":{…}}` of each resource, one after another.
     processes: Vec<u8>,
@@ -37,10 +39,16 @@ pub(crate) struct SpanWriter<'a> {
 }
 
 impl<'a> SpanWriter<'a> {
-    pub(crate) fn new(batch: &'a SpanBatch, indices: &'a Family, fields: &'a TagFields) -> Self {
+    pub(crate) fn new(
+        batch: &'a SpanBatch,
+        indices: &'a Family,
+        filing: Filing,
+        fields: &'a TagFields,
+    ) -> Self {
         let mut writer = Self {
             batch,
             indices,
+            filing,
             tags: TagWriter::new(fields),
             processes: Vec::new(),
             process_of: Vec::with_capacity(batch.resources().len()),
@@ -58,7 +66,7 @@ impl<'a> SpanWriter<'a> {
     /// Appends the span's action line and its document.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, span: SpanView<'a>) {
         let (trace_id, span_id) = (span.trace_id().to_hex(), span.span_id().to_hex());
-        let hash_at = self.write_action(out, Day::of(span.start()), &trace_id, &span_id);
+        let hash_at = self.write_action(out, self.filing.day(span.start()), &trace_id, &span_id);
         let document = out.len();
         self.write_document(out, span, &trace_id, &span_id);
         // The id follows from the content: a span that comes again is the same document, a different one with the same

@@ -7,6 +7,7 @@ use spoor_model::{
 };
 
 use super::*;
+use crate::filing::Belief;
 use crate::index::IndexNames;
 
 const START: UnixNanos = UnixNanos(1_787_184_000_123_456_789);
@@ -14,7 +15,7 @@ const START: UnixNanos = UnixNanos(1_787_184_000_123_456_789);
 fn written(batch: &SpanBatch) -> Vec<String> {
     let names = IndexNames::new("", "-").unwrap();
     let fields = TagFields { dot_replacement: "@".to_owned() };
-    let mut writer = SpanWriter::new(batch, &names.spans, &fields);
+    let mut writer = SpanWriter::new(batch, &names.spans, Belief::default().at(START), &fields);
     let mut out = Vec::new();
     batch.spans().for_each(|span| writer.write(&mut out, span));
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()

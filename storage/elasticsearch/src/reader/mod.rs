@@ -12,18 +12,18 @@ mod search;
 mod trace;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
-use spoor_model::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery, UnixNanos};
+use spoor_model::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
 use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream};
 
 use crate::Config;
 use crate::client::{Cause, Client, Fault, Request};
-use crate::index::{IndexNames, SLACK, Targets, widened};
+use crate::index::{IndexNames, SLACK, Targets, now, widened};
 use crate::setup::{Readiness, Setup};
 use answer::Answer;
 use trace::TraceCursor;
@@ -157,11 +157,6 @@ impl SpanReader for ElasticsearchReader {
             if query.limit == 0 { Vec::new() } else { self.find_ids(context, query, &attempted).await? };
         Ok(self.traces(context.clone(), query, ids, attempted))
     }
-}
-
-fn now() -> UnixNanos {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixNanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// The answer was larger than what we take: less has to be asked for at once.

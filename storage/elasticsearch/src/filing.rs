@@ -1,0 +1,105 @@
+//! Which day's index a span is filed in: that of its start, unless the start is so far from now that only a wrong clock can have made
+//! it. Such spans would each make an index of their own (five shards a day, until the cluster takes no more), and be out of reach of
+//! lookups by id; they are filed under the day of receipt, bear a warning, and are counted.
+
+use std::time::Duration;
+
+use spoor_model::{SpanBatch, UnixNanos, jaeger};
+
+use crate::Config;
+use crate::index::Day;
+
+/// Does not name the moment of receipt: a span that is sent again must be the same document.
+const WARNING: &str = "this span's start is too far from the time it was received; it is filed under the day it was received, \
+                       and searches by time may not find it";
+
+/// Where starts are believed, around now. Zero bounds nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Belief {
+    past: Duration,
+    future: Duration,
+}
+
+impl Belief {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { past: config.span_window_past, future: config.span_window_future }
+    }
+
+    /// What it means at this moment.
+    pub(crate) fn at(self, now: UnixNanos) -> Filing {
+        let earliest = if self.past.is_zero() { UnixNanos::ZERO } else { now.saturating_sub(self.past) };
+        let latest = if self.future.is_zero() { UnixNanos::MAX } else { now.saturating_add(self.future) };
+        Filing { earliest, latest, today: Day::of(now) }
+    }
+}
+
+/// The filing of spans that are received at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filing {
+    earliest: UnixNanos,
+    latest: UnixNanos,
+    today: Day,
+}
+
+impl Filing {
+    #[inline]
+    fn believes(self, start: UnixNanos) -> bool {
+        self.earliest <= start && start <= self.latest
+    }
+
+    /// The day of the span's index.
+    #[inline]
+    pub(crate) fn day(self, start: UnixNanos) -> Day {
+        if self.believes(start) { Day::of(start) } else { self.today }
+    }
+
+    /// How many spans are dated wrongly, and the batch with a warning on each of them; `None` when all are believed.
+    pub(crate) fn warned(self, batch: &SpanBatch) -> Option<(u64, SpanBatch)> {
+        let misdated = |index: usize| batch.span(index).is_some_and(|span| !self.believes(span.start()));
+        let first = (0..batch.len()).find(|&index| misdated(index))?;
+        let (mut count, mut warned) = (0, batch.clone());
+        for index in (first..batch.len()).filter(|&index| misdated(index)) {
+            jaeger::add_warning(&mut warned, index, WARNING);
+            count += 1;
+        }
+        Some((count, warned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spoor_model::{ResourceRow, ScopeRow, SpanBatchBuilder, SpanRow};
+
+    use super::*;
+
+    const NOW: UnixNanos = UnixNanos(1_787_184_000_000_000_000);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn batch(starts: &[UnixNanos]) -> SpanBatch {
+        let mut builder = SpanBatchBuilder::new();
+        let resource = builder.push_resource(ResourceRow::default());
+        let scope = builder.push_scope(ScopeRow { resource, ..ScopeRow::default() });
+        starts.iter().for_each(|&start| builder.push_span(SpanRow { scope, start, ..SpanRow::default() }));
+        builder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_start_beyond_the_window_is_filed_today_with_a_warning() {
+        let filing = Belief { past: 72 * HOUR, future: HOUR }.at(NOW);
+        let (recent, old, ahead) =
+            (NOW.saturating_sub(71 * HOUR), NOW.saturating_sub(73 * HOUR), NOW.saturating_add(2 * HOUR));
+        assert_eq!(filing.day(recent), Day::of(recent));
+        assert_eq!((filing.day(old), filing.day(ahead)), (Day::of(NOW), Day::of(NOW)));
+        assert!(filing.warned(&batch(&[recent, NOW])).is_none());
+        let (count, warned) = filing.warned(&batch(&[recent, old, UnixNanos::ZERO, ahead])).unwrap();
+        let warnings: Vec<_> = warned.spans().map(|span| jaeger::warnings(span).len()).collect();
+        assert_eq!((count, warnings), (3, vec![0, 1, 1, 1]));
+    }
+
+    #[test]
+    fn zero_believes_every_clock() {
+        let filing = Belief::default().at(NOW);
+        assert_eq!(filing.day(UnixNanos::MAX), Day::of(UnixNanos::MAX));
+        assert!(filing.warned(&batch(&[UnixNanos::ZERO, UnixNanos::MAX])).is_none());
+    }
+}
