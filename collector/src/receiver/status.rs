@@ -67,7 +67,8 @@ impl Refusal {
                 (Code::Unimplemented, Http::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, None)
             }
             Self::Undecodable(_) => (Code::Internal, Http::BAD_REQUEST, Code::InvalidArgument, None),
-            Self::SlowBody => (Code::DeadlineExceeded, Http::REQUEST_TIMEOUT, Code::DeadlineExceeded, None),
+            // Not 408: OTLP's clients repeat a 503 only, and a slow network must not cost them the spans.
+            Self::SlowBody => unavailable(BUSY_PAUSE),
             Self::BrokenOff => (Code::Cancelled, Http::BAD_REQUEST, Code::Cancelled, None),
             Self::Broken => (Code::Internal, Http::INTERNAL_SERVER_ERROR, Code::Internal, None),
         };
