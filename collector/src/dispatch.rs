@@ -148,8 +148,19 @@ impl Inner {
             return;
         }
         if let Some(left_out) = self.rejections.allows() {
-            let spans = crate::rejection::describe(rejected, received);
-            tracing::warn!(spans, left_out, "a request had spans that can never be stored");
+            let first =
+                rejected.first().map(|span| format!("span {} of trace {}", span.span_id, span.trace_id));
+            tracing::warn!(
+                rejected = rejected.len(),
+                first,
+                left_out,
+                "a request had spans that can never be stored"
+            );
+            // The store's reasons may quote values of attributes, which do not belong into logs that everybody keeps.
+            tracing::debug!(
+                spans = crate::rejection::describe(rejected, received),
+                "why they cannot be stored"
+            );
         }
     }
 }
