@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::get};
 use prometheus_client::registry::Registry;
 use serde_json::json;
+use spoor_model::go_duration_text;
 use time::format_description::well_known::Rfc3339;
 
 use crate::exposition;
@@ -37,8 +38,7 @@ async fn readiness(State(admin): State<Arc<Admin>>) -> Response {
     match report.up {
         Some((since, uptime)) => {
             let since = since.format(&Rfc3339).unwrap_or_default();
-            let uptime =
-                humantime::format_duration(std::time::Duration::from_secs(uptime.as_secs())).to_string();
+            let uptime = go_duration_text(i128::try_from(uptime.as_nanos()).unwrap_or(i128::MAX));
             Json(json!({"status": "Server available", "upSince": since, "uptime": uptime})).into_response()
         }
         None => {

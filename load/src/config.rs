@@ -38,7 +38,7 @@ pub struct GenerateConfig {
     #[arg(long, default_value_t = 0.02, value_name = "SHARE", value_parser = parse_share)]
     pub error_rate: f64,
     /// Traces end within this time before the base time
-    #[arg(long, default_value = "1m", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "1m", value_name = "DURATION", value_parser = spoor_model::parse_go_duration)]
     pub spread: Duration,
 }
 
@@ -92,10 +92,10 @@ pub struct SendConfig {
     #[arg(long, value_name = "SPANS_PER_SECOND")]
     pub rate: Option<NonZeroU64>,
     /// How long to wait for the answer to one request
-    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = spoor_model::parse_go_duration)]
     pub deadline: Duration,
     /// How long to repeat a request that got no success, honoring the server's wish for delay; 0s never repeats
-    #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = spoor_model::parse_go_duration)]
     pub retry_for: Duration,
     /// Keep the ids and the outcome of every request in the report (for tests; about 32 bytes a span).
     #[arg(skip)]

@@ -3,9 +3,11 @@
 
 mod batch;
 mod builder;
+mod byte_size;
 mod copy;
 mod edit;
 mod go_duration;
+mod go_duration_text;
 mod ids;
 pub mod jaeger;
 pub mod json;
@@ -19,7 +21,9 @@ mod view;
 
 pub use batch::{SpanBatch, TraceGroup};
 pub use builder::{SpanBatchBuilder, TooLarge};
+pub use byte_size::{ByteSize, ParseByteSizeError};
 pub use go_duration::{ParseDurationError, parse_go_duration};
+pub use go_duration_text::go_duration_text;
 pub use ids::{ParseIdError, SpanId, TraceId};
 pub use query::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
 pub use row::{

@@ -109,8 +109,8 @@ where
             },
         }
     }
-    // Connections that the kernel had made already are served, and the port is closed before any peer is told to go: one that
-    // comes back at once must find another collector instead of a socket that nobody reads.
+    // Connections that the kernel had made already are served as far as they have begun to speak, and the port is closed before any
+    // peer is told to go: one that comes back at once must find another process instead of a socket that nobody reads.
     while let Some(Ok((stream, room))) = connections.accept(&socket).now_or_never() {
         open.spawn(connections.clone().run(stream, room, service.clone()));
     }

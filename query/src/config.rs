@@ -6,9 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
-use spoor_model::parse_go_duration;
+use spoor_model::{ByteSize, parse_go_duration};
 use spoor_net::ListenAddress;
-use spoor_storage::memory::ByteSize;
 
 /// Settings of the query role: Jaeger v1's names where Jaeger has the setting, and bounds of our own.
 #[derive(Debug, Clone, clap::Args)]
@@ -84,7 +83,7 @@ pub struct Config {
         long = "query.max-answer-bytes",
         value_name = "SIZE",
         default_value_t = ByteSize(256 << 20),
-        value_parser = at_least_one_mebibyte
+        value_parser = ByteSize::parse_at_least_one_mebibyte
     )]
     pub max_answer_bytes: ByteSize,
 
@@ -94,7 +93,7 @@ pub struct Config {
         long = "query.max-bytes-in-flight",
         value_name = "SIZE",
         default_value_t = ByteSize(1 << 30),
-        value_parser = at_least_one_mebibyte
+        value_parser = ByteSize::parse_at_least_one_mebibyte
     )]
     pub max_bytes_in_flight: ByteSize,
 }
@@ -105,14 +104,6 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
         Ok(duration) => Ok(duration),
         Err(error) => Err(error.to_string()),
     }
-}
-
-fn at_least_one_mebibyte(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
-    if size < ByteSize(1 << 20) {
-        return Err(format!("{size} is too little for spans; give 1MiB or more"));
-    }
-    Ok(size)
 }
 
 /// The path before every route: empty for the root, else like `/jaeger`.

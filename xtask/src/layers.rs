@@ -21,9 +21,9 @@ const TABLE: &[Row] = &[
     ("spoor-collector", Some(DOORS)),
     ("spoor-query", Some(DOORS)),
     // Backends, beside the doors.
-    ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-net", "spoor-storage"])),
+    ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
     // Doors.
-    ("spoor-net", Some(&["spoor-model"])),
+    ("spoor-net", Some(&[])),
     ("spoor-proto", Some(&["spoor-model"])),
     ("spoor-storage", Some(&["spoor-model"])),
     // The core depends on nothing of ours.

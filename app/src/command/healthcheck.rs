@@ -18,7 +18,7 @@ pub(crate) struct HealthcheckArgs {
     live: bool,
 
     /// How long to wait for an answer.
-    #[arg(id = "timeout", long = "timeout", default_value = "3s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(id = "timeout", long = "timeout", default_value = "3s", value_name = "DURATION", value_parser = spoor_model::parse_go_duration)]
     timeout: Duration,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use spoor_model::{ResourceView, Rows, SpanBatch, SpanId, UnixNanos, ValueView, jaeger};
 
-use super::go_text::duration_text;
+use spoor_model::go_duration_text;
 
 /// No span; ends a list of siblings.
 const NONE: usize = usize::MAX;
@@ -91,13 +91,13 @@ fn apply(trace: &mut SpanBatch, index: usize, delta: i128, max: i128) {
     if delta == 0 {
         return;
     }
-    let amount = duration_text(delta);
+    let amount = go_duration_text(delta);
     if max == 0 {
         let warning = format!("clock skew adjustment disabled; not applying calculated delta of {amount}");
         return jaeger::add_warning(trace, index, &warning);
     }
     if delta.abs() > max {
-        let limit = duration_text(max);
+        let limit = go_duration_text(max);
         let warning = format!(
             "max clock skew adjustment delta of {limit} exceeded; not applying calculated delta of {amount}"
         );

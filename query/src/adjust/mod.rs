@@ -4,7 +4,6 @@
 
 mod clock_skew;
 mod deduplicate;
-mod go_text;
 mod ip_address;
 mod library_attributes;
 mod links;

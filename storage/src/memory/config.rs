@@ -1,6 +1,6 @@
 //! Settings of the store in memory.
 
-use super::ByteSize;
+use spoor_model::ByteSize;
 
 /// Settings of the store in memory, for trying things out and for tests: what it holds is gone with the process.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,7 +23,7 @@ pub struct Config {
         long = "memory.max-bytes",
         value_name = "SIZE",
         default_value_t = ByteSize(512 << 20),
-        value_parser = at_least_one_mebibyte
+        value_parser = ByteSize::parse_at_least_one_mebibyte
     )]
     pub max_bytes: ByteSize,
 }
@@ -32,14 +32,6 @@ impl Default for Config {
     fn default() -> Self {
         Self { max_traces: 100_000, max_bytes: ByteSize(512 << 20) }
     }
-}
-
-fn at_least_one_mebibyte(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
-    if size < ByteSize(1 << 20) {
-        return Err(format!("{size} is too little for spans; give 1MiB or more"));
-    }
-    Ok(size)
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ mod metrics;
 mod names;
 mod search;
 mod shelves;
-mod size;
 mod trace;
 
 #[cfg(test)]
@@ -23,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::StreamExt;
 use prometheus_client::registry::Registry;
-use spoor_model::{Operation, OperationQuery, SpanBatch, TraceGroup, TraceLookup, TraceQuery};
+use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceGroup, TraceLookup, TraceQuery};
 
 use crate::{
     Capabilities, ReadError, ReadErrorKind, Rejection, RequestContext, SpanReader, SpanStream, SpanWriter,
@@ -36,7 +35,6 @@ use shelves::{Arriving, Bounds, Evicted, Shelves, TraceTooLarge};
 use trace::Parts;
 
 pub use config::Config;
-pub use size::{ByteSize, ParseByteSizeError};
 
 /// A store in memory; see the module.
 ///

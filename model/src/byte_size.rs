@@ -15,6 +15,20 @@ pub struct ParseByteSizeError(String);
 
 const UNITS: &[(&str, u64)] = &[("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
+impl ByteSize {
+    /// Reads a bound on the memory for spans, which makes no sense below 1 MiB.
+    ///
+    /// # Errors
+    /// A sentence for the user: no size, or too small a one.
+    pub fn parse_at_least_one_mebibyte(text: &str) -> Result<Self, String> {
+        let size: Self = text.parse().map_err(|error: ParseByteSizeError| error.to_string())?;
+        if size < Self(1 << 20) {
+            return Err(format!("{size} is too little for spans; give 1MiB or more"));
+        }
+        Ok(size)
+    }
+}
+
 impl FromStr for ByteSize {
     type Err = ParseByteSizeError;
 

@@ -1,7 +1,8 @@
 //! Durations as Go prints them (`1h2m3.5s`, `1.5ms`), since Jaeger's warnings carry them and scripts read those.
 
-/// The text of so many nanoseconds.
-pub(super) fn duration_text(nanos: i128) -> String {
+/// The text of so many nanoseconds (ns), negative ones too.
+#[must_use]
+pub fn go_duration_text(nanos: i128) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let nanos = nanos.unsigned_abs();
     let text = match nanos {
@@ -58,7 +59,7 @@ mod tests {
             (i128::from(i64::MAX), "2562047h47m16.854775807s"),
         ];
         for (nanos, text) in known {
-            assert_eq!(duration_text(nanos), text);
+            assert_eq!(go_duration_text(nanos), text);
         }
     }
 }
