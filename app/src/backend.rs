@@ -79,7 +79,7 @@ pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Bac
 pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Arc<dyn SpanReader>> {
     config.validate_shared()?;
     let reader = ElasticsearchStore::open_reader(&config.elasticsearch).context("open the store")?;
-    tokio::spawn(follow_readiness(reader.readiness(), host.health.clone()));
+    report_readiness(reader.readiness(), host.health.clone());
     Ok(reader)
 }
 
@@ -101,20 +101,24 @@ fn open_elasticsearch(config: &spoor_storage_elasticsearch::Config, host: &mut H
     let store = ElasticsearchStore::open(config, &mut host.registry).context("open the store")?;
     let metrics = RetryMetrics::register(&mut host.registry);
     let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
-    tokio::spawn(follow_readiness(store.readiness(), host.health.clone()));
+    report_readiness(store.readiness(), host.health.clone());
     Ok(Backend { writer: Arc::new(writer), reader: store.reader() })
 }
 
-async fn follow_readiness(mut readiness: watch::Receiver<Readiness>, health: Health) {
-    loop {
-        let problem = match &*readiness.borrow_and_update() {
-            Readiness::Starting => Some("it has not answered yet".to_owned()),
-            Readiness::NotReady(reason) => Some(reason.clone()),
-            Readiness::Ready(_) => None,
-        };
-        health.report("store", problem);
-        if readiness.changed().await.is_err() {
-            return;
+/// Reports the store's readiness at once, so that the role never looks ready before the first word of the store, and from then on.
+fn report_readiness(mut readiness: watch::Receiver<Readiness>, health: Health) {
+    health.report("store", problem(&readiness.borrow_and_update()));
+    tokio::spawn(async move {
+        while readiness.changed().await.is_ok() {
+            health.report("store", problem(&readiness.borrow_and_update()));
         }
+    });
+}
+
+fn problem(readiness: &Readiness) -> Option<String> {
+    match readiness {
+        Readiness::Starting => Some("it has not answered yet".to_owned()),
+        Readiness::NotReady(reason) => Some(reason.clone()),
+        Readiness::Ready(_) => None,
     }
 }

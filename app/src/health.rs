@@ -1,23 +1,16 @@
 //! Is the process alive, is it ready for work, and if not, why not.
-//! Roles report through a [`Health`]; the admin port, `sd_notify` and the drain read it.
+//! Roles report through a [`Health`]; the admin port reads it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use time::OffsetDateTime;
-use tokio::sync::watch;
 
 /// Shared by all who know something of the process's readiness.
 #[derive(Clone)]
 pub(crate) struct Health {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    state: Mutex<State>,
-    /// True while ready; whoever waits for readiness watches it.
-    ready: watch::Sender<bool>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
@@ -29,9 +22,7 @@ struct State {
 /// What the admin port tells.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
-    /// Ready for work.
-    pub(crate) ready: bool,
-    /// Since when, if ready, and for how long.
+    /// Since when it is ready for work, and for how long; `None` while it is not.
     pub(crate) up: Option<(OffsetDateTime, std::time::Duration)>,
     /// Part → why not.
     pub(crate) reasons: BTreeMap<&'static str, String>,
@@ -41,7 +32,7 @@ impl Health {
     /// Not ready until `part` (and whoever else reports) says so.
     pub(crate) fn waiting_for(part: &'static str, reason: &str) -> Self {
         let state = State { waiting_for: BTreeMap::from([(part, reason.to_owned())]), since: None };
-        Self { inner: Arc::new(Inner { state: Mutex::new(state), ready: watch::Sender::new(false) }) }
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// `part` works (`None`) or does not, and why.
@@ -56,25 +47,18 @@ impl Health {
         if ready && !was_ready {
             state.since = Some((OffsetDateTime::now_utc(), Instant::now()));
         }
-        drop(state);
-        self.inner.ready.send_replace(ready);
     }
 
     /// The state now.
     pub(crate) fn now(&self) -> Report {
         let state = self.state();
-        let ready = state.waiting_for.is_empty();
-        let up = state.since.filter(|_| ready).map(|(at, started)| (at, started.elapsed()));
-        Report { ready, up, reasons: state.waiting_for.clone() }
-    }
-
-    /// Follows readiness.
-    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
-        self.inner.ready.subscribe()
+        let up =
+            state.since.filter(|_| state.waiting_for.is_empty()).map(|(at, started)| (at, started.elapsed()));
+        Report { up, reasons: state.waiting_for.clone() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.inner.state.lock().expect("no code panics while it holds the health lock")
+        self.state.lock().expect("no code panics while it holds the health lock")
     }
 }
 
@@ -87,11 +71,11 @@ mod tests {
         let health = Health::waiting_for("receivers", "starting");
         health.report("store", Some("no answer from http://127.0.0.1:9200".to_owned()));
         health.report("receivers", None);
-        assert!(!health.now().ready);
+        assert!(health.now().up.is_none());
         assert_eq!(health.now().reasons.keys().copied().collect::<Vec<_>>(), ["store"]);
         health.report("store", None);
-        assert!(health.now().ready && *health.watch().borrow() && health.now().up.is_some());
+        assert!(health.now().up.is_some());
         health.report("drain", Some("stopping".to_owned()));
-        assert!(!health.now().ready && health.now().up.is_none());
+        assert!(health.now().up.is_none());
     }
 }

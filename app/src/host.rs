@@ -99,13 +99,12 @@ impl Host {
         let router = admin::router(Admin { health: self.health.clone(), registry: self.registry });
         let admin_task =
             tokio::spawn(spoor_net::serve(self.admin, router, ServeOptions::default(), admin_stop.clone()));
-        let notifier = tokio::spawn(notify::follow(self.health.clone()));
-
         let mut running = JoinSet::new();
         for role in roles {
             running.spawn(async move { (role.name, role.run.await) });
         }
         self.health.report("start", None);
+        let notifier = tokio::spawn(notify::started());
         let failed = tokio::select! {
             name = self.signals.next() => {
                 info!(signal = name, "stopping");

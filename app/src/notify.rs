@@ -5,14 +5,9 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tracing::{debug, warn};
 
-use crate::health::Health;
-
-/// Sends `READY=1` once the process is ready, and pings the watchdog if the unit has one. Runs until dropped.
-pub(crate) async fn follow(health: Health) {
-    let mut ready = health.watch();
-    if ready.wait_for(|ready| *ready).await.is_err() {
-        return;
-    }
+/// Sends `READY=1`, to be called when the ports are open, and pings the watchdog if the unit has one. Runs until dropped.
+/// It does not wait for the store: a manager ends a unit that is long in starting, and a store that is down is to be waited for.
+pub(crate) async fn started() {
     send(&[NotifyState::Ready]);
     let Some(interval) = watchdog_interval() else { return };
     loop {

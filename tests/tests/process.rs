@@ -104,15 +104,17 @@ async fn a_stop_signal_finishes_the_work_in_flight() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_service_manager_is_told_of_readiness_and_of_the_stop() -> Result<()> {
+async fn the_service_manager_is_told_of_the_start_and_of_the_stop_though_the_store_is_down() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("notify");
     let socket = tokio::net::UnixDatagram::bind(&path)?;
     let path = path.to_str().context("a temporary folder has a plain name")?;
-    let spoor =
-        Spoor::start_with(Role::AllInOne, &["--span-storage.type=memory"], &[("NOTIFY_SOCKET", path)])
-            .await?;
-    ensure!(notification(&socket).await?.contains("READY=1"), "readiness comes first");
+    let dead = format!("--es.server-urls=http://127.0.0.1:{}", xtask::servers::free_port()?);
+    let spoor = Spoor::start_with(Role::Collector, &[&dead], &[("NOTIFY_SOCKET", path)]).await?;
+    ensure!(notification(&socket).await?.contains("READY=1"), "the start is done when the ports are open");
+    let health = reqwest::get(spoor.url("admin")).await?;
+    ensure!(health.status() == 503, "the admin port tells of the store: {}", health.status());
+    ensure!(health.text().await?.contains("\"store\""), "and names it");
     spoor.terminate()?;
     ensure!(notification(&socket).await?.contains("STOPPING=1"), "then the stop");
     Ok(())
