@@ -28,8 +28,9 @@ fn main() {
         .map(|request| decode_export_request(request.body).expect("the generator's requests are valid"))
         .collect();
     // The generator's moment is a fixed one, long ago.
-    let unguarded =
-        Config { span_window_past: Duration::ZERO, span_window_future: Duration::ZERO, ..Config::default() };
+    let mut unguarded = Config::default();
+    unguarded.indices.span_window_past = Duration::ZERO;
+    unguarded.indices.span_window_future = Duration::ZERO;
     let encoder = BulkEncoder::new(&unguarded).expect("the defaults can work");
     let ours = |batch: &SpanBatch| encoder.bulk_body(batch);
     let bytes = check_same(&batches, ours);

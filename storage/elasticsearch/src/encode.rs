@@ -61,10 +61,10 @@ impl BulkEncoder {
     /// [`OpenError`] for names that cannot be.
     pub fn new(config: &Config) -> Result<Self, OpenError> {
         Ok(Self {
-            names: IndexNames::new(&config.index_prefix, &config.index_date_separator)?,
-            fields: TagFields { dot_replacement: config.dot_replacement.clone() },
-            services: ServiceCache::new(config.service_cache_ttl),
-            belief: Belief::new(config),
+            names: IndexNames::new(&config.indices)?,
+            fields: TagFields { dot_replacement: config.documents.dot_replacement.clone() },
+            services: ServiceCache::new(config.documents.service_cache_ttl),
+            belief: Belief::new(&config.indices),
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use spoor_model::{SpanBatch, UnixNanos, jaeger};
 
-use crate::Config;
+use crate::IndexConfig;
 use crate::index::Day;
 
 /// Does not name the moment of receipt: a span that is sent again must be the same document.
@@ -21,7 +21,7 @@ pub(crate) struct Belief {
 }
 
 impl Belief {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &IndexConfig) -> Self {
         Self { past: config.span_window_past, future: config.span_window_future }
     }
 

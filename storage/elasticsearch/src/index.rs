@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use spoor_model::{TimeRange, UnixNanos};
 use time::Date;
 
-use crate::OpenError;
+use crate::{IndexConfig, OpenError};
 
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
 /// 1970-01-01.
@@ -105,7 +105,8 @@ pub(crate) struct IndexNames {
 }
 
 impl IndexNames {
-    pub(crate) fn new(prefix: &str, separator: &str) -> Result<Self, OpenError> {
+    pub(crate) fn new(config: &IndexConfig) -> Result<Self, OpenError> {
+        let (prefix, separator) = (config.prefix.as_str(), config.date_separator.as_str());
         let bad = |text: &str| text.contains(FORBIDDEN) || text.chars().any(char::is_uppercase);
         if bad(prefix) || prefix.starts_with(['-', '_', '+', '.']) {
             return Err(OpenError::IndexPrefix(prefix.to_owned()));
@@ -138,8 +139,16 @@ mod tests {
 
     const AUGUST_20: UnixNanos = UnixNanos(1_787_184_000_000_000_000);
 
+    fn made(prefix: &str, separator: &str) -> Result<IndexNames, OpenError> {
+        IndexNames::new(&IndexConfig {
+            prefix: prefix.to_owned(),
+            date_separator: separator.to_owned(),
+            ..IndexConfig::default()
+        })
+    }
+
     fn names(prefix: &str) -> IndexNames {
-        IndexNames::new(prefix, "-").unwrap()
+        made(prefix, "-").unwrap()
     }
 
     #[test]
@@ -149,7 +158,7 @@ mod tests {
         assert_eq!(spans.name(Day::of(UnixNanos(AUGUST_20.0 - 1))), "jaeger-span-2026-08-19");
         assert_eq!(spans.name(Day::of(UnixNanos::ZERO)), "jaeger-span-1970-01-01");
         assert_eq!(spans.name(Day::of(UnixNanos::MAX)), "jaeger-span-2554-07-21");
-        let plain = IndexNames::new("", "").unwrap().services;
+        let plain = made("", "").unwrap().services;
         assert_eq!(plain.name(Day::of(AUGUST_20)), "jaeger-service-20260820");
     }
 
@@ -160,7 +169,7 @@ mod tests {
         }
         assert_eq!(names("prod").spans.base_name(), "prod-jaeger-span");
         for bad in ["Prod", "a,b", "a*", "-a", "a:b"] {
-            assert!(IndexNames::new(bad, "-").is_err(), "{bad}");
+            assert!(made(bad, "-").is_err(), "{bad}");
         }
     }
 

@@ -19,7 +19,7 @@ mod template;
 mod writer;
 
 pub use client::{NodeUrl, ParseNodeUrlError, Server};
-pub use config::Config;
+pub use config::{BulkConfig, Config, ConnectionConfig, DocumentConfig, IndexConfig};
 pub use encode::BulkEncoder;
 pub use reader::ElasticsearchReader;
 pub use secret::Secret;

@@ -68,9 +68,9 @@ impl ElasticsearchStore {
     pub fn open(config: &Config, registry: &mut Registry) -> Result<Self, OpenError> {
         let (client, names, known) = parts(config)?;
         let metrics = BulkMetrics::register(registry);
-        let templates_for = config.create_index_templates.then(|| {
-            let (names, config) = (names.clone(), config.clone());
-            Box::new(move |server| templates(server, &names, &config).to_vec()) as TemplatesFor
+        let templates_for = config.indices.create_index_templates.then(|| {
+            let (names, indices) = (names.clone(), config.indices.clone());
+            Box::new(move |server| templates(server, &names, &indices).to_vec()) as TemplatesFor
         });
         let setup = Arc::new(Setup::start(client.clone(), known, templates_for));
         let bulk = BulkWriter::start(client.clone(), limits(config), metrics);
@@ -109,21 +109,21 @@ impl ElasticsearchStore {
 }
 
 fn parts(config: &Config) -> Result<(Arc<Client>, IndexNames, Option<Server>), OpenError> {
-    let known = match config.version {
+    let known = match config.connection.version {
         0 => None,
         number => Some(Server::from_number(number).ok_or(OpenError::Version(number))?),
     };
-    let names = IndexNames::new(&config.index_prefix, &config.index_date_separator)?;
+    let names = IndexNames::new(&config.indices)?;
     Ok((Arc::new(Client::new(config)?), names, known))
 }
 
 fn limits(config: &Config) -> Limits {
     Limits {
-        bulk_bytes: config.bulk_size as usize,
-        bulk_items: config.bulk_actions as usize,
-        queue_bytes: config.bulk_queue_size as usize,
-        workers: config.bulk_workers as usize,
-        flush_interval: config.bulk_flush_interval,
+        bulk_bytes: config.bulk.size as usize,
+        bulk_items: config.bulk.actions as usize,
+        queue_bytes: config.bulk.queue_size as usize,
+        workers: config.bulk.workers as usize,
+        flush_interval: config.bulk.flush_interval,
     }
 }
 
@@ -136,11 +136,13 @@ mod tests {
         let refused = |config: Config| {
             ElasticsearchStore::open(&config, &mut Registry::default()).expect_err("refused").to_string()
         };
-        let default = Config::default();
-        assert!(refused(Config { version: 6, ..default.clone() }).contains("--es.version=6"));
-        assert!(
-            refused(Config { index_prefix: "Ä*".into(), ..default.clone() }).contains("--es.index-prefix")
-        );
-        assert!(refused(Config { server_urls: Vec::new(), ..default }).contains("--es.server-urls"));
+        let refused_with = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            refused(config)
+        };
+        assert!(refused_with(|config| config.connection.version = 6).contains("--es.version=6"));
+        assert!(refused_with(|config| config.indices.prefix = "Ä*".into()).contains("--es.index-prefix"));
+        assert!(refused_with(|config| config.connection.server_urls.clear()).contains("--es.server-urls"));
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::Config;
+use crate::IndexConfig;
 use crate::client::Server;
 use crate::index::{Family, IndexNames};
 
@@ -16,14 +16,14 @@ pub(crate) struct Template {
 }
 
 /// The templates a writer needs on this server.
-pub(crate) fn templates(server: Server, names: &IndexNames, config: &Config) -> [Template; 2] {
+pub(crate) fn templates(server: Server, names: &IndexNames, config: &IndexConfig) -> [Template; 2] {
     [
         template(server, &names.spans, config, &span_mappings()),
         template(server, &names.services, config, &service_mappings()),
     ]
 }
 
-fn template(server: Server, family: &Family, config: &Config, mappings: &Value) -> Template {
+fn template(server: Server, family: &Family, config: &IndexConfig, mappings: &Value) -> Template {
     let settings = json!({
         "index.number_of_shards": config.num_shards,
         "index.number_of_replicas": config.num_replicas,
@@ -134,8 +134,13 @@ mod tests {
     use super::*;
 
     fn both(server: Server) -> [Template; 2] {
-        let config = Config { num_shards: 3, num_replicas: 0, ..Config::default() };
-        templates(server, &IndexNames::new("prod", "-").unwrap(), &config)
+        let indices = IndexConfig {
+            prefix: "prod".to_owned(),
+            num_shards: 3,
+            num_replicas: 0,
+            ..IndexConfig::default()
+        };
+        templates(server, &IndexNames::new(&indices).unwrap(), &indices)
     }
 
     #[test]

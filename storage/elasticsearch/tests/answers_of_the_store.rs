@@ -22,7 +22,8 @@ fn open(server: &FakeServer, change: impl FnOnce(&mut Config)) -> ElasticsearchS
 }
 
 fn open_counted(server: &FakeServer, change: impl FnOnce(&mut Config)) -> (ElasticsearchStore, Registry) {
-    let mut config = Config { server_urls: vec![server.url().parse().unwrap()], ..Config::default() };
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server.url().parse().unwrap()];
     change(&mut config);
     let mut registry = Registry::default();
     (ElasticsearchStore::open(&config, &mut registry).unwrap(), registry)
@@ -196,7 +197,7 @@ async fn a_slow_store_ends_in_the_callers_deadline() {
     let context = RequestContext::with_timeout(Duration::from_millis(300));
     let error = store.writer().write(&context, &spans(2)).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::DeadlineExceeded, 2));
-    let patient = open(&server, |config| config.timeout = Duration::from_millis(300));
+    let patient = open(&server, |config| config.connection.timeout = Duration::from_millis(300));
     let error = write(&patient, 2).await.unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::Unavailable, "the caller has time left");
     assert!(error.to_string().contains("--es.timeout"), "{error}");
@@ -207,8 +208,8 @@ async fn a_slow_store_ends_in_the_callers_deadline() {
 async fn writers_beyond_the_queue_are_told_to_wait() {
     let (hold, server) = held_bulks();
     let (store, registry) = open_counted(&server, |config| {
-        config.bulk_queue_size = 1_000;
-        config.bulk_workers = 1;
+        config.bulk.queue_size = 1_000;
+        config.bulk.workers = 1;
     });
     let store = Arc::new(store);
     let spawn = |count| {
@@ -232,7 +233,7 @@ async fn writers_beyond_the_queue_are_told_to_wait() {
 #[tokio::test]
 async fn writes_that_wait_share_a_bulk_and_those_given_up_leave_it() {
     let (hold, server) = held_bulks();
-    let (store, registry) = open_counted(&server, |config| config.bulk_workers = 1);
+    let (store, registry) = open_counted(&server, |config| config.bulk.workers = 1);
     let store = Arc::new(store);
     let mut writes = tokio::task::JoinSet::new();
     let mut spawn = || {
@@ -269,7 +270,7 @@ async fn a_node_that_is_away_is_passed_over() {
     let away_url = format!("http://user:secret@{}", away.local_addr().unwrap());
     drop(away);
     let server = FakeServer::start(healthy);
-    let store = open(&server, |config| config.server_urls.insert(0, away_url.parse().unwrap()));
+    let store = open(&server, |config| config.connection.server_urls.insert(0, away_url.parse().unwrap()));
     for _ in 0..4 {
         assert_eq!(write(&store, 1).await.unwrap().stored, 1);
     }
@@ -285,13 +286,13 @@ async fn credentials_are_sent_and_never_told() {
         }
     });
     let named = open(&server, |config| {
-        config.username = "me".to_owned();
-        config.password = "secret".into();
+        config.connection.username = "me".to_owned();
+        config.connection.password = "secret".into();
     });
     assert_eq!(write(&named, 1).await.unwrap().stored, 1);
     let wrong = open(&server, |config| {
-        config.username = "me".to_owned();
-        config.password = "other-secret".into();
+        config.connection.username = "me".to_owned();
+        config.connection.password = "other-secret".into();
     });
     let error = write(&wrong, 1).await.unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::Unavailable);
@@ -308,7 +309,7 @@ async fn a_server_that_does_not_tell_its_version_needs_the_override() {
     let server = FakeServer::start(silent);
     let error = write(&open(&server, |_| {}), 1).await.unwrap_err();
     assert!(error.to_string().contains("--es.version"), "{error}");
-    let told = open(&server, |config| config.version = 9);
+    let told = open(&server, |config| config.connection.version = 9);
     assert_eq!(write(&told, 1).await.unwrap().stored, 1);
     assert_eq!(server.asked("PUT /_index_template/jaeger-span").len(), 1);
 }

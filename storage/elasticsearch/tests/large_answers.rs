@@ -49,7 +49,8 @@ fn hit(number: u64) -> String {
 }
 
 fn open(server: &FakeServer) -> ElasticsearchStore {
-    let config = Config { server_urls: vec![server.url().parse().unwrap()], ..Config::default() };
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server.url().parse().unwrap()];
     ElasticsearchStore::open(&config, &mut Registry::default()).unwrap()
 }
 

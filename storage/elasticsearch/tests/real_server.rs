@@ -157,7 +157,7 @@ async fn services_are_written_once_a_day_and_again_by_another_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_names_than_fit_in_one_answer_are_all_listed() {
-    let store = OwnStore::open_with(|config| config.max_doc_count = 7);
+    let store = OwnStore::open_with(|config| config.indices.max_doc_count = 7);
     let names_made: Vec<String> = (0..40).map(|number| format!("operation {number:02}")).collect();
     let samples: Vec<_> = names_made
         .iter()

@@ -124,20 +124,23 @@ impl Reply {
 
 impl Client {
     pub(crate) fn new(config: &Config) -> Result<Self, OpenError> {
-        if config.server_urls.is_empty() {
+        if config.connection.server_urls.is_empty() {
             return Err(OpenError::NoServers);
         }
-        let https = config.server_urls.iter().any(NodeUrl::is_https);
-        let authorization = if config.username.is_empty() {
+        let https = config.connection.server_urls.iter().any(NodeUrl::is_https);
+        let authorization = if config.connection.username.is_empty() {
             None
         } else {
-            Some(basic_authorization(&config.username, &config.password).ok_or(OpenError::Credentials)?)
+            Some(
+                basic_authorization(&config.connection.username, &config.connection.password)
+                    .ok_or(OpenError::Credentials)?,
+            )
         };
         Ok(Self {
             transport: Transport::new(https)?,
-            nodes: Nodes::new(config.server_urls.clone()),
+            nodes: Nodes::new(config.connection.server_urls.clone()),
             authorization,
-            timeout: (!config.timeout.is_zero()).then_some(config.timeout),
+            timeout: (!config.connection.timeout.is_zero()).then_some(config.connection.timeout),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::index::IndexNames;
 const START: UnixNanos = UnixNanos(1_787_184_000_123_456_789);
 
 fn written(batch: &SpanBatch) -> Vec<String> {
-    let names = IndexNames::new("", "-").unwrap();
+    let names = IndexNames::new(&crate::IndexConfig::default()).unwrap();
     let fields = TagFields { dot_replacement: "@".to_owned() };
     let mut writer = SpanWriter::new(batch, &names.spans, Belief::default().at(START), &fields);
     let mut out = Vec::new();

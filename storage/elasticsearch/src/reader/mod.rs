@@ -55,9 +55,9 @@ impl ElasticsearchReader {
             client,
             setup,
             names,
-            dot_replacement: config.dot_replacement.clone(),
-            max_span_age: config.max_span_age,
-            max_doc_count: config.max_doc_count,
+            dot_replacement: config.documents.dot_replacement.clone(),
+            max_span_age: config.indices.max_span_age,
+            max_doc_count: config.indices.max_doc_count,
         }
     }
 

@@ -13,7 +13,9 @@ use serde_json::Value;
 use spoor_model::UnixNanos;
 use spoor_storage::conformance::{Fixture, some_minutes_ago};
 use spoor_storage::{SpanReader, SpanWriter};
-use spoor_storage_elasticsearch::{Config, ElasticsearchReader, ElasticsearchStore, ElasticsearchWriter};
+use spoor_storage_elasticsearch::{
+    Config, ElasticsearchReader, ElasticsearchStore, ElasticsearchWriter, IndexConfig,
+};
 
 pub const URL_VARIABLE: &str = "SPOOR_TEST_OPENSEARCH_URL";
 
@@ -42,13 +44,11 @@ pub fn new_prefix() -> String {
 
 /// Two shards, so that what is right on one only is noticed; no replicas on a single node.
 pub fn config(prefix: &str) -> Config {
-    Config {
-        server_urls: vec![server_url().parse().expect("the variable holds a URL")],
-        index_prefix: prefix.to_owned(),
-        num_shards: 2,
-        num_replicas: 0,
-        ..Config::default()
-    }
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server_url().parse().expect("the variable holds a URL")];
+    config.indices =
+        IndexConfig { prefix: prefix.to_owned(), num_shards: 2, num_replicas: 0, ..IndexConfig::default() };
+    config
 }
 
 impl OwnStore {

@@ -1,0 +1,113 @@
+//! The settings of the store. Flags are Jaeger v1's (`--es.*`), with our own where Jaeger has none; the doc comments are the manual.
+
+mod bulk;
+mod connection;
+mod documents;
+mod indices;
+
+use clap::Args;
+
+pub use bulk::BulkConfig;
+pub use connection::ConnectionConfig;
+pub use documents::DocumentConfig;
+pub use indices::IndexConfig;
+
+/// Elasticsearch and OpenSearch.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[group(skip)]
+pub struct Config {
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub connection: ConnectionConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub indices: IndexConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub documents: DocumentConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub bulk: BulkConfig,
+}
+
+/// `Default` for settings: what the flags say when none is given.
+macro_rules! defaults_from_flags {
+    ($settings:ty) => {
+        impl Default for $settings {
+            /// What the flags say when none is given.
+            fn default() -> Self {
+                use clap::{Args, FromArgMatches};
+                let command = Self::augment_args(clap::Command::new("defaults").no_binary_name(true));
+                let matches = command.get_matches_from(std::iter::empty::<&str>());
+                Self::from_arg_matches(&matches).expect("every setting has a default")
+            }
+        }
+    };
+}
+use defaults_from_flags;
+
+defaults_from_flags!(Config);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn defaults_are_jaegers_but_for_the_bulks_on_their_way() {
+        let config = Config::default();
+        assert_eq!(format!("{:?}", config.connection.server_urls), "[http://127.0.0.1:9200]");
+        assert_eq!(config.indices.max_span_age, Duration::from_secs(72 * 3600));
+        assert_eq!((config.bulk.size, config.bulk.actions, config.bulk.workers), (5_000_000, 1_000, 2));
+        assert_eq!(config.bulk.flush_interval, Duration::from_millis(200));
+        assert_eq!(
+            (config.indices.num_shards, config.indices.num_replicas, config.indices.max_doc_count),
+            (5, 1, 10_000)
+        );
+        assert!(config.indices.create_index_templates);
+        assert_eq!(config.documents.dot_replacement, "@");
+    }
+
+    #[test]
+    fn flags_are_read_as_jaeger_reads_them() {
+        let program = Program::try_parse_from([
+            "test",
+            "--es.server-urls=http://a:9200,https://u:hidden@b",
+            "--es.create-index-templates=false",
+            "--es.max-span-age=1h30m",
+            "--es.index-date-separator=",
+            "--es.password=hidden",
+        ]);
+        let config = program.unwrap().config;
+        assert_eq!(config.connection.server_urls.len(), 2);
+        assert!(!config.indices.create_index_templates);
+        assert_eq!(config.indices.max_span_age, Duration::from_secs(5400));
+        assert_eq!(config.indices.date_separator, "");
+        assert!(!format!("{config:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn nonsense_is_refused_while_parsing() {
+        for flag in [
+            "--es.max-doc-count=10001",
+            "--es.bulk.workers=0",
+            "--es.max-span-age=-1h",
+            "--es.timeout=5",
+            "--es.server-urls=localhost",
+        ] {
+            assert!(Program::try_parse_from(["test", flag]).is_err(), "{flag}");
+        }
+    }
+}
