@@ -34,12 +34,14 @@ const FAMILIES: &[Family] = &[
         prefix: "ingester.",
         instead: "this version of Spoor has no ingester; let collectors write to the store",
     },
-    Family { prefix: "es-archive.", instead: "this version of Spoor has no archive" },
+    Family {
+        prefix: "es-archive.",
+        instead: "only the query and the all-in-one use the archive; give it to them",
+    },
     Family {
         prefix: "es.tls.",
         instead: "give https:// addresses in --es.server-urls; certificates come from the system's store in this version",
     },
-    Family { prefix: "es.use-aliases", instead: "this version of Spoor writes periodic indices only" },
     Family { prefix: "es.use-ilm", instead: "this version of Spoor writes periodic indices only" },
     Family { prefix: "es.token-file", instead: "use --es.username and --es.password in this version" },
     Family { prefix: "es.api-key", instead: "use --es.username and --es.password in this version" },
@@ -189,7 +191,7 @@ mod tests {
         assert!(check("ES_SERVER_URLS").is_ok());
         assert!(check("ES_SERVICE_HOST").is_ok());
         assert!(check("KAFKA_PRODUCER_TOPIC").is_ok(), "another role's setting in a shared environment");
-        let error = check("ES_USE_ALIASES").unwrap_err().to_string();
-        assert!(error.contains("`ES_USE_ALIASES`") && error.contains("periodic indices"), "{error}");
+        let error = check("ES_USE_ILM").unwrap_err().to_string();
+        assert!(error.contains("`ES_USE_ILM`") && error.contains("periodic indices"), "{error}");
     }
 }

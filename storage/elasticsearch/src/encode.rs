@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::document::{SpanWriter, TagFields, write_action_head};
 use crate::filing::{Belief, Filing};
-use crate::index::IndexNames;
+use crate::index::{Family, IndexNames};
 use crate::service::{ServiceCache, ServiceKey, document_id};
 use crate::{Config, OpenError};
 
@@ -60,12 +60,19 @@ impl BulkEncoder {
     /// # Errors
     /// [`OpenError`] for names that cannot be.
     pub fn new(config: &Config) -> Result<Self, OpenError> {
-        Ok(Self {
-            names: IndexNames::new(&config.indices)?,
+        Ok(Self::named(config, IndexNames::new(&config.indices)?))
+    }
+
+    /// For these indices.
+    pub(crate) fn named(config: &Config, names: IndexNames) -> Self {
+        // Behind an alias no span makes an index, however its clock goes.
+        let believes_all = names.spans.writes_to_alias();
+        Self {
+            belief: if believes_all { Belief::default() } else { Belief::new(&config.indices) },
+            names,
             fields: TagFields { dot_replacement: config.documents.dot_replacement.clone() },
             services: ServiceCache::new(config.documents.service_cache_ttl),
-            belief: Belief::new(&config.indices),
-        })
+        }
     }
 
     /// The body of a bulk request for this batch alone, for whoever sends it by other means (files, benches): services are
@@ -90,7 +97,7 @@ impl BulkEncoder {
         let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
         let mut ends = Vec::with_capacity(batch.len() + 8);
         let mut spans = SpanWriter::new(batch, &self.names.spans, filing, &self.fields);
-        let mut scan = ServiceScan::new(batch, filing);
+        let mut scan = ServiceScan::new(batch, &self.names.services, filing);
         for span in batch.spans() {
             spans.write(&mut body, span);
             ends.push(body.len());
@@ -110,7 +117,8 @@ impl BulkEncoder {
 
     fn write_service(&self, out: &mut Vec<u8>, filing: Filing, span: SpanView<'_>) {
         let (service, operation) = (span.service().as_bytes(), span.name().as_bytes());
-        write_action_head(out, &self.names.services.name(filing.day(span.start())));
+        let services = &self.names.services;
+        write_action_head(out, services, services.period(filing.moment(span.start())));
         out.extend_from_slice(document_id(service, operation).as_bytes());
         out.extend_from_slice(b"\"}}\n{\"serviceName\":");
         write_string(out, service);
@@ -123,6 +131,7 @@ impl BulkEncoder {
 /// Finds the distinct services and operations of a batch.
 struct ServiceScan<'a> {
     batch: &'a SpanBatch,
+    indices: &'a Family,
     filing: Filing,
     service_hashes: Vec<u64>,
     positions: HashMap<ServiceKey, u32>,
@@ -132,9 +141,10 @@ struct ServiceScan<'a> {
 }
 
 impl<'a> ServiceScan<'a> {
-    fn new(batch: &'a SpanBatch, filing: Filing) -> Self {
+    fn new(batch: &'a SpanBatch, indices: &'a Family, filing: Filing) -> Self {
         Self {
             batch,
+            indices,
             filing,
             service_hashes: batch
                 .resources()
@@ -148,7 +158,8 @@ impl<'a> ServiceScan<'a> {
 
     fn add(&mut self, span: SpanView<'a>) {
         let service = self.service_hashes[self.batch.resource_index(span.row())];
-        let key = ServiceKey::new(self.filing.day(span.start()), service, self.batch.bytes(span.row().name));
+        let period = self.indices.period(self.filing.moment(span.start()));
+        let key = ServiceKey::new(period, service, self.batch.bytes(span.row().name));
         let next = u32::try_from(self.distinct.len()).expect("a batch has fewer than 2^32 spans");
         let position = match self.positions.entry(key) {
             Entry::Occupied(known) => *known.get(),

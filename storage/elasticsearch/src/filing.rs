@@ -1,13 +1,12 @@
-//! Which day's index a span is filed in: that of its start, unless the start is so far from now that only a wrong clock can have made
-//! it. Such spans would each make an index of their own (five shards a day, until the cluster takes no more), and be out of reach of
-//! lookups by id; they are filed under the day of receipt, bear a warning, and are counted.
+//! Under which moment a span is filed, and so in which index: its start, unless the start is so far from now that only a wrong clock can
+//! have made it. Such spans would each make an index of their own (five shards a day, until the cluster takes no more), and be out of
+//! reach of lookups by id; they are filed under the time of receipt, bear a warning, and are counted.
 
 use std::time::Duration;
 
 use spoor_model::{SpanBatch, UnixNanos, jaeger};
 
 use crate::IndexConfig;
-use crate::index::Day;
 
 /// Does not name the moment of receipt: a span that is sent again must be the same document.
 const WARNING: &str = "this span's start is too far from the time it was received; it is filed under the day it was received, \
@@ -29,7 +28,7 @@ impl Belief {
     pub(crate) fn at(self, now: UnixNanos) -> Filing {
         let earliest = if self.past.is_zero() { UnixNanos::ZERO } else { now.saturating_sub(self.past) };
         let latest = if self.future.is_zero() { UnixNanos::MAX } else { now.saturating_add(self.future) };
-        Filing { earliest, latest, today: Day::of(now) }
+        Filing { earliest, latest, now }
     }
 }
 
@@ -38,7 +37,7 @@ impl Belief {
 pub(crate) struct Filing {
     earliest: UnixNanos,
     latest: UnixNanos,
-    today: Day,
+    now: UnixNanos,
 }
 
 impl Filing {
@@ -47,10 +46,10 @@ impl Filing {
         self.earliest <= start && start <= self.latest
     }
 
-    /// The day of the span's index.
+    /// The moment whose index the span belongs in.
     #[inline]
-    pub(crate) fn day(self, start: UnixNanos) -> Day {
-        if self.believes(start) { Day::of(start) } else { self.today }
+    pub(crate) fn moment(self, start: UnixNanos) -> UnixNanos {
+        if self.believes(start) { start } else { self.now }
     }
 
     /// How many spans are dated wrongly, and the batch with a warning on each of them; `None` when all are believed.
@@ -84,12 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn a_start_beyond_the_window_is_filed_today_with_a_warning() {
+    fn a_start_beyond_the_window_is_filed_under_now_with_a_warning() {
         let filing = Belief { past: 72 * HOUR, future: HOUR }.at(NOW);
         let (recent, old, ahead) =
             (NOW.saturating_sub(71 * HOUR), NOW.saturating_sub(73 * HOUR), NOW.saturating_add(2 * HOUR));
-        assert_eq!(filing.day(recent), Day::of(recent));
-        assert_eq!((filing.day(old), filing.day(ahead)), (Day::of(NOW), Day::of(NOW)));
+        assert_eq!(filing.moment(recent), recent);
+        assert_eq!((filing.moment(old), filing.moment(ahead)), (NOW, NOW));
         assert!(filing.warned(&batch(&[recent, NOW])).is_none());
         let (count, warned) = filing.warned(&batch(&[recent, old, UnixNanos::ZERO, ahead])).unwrap();
         let warnings: Vec<_> = warned.spans().map(|span| jaeger::warnings(span).len()).collect();
@@ -99,7 +98,7 @@ mod tests {
     #[test]
     fn zero_believes_every_clock() {
         let filing = Belief::default().at(NOW);
-        assert_eq!(filing.day(UnixNanos::MAX), Day::of(UnixNanos::MAX));
+        assert_eq!(filing.moment(UnixNanos::MAX), UnixNanos::MAX);
         assert!(filing.warned(&batch(&[UnixNanos::ZERO, UnixNanos::MAX])).is_none());
     }
 }

@@ -19,10 +19,22 @@ mod template;
 mod writer;
 
 pub use client::{NodeUrl, ParseNodeUrlError, Server};
-pub use config::{BulkConfig, Config, ConnectionConfig, DocumentConfig, IndexConfig};
+pub use config::{
+    ArchiveConfig, ArchiveNames, BulkConfig, Config, ConnectionConfig, DocumentConfig, IndexConfig,
+};
 pub use encode::BulkEncoder;
+pub use index::Frequency;
 pub use reader::ElasticsearchReader;
 pub use secret::Secret;
 pub use setup::Readiness;
 pub use store::{ElasticsearchStore, OpenError};
 pub use writer::ElasticsearchWriter;
+
+/// Reads a truth as Go's `strconv.ParseBool`, and so Jaeger, does.
+fn go_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}

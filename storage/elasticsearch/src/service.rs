@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::index::Day;
+use crate::index::Period;
 
 /// Pairs remembered, as in Jaeger.
 const CAPACITY: usize = 100_000;
 const DEFAULT_TTL: Duration = Duration::from_secs(12 * 3600);
 
-/// A service and operation on a day, told by 128 bits of hash.
+/// A service and operation in a period, told by 128 bits of hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ServiceKey {
-    day: Day,
+    period: Period,
     service: u64,
     operation: u64,
 }
 
 impl ServiceKey {
     #[inline]
-    pub(crate) fn new(day: Day, service_hash: u64, operation: &[u8]) -> Self {
-        Self { day, service: service_hash, operation: xxh3_64(operation) }
+    pub(crate) fn new(period: Period, service_hash: u64, operation: &[u8]) -> Self {
+        Self { period, service: service_hash, operation: xxh3_64(operation) }
     }
 }
 
@@ -95,9 +95,11 @@ mod tests {
     use spoor_model::UnixNanos;
 
     use super::*;
+    use crate::Frequency;
 
     fn key(day: u64, operation: usize) -> ServiceKey {
-        ServiceKey::new(Day::of(UnixNanos(day * 86_400_000_000_000)), 7, operation.to_string().as_bytes())
+        let period = Frequency::Day.period(UnixNanos(day * 86_400_000_000_000));
+        ServiceKey::new(period, 7, operation.to_string().as_bytes())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::encode::BulkEncoder;
 use crate::index::IndexNames;
 use crate::setup::{Readiness, Setup, TemplatesFor};
 use crate::template::templates;
-use crate::{Config, ElasticsearchReader, ElasticsearchWriter};
+use crate::{ArchiveConfig, ArchiveNames, Config, ElasticsearchReader, ElasticsearchWriter};
 
 /// A configuration that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,21 @@ pub enum OpenError {
     /// A separator that index names cannot have.
     #[error("--es.index-date-separator={0} cannot be part of the name of an index")]
     DateSeparator(String),
+    /// A name that no remote cluster can have.
+    #[error("--es.remote-read-clusters names {0:?}, which cannot be the name of a cluster")]
+    RemoteCluster(String),
+    /// A name that no alias can have.
+    #[error("{0:?} cannot be the name of an alias; it must be lower case, without spaces and \\/*?\"<>|,#:")]
+    Alias(String),
+    /// One alias of a pair.
+    #[error("--es.{0}-read-alias and --es.{0}-write-alias go together: set both or none")]
+    HalfAnAliasPair(&'static str),
+    /// Aliases that nobody uses.
+    #[error("--es.{0}-read-alias and --es.{0}-write-alias need --es.use-aliases")]
+    AliasesNotUsed(&'static str),
+    /// An archive that cannot be told from the store, or with settings that cannot be.
+    #[error("the archive cannot be opened: {0}")]
+    Archive(String),
     /// TLS could not be set up.
     #[error("prepare TLS for the https URLs of --es.server-urls: {0}")]
     Tls(#[source] spoor_storage::BoxError),
@@ -56,6 +71,7 @@ impl Config {
     /// # Errors
     /// [`OpenError`], as [`ElasticsearchStore::open`].
     pub fn validate(&self) -> Result<(), OpenError> {
+        IndexNames::new(&self.indices)?;
         parts(self).map(drop)
     }
 }
@@ -66,7 +82,28 @@ impl ElasticsearchStore {
     /// # Errors
     /// [`OpenError`] for settings that cannot work; a store that is down is no error.
     pub fn open(config: &Config, registry: &mut Registry) -> Result<Self, OpenError> {
-        let (client, names, known) = parts(config)?;
+        Self::open_named(config, IndexNames::new(&config.indices)?, registry)
+    }
+
+    /// Opens the archive that stands beside a store with the settings `store`. Its metrics have the prefix `archive_`.
+    ///
+    /// # Errors
+    /// [`OpenError`] for settings that cannot work, among them an archive that would be the store itself.
+    pub fn open_archive(
+        archive: &ArchiveConfig,
+        store: &Config,
+        registry: &mut Registry,
+    ) -> Result<Self, OpenError> {
+        let config = archive.beside(store)?;
+        let names = match archive.names() {
+            ArchiveNames::Single => IndexNames::archive(&config.indices)?,
+            ArchiveNames::Dated => IndexNames::ageless(&config.indices)?,
+        };
+        Self::open_named(&config, names, registry.sub_registry_with_prefix("archive"))
+    }
+
+    fn open_named(config: &Config, names: IndexNames, registry: &mut Registry) -> Result<Self, OpenError> {
+        let (client, known) = parts(config)?;
         let metrics = BulkMetrics::register(registry);
         let templates_for = config.indices.create_index_templates.then(|| {
             let (names, indices) = (names.clone(), config.indices.clone());
@@ -74,7 +111,12 @@ impl ElasticsearchStore {
         });
         let setup = Arc::new(Setup::start(client.clone(), known, templates_for));
         let bulk = BulkWriter::start(client.clone(), limits(config), metrics);
-        let writer = ElasticsearchWriter::new(setup.clone(), bulk, BulkEncoder::new(config)?, registry);
+        let writer = ElasticsearchWriter::new(
+            setup.clone(),
+            bulk,
+            BulkEncoder::named(config, names.clone()),
+            registry,
+        );
         let reader = ElasticsearchReader::new(client, setup.clone(), names, config);
         Ok(Self { writer: Arc::new(writer), reader: Arc::new(reader), setup })
     }
@@ -84,7 +126,8 @@ impl ElasticsearchStore {
     /// # Errors
     /// [`OpenError`], as [`ElasticsearchStore::open`].
     pub fn open_reader(config: &Config) -> Result<Arc<ElasticsearchReader>, OpenError> {
-        let (client, names, known) = parts(config)?;
+        let (client, known) = parts(config)?;
+        let names = IndexNames::new(&config.indices)?;
         let setup = Arc::new(Setup::start(client.clone(), known, None));
         Ok(Arc::new(ElasticsearchReader::new(client, setup, names, config)))
     }
@@ -108,13 +151,12 @@ impl ElasticsearchStore {
     }
 }
 
-fn parts(config: &Config) -> Result<(Arc<Client>, IndexNames, Option<Server>), OpenError> {
+fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {
     let known = match config.connection.version {
         0 => None,
         number => Some(Server::from_number(number).ok_or(OpenError::Version(number))?),
     };
-    let names = IndexNames::new(&config.indices)?;
-    Ok((Arc::new(Client::new(config)?), names, known))
+    Ok((Arc::new(Client::new(config)?), known))
 }
 
 fn limits(config: &Config) -> Limits {

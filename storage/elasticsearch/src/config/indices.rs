@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use spoor_model::parse_go_duration;
 
+use crate::Frequency;
+
 /// Which indices are written and read, and how they are made.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[group(skip)]
@@ -13,7 +15,7 @@ pub struct IndexConfig {
     #[arg(id = "es.index-prefix", long = "es.index-prefix", value_name = "TEXT", default_value = "")]
     pub prefix: String,
 
-    /// Between year, month and day in the names of daily indices; may be empty.
+    /// Between year, month, day and hour in the names of dated indices; may be empty.
     #[arg(
         id = "es.index-date-separator",
         long = "es.index-date-separator",
@@ -21,6 +23,75 @@ pub struct IndexConfig {
         default_value = "-"
     )]
     pub date_separator: String,
+
+    /// How often there is a new index of spans: day gives jaeger-span-2026-08-20, hour gives jaeger-span-2026-08-20-13.
+    #[arg(
+        id = "es.index-rollover-frequency-spans",
+        long = "es.index-rollover-frequency-spans",
+        value_name = "PERIOD",
+        default_value = "day"
+    )]
+    pub rollover_frequency_spans: Frequency,
+
+    /// How often there is a new index of services; as --es.index-rollover-frequency-spans.
+    #[arg(
+        id = "es.index-rollover-frequency-services",
+        long = "es.index-rollover-frequency-services",
+        value_name = "PERIOD",
+        default_value = "day"
+    )]
+    pub rollover_frequency_services: Frequency,
+
+    /// How often there is a new index of adaptive sampling; as --es.index-rollover-frequency-spans.
+    #[arg(
+        id = "es.index-rollover-frequency-adaptive-sampling",
+        long = "es.index-rollover-frequency-adaptive-sampling",
+        value_name = "PERIOD",
+        default_value = "day"
+    )]
+    pub rollover_frequency_sampling: Frequency,
+
+    /// Write to and read from aliases (jaeger-span-write, jaeger-span-read) instead of dated indices. Something else makes the
+    /// indices behind them and rolls them over: jaeger-es-rollover, or a lifecycle policy. Needs Elasticsearch 7.10 or later,
+    /// or OpenSearch; while a write alias is missing, nothing is written and senders are told to try again.
+    #[arg(
+        id = "es.use-aliases",
+        long = "es.use-aliases",
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub use_aliases: bool,
+
+    /// The alias to read spans from in place of jaeger-span-read. Goes with --es.use-aliases and --es.span-write-alias.
+    #[arg(id = "es.span-read-alias", long = "es.span-read-alias", value_name = "NAME")]
+    pub span_read_alias: Option<String>,
+
+    /// The alias to write spans to in place of jaeger-span-write.
+    #[arg(id = "es.span-write-alias", long = "es.span-write-alias", value_name = "NAME")]
+    pub span_write_alias: Option<String>,
+
+    /// The alias to read services from in place of jaeger-service-read. Goes with --es.use-aliases and --es.service-write-alias.
+    #[arg(id = "es.service-read-alias", long = "es.service-read-alias", value_name = "NAME")]
+    pub service_read_alias: Option<String>,
+
+    /// The alias to write services to in place of jaeger-service-write.
+    #[arg(id = "es.service-write-alias", long = "es.service-write-alias", value_name = "NAME")]
+    pub service_write_alias: Option<String>,
+
+    /// Names of remote clusters, as the store knows them, that are searched as well. One that is away fails the search unless the
+    /// store has skip_unavailable set for it. Written to is the store itself only.
+    #[arg(
+        id = "es.remote-read-clusters",
+        long = "es.remote-read-clusters",
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = ""
+    )]
+    pub remote_read_clusters: Vec<String>,
 
     /// Shards of each index, written into the templates.
     #[arg(id = "es.num-shards", long = "es.num-shards", value_name = "COUNT", default_value_t = 5)]
@@ -52,7 +123,8 @@ pub struct IndexConfig {
     pub max_doc_count: u32,
 
     /// How far back from now the start of a span is believed. An earlier one is taken for a wrong clock: the span is filed in the
-    /// index of the day it is received, with a warning on it, instead of making an index of its own. 0s believes any.
+    /// index of the time it is received, with a warning on it, instead of making an index of its own. 0s believes any,
+    /// and so do aliases, behind which no span makes an index.
     #[arg(id = "es.span-window.past", long = "es.span-window.past", value_name = "DURATION", value_parser = parse_go_duration, default_value = "72h0m0s")]
     pub span_window_past: Duration,
 

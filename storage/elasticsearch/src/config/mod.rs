@@ -1,5 +1,6 @@
 //! The settings of the store. Flags are Jaeger v1's (`--es.*`), with our own where Jaeger has none; the doc comments are the manual.
 
+mod archive;
 mod bulk;
 mod connection;
 mod documents;
@@ -7,6 +8,7 @@ mod indices;
 
 use clap::Args;
 
+pub use archive::{ArchiveConfig, ArchiveNames};
 pub use bulk::BulkConfig;
 pub use connection::ConnectionConfig;
 pub use documents::DocumentConfig;

@@ -13,7 +13,7 @@ use spoor_model::{EventView, ResourceView, SpanBatch, SpanKind, SpanView, Status
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::filing::Filing;
-use crate::index::{Day, Family};
+use crate::index::{Family, Period};
 pub(crate) use tags::TagFields;
 use tags::{TagWriter, close};
 
@@ -32,8 +32,8 @@ pub(crate) struct SpanWriter<'a> {
     /// The rendered `"process":{…}}` of each resource, one after another.
     processes: Vec<u8>,
     process_of: Vec<Range<usize>>,
-    /// The day that `action` names.
-    day: Option<Day>,
+    /// The period whose index `action` names.
+    period: Option<Period>,
     /// `{"index":{"_index":"…","_id":"`
     action: Vec<u8>,
 }
@@ -52,7 +52,7 @@ impl<'a> SpanWriter<'a> {
             tags: TagWriter::new(fields),
             processes: Vec::new(),
             process_of: Vec::with_capacity(batch.resources().len()),
-            day: None,
+            period: None,
             action: Vec::new(),
         };
         for resource in batch.resources() {
@@ -66,7 +66,12 @@ impl<'a> SpanWriter<'a> {
     /// Appends the span's action line and its document.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, span: SpanView<'a>) {
         let (trace_id, span_id) = (span.trace_id().to_hex(), span.span_id().to_hex());
-        let hash_at = self.write_action(out, self.filing.day(span.start()), &trace_id, &span_id);
+        let hash_at = self.write_action(
+            out,
+            self.indices.period(self.filing.moment(span.start())),
+            &trace_id,
+            &span_id,
+        );
         let document = out.len();
         self.write_document(out, span, &trace_id, &span_id);
         // The id follows from the content: a span that comes again is the same document, a different one with the same
@@ -77,11 +82,11 @@ impl<'a> SpanWriter<'a> {
     }
 
     /// Answers where the hash belongs.
-    fn write_action(&mut self, out: &mut Vec<u8>, day: Day, trace_id: &[u8], span_id: &[u8]) -> usize {
-        if self.day != Some(day) {
-            self.day = Some(day);
+    fn write_action(&mut self, out: &mut Vec<u8>, period: Period, trace_id: &[u8], span_id: &[u8]) -> usize {
+        if self.period != Some(period) {
+            self.period = Some(period);
             self.action.clear();
-            write_action_head(&mut self.action, &self.indices.name(day));
+            write_action_head(&mut self.action, self.indices, period);
         }
         out.extend_from_slice(&self.action);
         out.extend_from_slice(trace_id);
@@ -208,10 +213,15 @@ impl<'a> SpanWriter<'a> {
     }
 }
 
-/// `{"index":{"_index":"…","_id":"`, to be followed by the id and its end.
-pub(crate) fn write_action_head(out: &mut Vec<u8>, index: &str) {
-    out.extend_from_slice(b"{\"index\":{\"_index\":");
-    write_string(out, index.as_bytes());
+/// `{"index":{"_index":"…","_id":"`, to be followed by the id and its end. Where an alias is written to, the store is told
+/// not to make an index of its name.
+pub(crate) fn write_action_head(out: &mut Vec<u8>, indices: &Family, period: Period) {
+    out.extend_from_slice(b"{\"index\":{");
+    if indices.writes_to_alias() {
+        out.extend_from_slice(b"\"require_alias\":true,");
+    }
+    out.extend_from_slice(b"\"_index\":");
+    write_string(out, indices.write_target(period).as_bytes());
     out.extend_from_slice(b",\"_id\":\"");
 }
 

@@ -127,7 +127,7 @@ fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec
 /// `ERROR`, which the APIs show as a tag, is stored as `error=true` alone.
 fn tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) -> Value {
     let failed = || plain_tag(ERROR, "true", dot_replacement, patterns);
-    match (key, go_bool(value)) {
+    match (key, crate::go_bool(value)) {
         (ERROR, Some(true)) => failed(),
         (ERROR, Some(false)) => json!({ "bool": { "must_not": [failed()] } }),
         (STATUS_CODE, _) if value == "ERROR" => {
@@ -163,15 +163,6 @@ fn matches(field: &str, value: &str, patterns: Patterns) -> Value {
     }
     let pattern = json!({ "regexp": { field: { "value": value } } });
     json!({ "bool": { "should": [literal, pattern], "minimum_should_match": 1 } })
-}
-
-/// Reads a truth as Go's `strconv.ParseBool`, and so Jaeger, does.
-fn go_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,217 @@
+//! Names of indices: where a span of a moment is written, and which indices a stretch of time is read from.
+//! Facts: `jaegertracing/jaeger internal/storage/elasticsearch/{config/config.go,indices}`.
+
+mod family;
+mod period;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use spoor_model::{TimeRange, UnixNanos};
+
+pub(crate) use family::Family;
+use family::Rotation;
+pub use period::Frequency;
+use period::Layout;
+pub(crate) use period::Period;
+
+use crate::{IndexConfig, OpenError};
+
+/// Index lists in addresses longer than this become patterns; servers take 4096 bytes for the whole request line.
+const MAX_LIST_BYTES: usize = 2_048;
+const NOT_IN_A_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*').remove(b':');
+/// What index names cannot hold (Elasticsearch's and OpenSearch's rule), and what separates names in a list.
+const FORBIDDEN: &[char] = &['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':'];
+
+/// How far beyond a window the spans of a trace may lie and still be found.
+pub(crate) const SLACK: Duration = Duration::from_secs(24 * 3600);
+
+/// Names, aliases and patterns of indices to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Targets(Vec<String>);
+
+impl Targets {
+    /// Each local target, followed by the same one of every remote cluster.
+    fn with_remotes(local: Vec<String>, remotes: &[String]) -> Self {
+        if remotes.is_empty() {
+            return Self(local);
+        }
+        let everywhere = local.into_iter().flat_map(|name| {
+            let remote: Vec<String> = remotes.iter().map(|cluster| format!("{cluster}:{name}")).collect();
+            std::iter::once(name).chain(remote)
+        });
+        Self(everywhere.collect())
+    }
+
+    /// Bytes that a name takes in an address, those of its remote twins included.
+    fn address_bytes(name: &str, remotes: &[String]) -> usize {
+        let own = encoded(name).len() + 1;
+        own + remotes.iter().map(|cluster| encoded(cluster).len() + 1 + own).sum::<usize>()
+    }
+
+    /// For the path of an address.
+    pub(crate) fn path(&self) -> String {
+        self.0.iter().map(|name| encoded(name)).collect::<Vec<_>>().join(",")
+    }
+
+    /// For a body.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+fn encoded(name: &str) -> String {
+    utf8_percent_encode(name, NOT_IN_A_PATH).to_string()
+}
+
+/// The names of all families.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IndexNames {
+    pub(crate) spans: Family,
+    pub(crate) services: Family,
+    pub(crate) dependencies: Family,
+    pub(crate) sampling: Family,
+}
+
+impl IndexNames {
+    /// The families of a store.
+    pub(crate) fn new(config: &IndexConfig) -> Result<Self, OpenError> {
+        let maker = Maker::new(config)?;
+        let [span_aliases, service_aliases] = all_custom_aliases(config)?;
+        Ok(Self {
+            spans: maker.family("jaeger-span", config.rollover_frequency_spans, span_aliases),
+            services: maker.family("jaeger-service", config.rollover_frequency_services, service_aliases),
+            // Jaeger's are daily whatever is set, and only its own rollover tool makes aliases for them.
+            dependencies: maker.family("jaeger-dependencies", Frequency::Day, None),
+            sampling: maker.local().family("jaeger-sampling", config.rollover_frequency_sampling, None),
+        })
+    }
+
+    /// The families of a store whose spans and services are read without regard to their age.
+    pub(crate) fn ageless(config: &IndexConfig) -> Result<Self, OpenError> {
+        let Self { spans, services, dependencies, sampling } = Self::new(config)?;
+        Ok(Self { spans: spans.ageless(), services: services.ageless(), dependencies, sampling })
+    }
+
+    /// The families of an archive as Jaeger v1 names them: one index for ever, or two aliases, and no dates. The families
+    /// that an archive does not have are those of an ordinary store.
+    pub(crate) fn archive(config: &IndexConfig) -> Result<Self, OpenError> {
+        let maker = Maker::new(config)?;
+        let archive = |base: &str, custom: Option<Rotation>| {
+            let base = format!("{}{base}-archive", maker.prefix);
+            let rotation = match (config.use_aliases, custom) {
+                (true, Some(custom)) => custom,
+                (true, None) => default_aliases(&base),
+                (false, _) => Rotation::One(base.clone()),
+            };
+            Family::new(base, rotation, maker.remotes.clone())
+        };
+        let [spans, services] = all_custom_aliases(config)?;
+        Ok(Self {
+            spans: archive("jaeger-span", spans),
+            services: archive("jaeger-service", services),
+            ..Self::new(config)?
+        })
+    }
+}
+
+/// What the families of a store have in common.
+#[derive(Debug, Clone)]
+struct Maker {
+    /// Empty, or with a dash at its end.
+    prefix: String,
+    separator: String,
+    use_aliases: bool,
+    remotes: Vec<String>,
+}
+
+impl Maker {
+    fn new(config: &IndexConfig) -> Result<Self, OpenError> {
+        let (prefix, separator) = (config.prefix.as_str(), config.date_separator.as_str());
+        if is_no_name(prefix) || prefix.starts_with(['-', '_', '+', '.']) {
+            return Err(OpenError::IndexPrefix(prefix.to_owned()));
+        }
+        if is_no_name(separator) {
+            return Err(OpenError::DateSeparator(separator.to_owned()));
+        }
+        let remotes: Vec<String> =
+            config.remote_read_clusters.iter().filter(|name| !name.is_empty()).cloned().collect();
+        // Patterns of cluster names are taken by servers, too.
+        if let Some(bad) = remotes.iter().find(|name| name.contains([',', ':', '/', ' ', '"', '\\'])) {
+            return Err(OpenError::RemoteCluster(bad.clone()));
+        }
+        let joined =
+            if prefix.is_empty() || prefix.ends_with('-') { prefix.to_owned() } else { format!("{prefix}-") };
+        Ok(Self { prefix: joined, separator: separator.to_owned(), use_aliases: config.use_aliases, remotes })
+    }
+
+    /// The same without remote clusters.
+    fn local(&self) -> Self {
+        Self { remotes: Vec::new(), ..self.clone() }
+    }
+
+    fn family(&self, base: &str, frequency: Frequency, aliases: Option<Rotation>) -> Family {
+        let base = format!("{}{base}", self.prefix);
+        let rotation = match (self.use_aliases, aliases) {
+            (true, Some(custom)) => custom,
+            (true, None) => default_aliases(&base),
+            (false, _) => Rotation::Periodic(Layout { separator: self.separator.clone(), frequency }),
+        };
+        Family::new(base, rotation, self.remotes.clone())
+    }
+}
+
+fn default_aliases(base: &str) -> Rotation {
+    Rotation::Aliases { read: format!("{base}-read"), write: format!("{base}-write") }
+}
+
+/// The aliases that the settings name for spans and for services.
+fn all_custom_aliases(config: &IndexConfig) -> Result<[Option<Rotation>; 2], OpenError> {
+    Ok([
+        custom_aliases(config, "span", config.span_read_alias.as_ref(), config.span_write_alias.as_ref())?,
+        custom_aliases(
+            config,
+            "service",
+            config.service_read_alias.as_ref(),
+            config.service_write_alias.as_ref(),
+        )?,
+    ])
+}
+
+/// The aliases that the settings name for a family; both or none, and only with aliases in use.
+fn custom_aliases(
+    config: &IndexConfig,
+    family: &'static str,
+    read: Option<&String>,
+    write: Option<&String>,
+) -> Result<Option<Rotation>, OpenError> {
+    match (read, write) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) if !config.use_aliases => Err(OpenError::AliasesNotUsed(family)),
+        (Some(read), Some(write)) => {
+            if let Some(bad) = [read, write].into_iter().find(|name| name.is_empty() || is_no_name(name)) {
+                return Err(OpenError::Alias(bad.clone()));
+            }
+            Ok(Some(Rotation::Aliases { read: read.clone(), write: write.clone() }))
+        }
+        (Some(_), None) | (None, Some(_)) => Err(OpenError::HalfAnAliasPair(family)),
+    }
+}
+
+fn is_no_name(text: &str) -> bool {
+    text.contains(FORBIDDEN) || text.chars().any(char::is_uppercase)
+}
+
+/// The moment of the call.
+pub(crate) fn now() -> UnixNanos {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixNanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// The window, longer by so much at both ends.
+pub(crate) fn widened(window: TimeRange, by: Duration) -> TimeRange {
+    TimeRange { start: window.start.saturating_sub(by), end: window.end.saturating_add(by) }
+}

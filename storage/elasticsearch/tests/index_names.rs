@@ -1,0 +1,150 @@
+//! Indices as they come to be and are found again on a real server: hourly ones, aliases, archives.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+mod support;
+
+use clap::{Args, FromArgMatches};
+use futures::TryStreamExt;
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
+use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
+use spoor_storage::{SpanReader, SpanWriter, WriteErrorKind};
+use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchStore, Frequency};
+use support::{OwnStore, config, request};
+
+const HOUR: u64 = 3_600_000_000_000;
+
+fn span_at(store: &OwnStore, hours_ago: u64, span: u64) -> SpanBatch {
+    batch_of(&[Sample::new(trace_id(1), span, UnixNanos(store.base.0 - hours_ago * HOUR))])
+}
+
+async fn write(writer: &dyn SpanWriter, batch: &SpanBatch) {
+    assert_eq!(writer.write(&context(), batch).await.unwrap().stored, batch.len());
+}
+
+async fn spans_by_id(reader: &dyn SpanReader) -> Vec<u64> {
+    let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
+    let pages: Vec<SpanBatch> = reader.trace(&context(), &lookup).await.unwrap().try_collect().await.unwrap();
+    let mut spans: Vec<u64> =
+        pages.iter().flat_map(|page| page.spans().map(|span| span.span_id().0)).collect();
+    spans.sort_unstable();
+    spans
+}
+
+async fn spans_by_search(store: &OwnStore, window_hours: u64) -> usize {
+    let query = TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange { start: UnixNanos(store.base.0 - window_hours * HOUR), end: store.base },
+        duration_min: None,
+        duration_max: None,
+        limit: 10,
+    };
+    let found: Vec<SpanBatch> =
+        store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();
+    found.iter().map(SpanBatch::len).sum()
+}
+
+/// Names of the prefix's indices, sorted.
+fn indices(prefix: &str) -> Vec<String> {
+    let found = request("GET", &format!("/{prefix}*?filter_path=*.aliases"), None);
+    let mut names: Vec<String> = found.as_object().unwrap().keys().cloned().collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hourly_indices_are_written_and_read_with_the_daily_ones_from_before() {
+    let daily = OwnStore::open();
+    write(daily.writer(), &span_at(&daily, 40, 1)).await;
+    let mut hourly = OwnStore::open_with(|config| {
+        config.indices.prefix.clone_from(&daily.prefix);
+        config.indices.rollover_frequency_spans = Frequency::Hour;
+    });
+    hourly.base = daily.base;
+    for (hours_ago, span) in [(0, 2), (1, 3), (30, 4)] {
+        write(hourly.writer(), &span_at(&hourly, hours_ago, span)).await;
+    }
+    daily.refresh();
+    let of_spans = indices(&daily.prefix).iter().filter(|name| name.contains("-span-")).count();
+    assert_eq!(of_spans, 4, "one a day, three an hour: {:?}", indices(&daily.prefix));
+    assert_eq!(spans_by_id(hourly.reader()).await, [1, 2, 3, 4]);
+    assert_eq!(spans_by_search(&hourly, 1).await, 4, "whole although it began before the window");
+    assert_eq!(spans_by_search(&hourly, 48).await, 4);
+    assert_eq!(hourly.reader().services(&context()).await.unwrap(), ["shop"]);
+}
+
+fn make_behind_alias(prefix: &str, family: &str, number: u32) {
+    let index = format!("{prefix}-jaeger-{family}-{number:06}");
+    request("PUT", &format!("/{index}"), Some(&json!({})));
+    let write = format!("{prefix}-jaeger-{family}-write");
+    let actions = json!({ "actions": [
+        { "remove": { "index": format!("{prefix}-jaeger-{family}-*"), "alias": write, "must_exist": false } },
+        { "add": { "index": index, "alias": format!("{prefix}-jaeger-{family}-read") } },
+        { "add": { "index": index, "alias": write } },
+    ]});
+    let done = request("POST", "/_aliases", Some(&actions));
+    assert_eq!(done["acknowledged"], true, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_before_the_aliases_are_there_and_all_generations_are_read() {
+    let store = OwnStore::open_with(|config| config.indices.use_aliases = true);
+    let error = store.writer().write(&context(), &span_at(&store, 0, 1)).await.unwrap_err();
+    assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0].as_slice()));
+    assert!(error.to_string().contains("-write"), "{error}");
+    assert!(
+        indices(&store.prefix).is_empty(),
+        "no index took the name of an alias: {:?}",
+        indices(&store.prefix)
+    );
+    assert_eq!(spans_by_id(store.reader()).await, [] as [u64; 0]);
+    for family in ["span", "service"] {
+        make_behind_alias(&store.prefix, family, 1);
+    }
+    // Years old: behind aliases age is nobody's business.
+    let old = span_at(&store, 20_000, 3);
+    write(store.writer(), &old).await;
+    write(store.writer(), &span_at(&store, 0, 1)).await;
+    for family in ["span", "service"] {
+        make_behind_alias(&store.prefix, family, 2);
+    }
+    write(store.writer(), &span_at(&store, 0, 2)).await;
+    store.refresh();
+    assert_eq!(store.count("span-000001"), 2);
+    assert_eq!(store.count("span-000002"), 1);
+    assert_eq!(spans_by_id(store.reader()).await, [1, 2, 3]);
+    assert_eq!(spans_by_search(&store, 1).await, 3);
+    assert_eq!(store.reader().services(&context()).await.unwrap(), ["shop"]);
+}
+
+fn archive_of(store: &OwnStore, flags: &[&str]) -> ElasticsearchStore {
+    let command = ArchiveConfig::augment_args(clap::Command::new("test").no_binary_name(true));
+    let settings = ArchiveConfig::from_arg_matches(&command.get_matches_from(flags)).unwrap();
+    ElasticsearchStore::open_archive(&settings, &config(&store.prefix), &mut Registry::default()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_keeps_old_traces_apart_from_the_store_under_either_of_jaegers_names() {
+    let store = OwnStore::open();
+    let old = span_at(&store, 2_000, 7);
+    let kept_prefix = format!("--es-archive.index-prefix={}-kept", store.prefix);
+    let dated = ["--es-archive.enabled", "--es-archive.names=dated", &kept_prefix];
+    for flags in [["--es-archive.enabled"].as_slice(), &dated] {
+        let archive = archive_of(&store, flags);
+        write(&*archive.writer(), &old).await;
+        write(&*archive.writer(), &old).await;
+        store.refresh();
+        assert_eq!(spans_by_id(&*archive.reader()).await, [7], "{flags:?}");
+    }
+    assert_eq!(spans_by_id(store.reader()).await, [] as [u64; 0], "archived only");
+    assert_eq!(store.count("jaeger-span-archive"), 1);
+    let of_spans: Vec<String> =
+        indices(&store.prefix).into_iter().filter(|name| name.contains("-span-")).collect();
+    assert_eq!(of_spans.len(), 2, "{of_spans:?}");
+    let mapping = request("GET", &format!("/{}-jaeger-span-archive/_mapping", store.prefix), None);
+    assert!(mapping.to_string().contains("nested"), "the archive has the schema of spans: {mapping}");
+}
