@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use spoor_query::Archive;
 use spoor_storage::memory::{self, MemoryStore};
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
 use spoor_storage::{SpanReader, SpanWriter};
-use spoor_storage_elasticsearch::{ElasticsearchStore, Readiness};
+use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchStore, Readiness};
 use tokio::sync::watch;
 
 use crate::health::Health;
@@ -57,6 +58,19 @@ impl StorageConfig {
         }
     }
 
+    /// Checks the settings of the archive, if there is one.
+    pub(crate) fn validate_archive(&self, archive: &ArchiveConfig) -> Result<()> {
+        if !archive.enabled() {
+            return Ok(());
+        }
+        if self.kind == StorageKind::Memory {
+            bail!(
+                "--es-archive.enabled: the memory store has no archive; set --span-storage.type=elasticsearch"
+            );
+        }
+        Ok(archive.beside(&self.elasticsearch)?.validate()?)
+    }
+
     /// As [`StorageConfig::validate`], for a role that shares the store with other processes: memory is refused, since nobody else
     /// could read it.
     pub(crate) fn validate_shared(&self) -> Result<()> {
@@ -69,6 +83,24 @@ impl StorageConfig {
     }
 }
 
+/// Opens the archive, if there is one. Its writer repeats what the archive leaves unfinished, as the store's does.
+pub(crate) fn open_archive(
+    archive: &ArchiveConfig,
+    config: &StorageConfig,
+    host: &mut Host,
+) -> Result<Option<Archive>> {
+    config.validate_archive(archive)?;
+    if !archive.enabled() {
+        return Ok(None);
+    }
+    let store = ElasticsearchStore::open_archive(archive, &config.elasticsearch, &mut host.registry)
+        .context("open the archive")?;
+    let metrics = RetryMetrics::register(host.registry.sub_registry_with_prefix("archive"));
+    let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
+    report_readiness("archive", store.readiness(), host.health.clone());
+    Ok(Some(Archive { reader: store.reader(), writer: Arc::new(writer) }))
+}
+
 /// Opens the store of a role that shares it with other processes.
 pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Backend> {
     config.validate_shared()?;
@@ -79,7 +111,7 @@ pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Bac
 pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Arc<dyn SpanReader>> {
     config.validate_shared()?;
     let reader = ElasticsearchStore::open_reader(&config.elasticsearch).context("open the store")?;
-    report_readiness(reader.readiness(), host.health.clone());
+    report_readiness("store", reader.readiness(), host.health.clone());
     Ok(reader)
 }
 
@@ -101,16 +133,16 @@ fn open_elasticsearch(config: &spoor_storage_elasticsearch::Config, host: &mut H
     let store = ElasticsearchStore::open(config, &mut host.registry).context("open the store")?;
     let metrics = RetryMetrics::register(&mut host.registry);
     let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
-    report_readiness(store.readiness(), host.health.clone());
+    report_readiness("store", store.readiness(), host.health.clone());
     Ok(Backend { writer: Arc::new(writer), reader: store.reader() })
 }
 
 /// Reports the store's readiness at once, so that the role never looks ready before the first word of the store, and from then on.
-fn report_readiness(mut readiness: watch::Receiver<Readiness>, health: Health) {
-    health.report("store", problem(&readiness.borrow_and_update()));
+fn report_readiness(part: &'static str, mut readiness: watch::Receiver<Readiness>, health: Health) {
+    health.report(part, problem(&readiness.borrow_and_update()));
     tokio::spawn(async move {
         while readiness.changed().await.is_ok() {
-            health.report("store", problem(&readiness.borrow_and_update()));
+            health.report(part, problem(&readiness.borrow_and_update()));
         }
     });
 }

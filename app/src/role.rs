@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use spoor_collector::{Collector, Sockets};
-use spoor_query::{Query, Socket};
+use spoor_query::{Archive, Query, Socket};
 use spoor_storage::{SpanReader, SpanWriter};
 
 use crate::host::{Host, Role};
@@ -21,14 +21,15 @@ pub(crate) fn collector(
     Ok(Role { name: "collector", run: Box::pin(async move { Ok(collector.run(shutdown).await?) }) })
 }
 
-/// The query role over an open store.
+/// The query role over an open store and its archive.
 pub(crate) fn query(
     config: &spoor_query::Config,
     socket: Socket,
     reader: Arc<dyn SpanReader>,
+    archive: Option<Archive>,
     host: &mut Host,
 ) -> Role {
-    let query = Query::build(config, socket, reader, &mut host.registry);
+    let query = Query::build(config, socket, reader, archive, &mut host.registry);
     let shutdown = host.shutdown.clone();
     Role { name: "query", run: Box::pin(async move { Ok(query.run(shutdown).await?) }) }
 }

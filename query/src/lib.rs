@@ -14,3 +14,4 @@ mod service;
 
 pub use config::{BasePath, Config, Header};
 pub use server::{Query, Socket};
+pub use service::Archive;

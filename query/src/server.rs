@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::service::Service;
+use crate::service::{Archive, Service};
 
 /// The bound port of a query role that is not built yet.
 #[derive(Debug)]
@@ -41,15 +41,16 @@ impl Query {
         Listener::bind("query.http-server.host-port", &config.http).map(Socket)
     }
 
-    /// Puts the role together over a store, and registers its metrics.
+    /// Puts the role together over a store and, if there is one, its archive, and registers its metrics.
     #[must_use]
     pub fn build(
         config: &Config,
         socket: Socket,
         reader: Arc<dyn SpanReader>,
+        archive: Option<Archive>,
         registry: &mut Registry,
     ) -> Self {
-        let service = Service::new(config, reader, Metrics::register(registry));
+        let service = Service::new(config, reader, archive, Metrics::register(registry));
         Self { socket, router: api::router(config, service) }
     }
 

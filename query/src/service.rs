@@ -1,6 +1,7 @@
 //! Asks the store within bounds (time, questions at a time, bytes) and puts whole traces in order. Knows no HTTP: every API stands
 //! on this. Who drops the future stops the work.
 
+mod archive;
 mod collect;
 
 use std::future::Future;
@@ -16,6 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::adjust::{self, Settings};
 use crate::config::Config;
 use crate::metrics::{self, Metrics, Refusal};
+pub use archive::Archive;
+pub(crate) use archive::ArchiveError;
 use collect::{Bounds, Collected, Collector, Want};
 
 /// How long a question waits for its turn when too many are running.
@@ -24,9 +27,10 @@ const TURN_WAIT: Duration = Duration::from_secs(1);
 /// A trace of more spans is adjusted away from the threads that serve connections.
 const LARGE_TRACE_SPANS: usize = 2_000;
 
-/// Answers questions about traces from one store.
+/// Answers questions about traces from one store, and its archive if it has one.
 pub(crate) struct Service {
     reader: Arc<dyn SpanReader>,
+    archive: Option<Archive>,
     adjust: Settings,
     timeout: Duration,
     turns: Arc<Semaphore>,
@@ -44,6 +48,8 @@ pub(crate) struct Traces {
     pub(crate) missing: Vec<TraceId>,
     /// A limit left out traces that belong to the answer.
     pub(crate) omitted: bool,
+    /// A limit left out spans of a trace, which has a warning then.
+    pub(crate) cut: bool,
     /// Until when there is room for them.
     pub(crate) room: Room,
 }
@@ -66,10 +72,16 @@ impl Drop for Turn {
 }
 
 impl Service {
-    pub(crate) fn new(config: &Config, reader: Arc<dyn SpanReader>, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        reader: Arc<dyn SpanReader>,
+        archive: Option<Archive>,
+        metrics: Metrics,
+    ) -> Self {
         let bytes = usize::try_from(config.max_answer_bytes.0).unwrap_or(usize::MAX);
         Self {
             reader,
+            archive,
             adjust: Settings { max_clock_skew: config.max_clock_skew },
             timeout: config.request_timeout,
             turns: Arc::new(Semaphore::new(config.max_concurrent_searches.get().min(Semaphore::MAX_PERMITS))),
@@ -137,9 +149,7 @@ impl Service {
         let mut collector = Collector::new(self.by_id, self.no_bytes()?);
         let mut missing = Vec::new();
         for lookup in lookups {
-            let fetched = self.fetch(context, lookup, &mut collector);
-            let count = |found: &bool| usize::from(*found);
-            let found = self.measured(metrics::Operation::get_trace, context, count, fetched).await?;
+            let found = self.fetch_anywhere(context, lookup, &mut collector).await?;
             if collector.omitted {
                 break;
             }
@@ -150,9 +160,28 @@ impl Service {
         Ok(self.answer(collector, turn, missing, raw).await)
     }
 
+    /// True when there is such a trace, be it in the archive alone.
+    async fn fetch_anywhere(
+        &self,
+        context: &RequestContext,
+        lookup: &TraceLookup,
+        collector: &mut Collector,
+    ) -> Result<bool, ReadError> {
+        let readers = std::iter::once(&self.reader).chain(self.archive.iter().map(|archive| &archive.reader));
+        for reader in readers {
+            let fetched = self.fetch(reader, context, lookup, collector);
+            let count = |found: &bool| usize::from(*found);
+            if self.measured(metrics::Operation::get_trace, context, count, fetched).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// True when there is such a trace.
     async fn fetch(
         &self,
+        reader: &Arc<dyn SpanReader>,
         context: &RequestContext,
         lookup: &TraceLookup,
         collector: &mut Collector,
@@ -161,7 +190,7 @@ impl Service {
             return Ok(false);
         }
         let before = collector.traces();
-        let mut parts = self.reader.trace(context, lookup).await?;
+        let mut parts = reader.trace(context, lookup).await?;
         while let Some(part) = parts.next().await {
             if collector.push(part?).map_err(|full| self.no_room(&full))? != Want::More {
                 break;
@@ -174,14 +203,15 @@ impl Service {
     async fn answer(&self, collector: Collector, turn: Turn, missing: Vec<TraceId>, raw: bool) -> Traces {
         let omitted = collector.omitted;
         let (collected, bytes) = collector.finish();
-        if omitted || collected.iter().any(|trace| trace.cut) {
+        let cut = collected.iter().any(|trace| trace.cut);
+        if omitted || cut {
             self.metrics.cut.inc();
         }
         let mut traces = Vec::with_capacity(collected.len());
         for trace in collected {
             traces.push(self.finished(trace, raw).await);
         }
-        Traces { traces, missing, omitted, room: Room { _bytes: bytes, _turn: turn } }
+        Traces { traces, missing, omitted, cut, room: Room { _bytes: bytes, _turn: turn } }
     }
 
     /// Adjusts a trace and says in it what a limit cut off.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use spoor_storage::memory;
+use spoor_storage_elasticsearch::ArchiveConfig;
 
 use crate::backend::{self, StorageConfig};
 use crate::host::{Host, HostConfig};
@@ -24,6 +25,9 @@ pub(crate) struct AllInOneArgs {
     pub(super) collector: spoor_collector::Config,
 
     #[command(flatten)]
+    pub(super) archive: ArchiveConfig,
+
+    #[command(flatten)]
     query: spoor_query::Config,
 }
 
@@ -34,6 +38,7 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     let socket = spoor_query::Query::bind(&args.query)?;
     let backend = backend::open_any(&args.storage, &args.memory, &mut host)?;
     let collector = role::collector(&args.collector, sockets, backend.writer, &mut host)?;
-    let query = role::query(&args.query, socket, backend.reader, &mut host);
+    let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
+    let query = role::query(&args.query, socket, backend.reader, archive, &mut host);
     host.serve(vec![collector, query]).await
 }

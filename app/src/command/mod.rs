@@ -63,13 +63,17 @@ fn validate(command: &Command) -> Result<()> {
     match command {
         Command::AllInOne(args) => {
             args.collector.validate()?;
-            args.storage.validate()
+            args.storage.validate()?;
+            args.storage.validate_archive(&args.archive)
         }
         Command::Collector(args) => {
             args.collector.validate()?;
             args.storage.validate_shared()
         }
-        Command::Query(args) => args.storage.validate_shared(),
+        Command::Query(args) => {
+            args.storage.validate_shared()?;
+            args.storage.validate_archive(&args.archive)
+        }
         Command::Generate(_) | Command::Healthcheck(_) | Command::SettingsReference => Ok(()),
     }
 }

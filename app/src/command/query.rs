@@ -1,6 +1,7 @@
 //! `spoor query`: Jaeger's API over a store shared with other processes.
 
 use anyhow::Result;
+use spoor_storage_elasticsearch::ArchiveConfig;
 
 use crate::backend::{self, StorageConfig};
 use crate::host::{Host, HostConfig};
@@ -17,6 +18,9 @@ pub(crate) struct QueryArgs {
     pub(super) storage: StorageConfig,
 
     #[command(flatten)]
+    pub(super) archive: ArchiveConfig,
+
+    #[command(flatten)]
     query: spoor_query::Config,
 }
 
@@ -25,6 +29,7 @@ pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let socket = spoor_query::Query::bind(&args.query)?;
     let reader = backend::open_reader(&args.storage, &host)?;
-    let query = role::query(&args.query, socket, reader, &mut host);
+    let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
+    let query = role::query(&args.query, socket, reader, archive, &mut host);
     host.serve(vec![query]).await
 }

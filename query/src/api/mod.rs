@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 
 use crate::config::{Config, Header};
 use crate::service::Service;
@@ -38,6 +38,7 @@ pub(crate) fn router(config: &Config, service: Service) -> Router {
         .route("/api/operations", get(v1::operations))
         .route("/api/traces", get(v1::search))
         .route("/api/traces/{trace_id}", get(v1::trace))
+        .route("/api/archive/{trace_id}", post(v1::archive))
         .route("/api", any(not_found))
         .route("/api/", any(not_found))
         .route("/api/{*unknown}", any(not_found))

@@ -4,9 +4,10 @@ use std::error::Error;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use spoor_storage::{ReadError, ReadErrorKind};
+use spoor_storage::{ReadError, ReadErrorKind, WriteError, WriteErrorKind};
 
 use crate::json::AnswerError;
+use crate::service::ArchiveError;
 
 /// A question that is answered with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,29 @@ fn status_of(kind: ReadErrorKind) -> StatusCode {
         ReadErrorKind::Busy => StatusCode::TOO_MANY_REQUESTS,
         ReadErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         ReadErrorKind::Unavailable | ReadErrorKind::Incomplete => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// As when a read fails: an unknown trace is 404, all else is Jaeger's 500 but for what clients act on.
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        let status = match error {
+            ArchiveError::Read(error) => return error.into(),
+            ArchiveError::NotFound => return Self::trace_not_found(),
+            ArchiveError::Write(WriteError { kind: WriteErrorKind::Busy, .. }) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            ArchiveError::Write(WriteError { kind: WriteErrorKind::DeadlineExceeded, .. }) => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
+            ArchiveError::NoArchive
+            | ArchiveError::TooLarge
+            | ArchiveError::Write(_)
+            | ArchiveError::Refused { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let message = with_causes(&error);
+        tracing::warn!(error = message, "a trace was not archived");
+        Self { status, message }
     }
 }
 

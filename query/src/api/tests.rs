@@ -1,5 +1,6 @@
 //! Claims about the HTTP port: paths, parameters, codes, texts, headers; as a client sees them.
 
+mod archive;
 mod connection;
 mod errors;
 mod memory_store;
@@ -55,7 +56,8 @@ impl Answer {
 impl Port {
     fn new(args: &[&str], reader: FakeReader) -> Self {
         let (config, reader) = (config(args), Arc::new(reader));
-        let service = Service::new(&config, reader.clone(), Metrics::register(&mut Registry::default()));
+        let service =
+            Service::new(&config, reader.clone(), None, Metrics::register(&mut Registry::default()));
         Self { router: router(&config, service), reader }
     }
 

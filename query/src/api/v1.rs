@@ -13,7 +13,7 @@ use super::params::{Params, now, unreadable};
 use super::search::{Search, parse_search, service_required, time_hint};
 use super::status::{Failure, TRACE_NOT_FOUND};
 use super::{Api, not_found, pieces};
-use crate::json::{AnswerError, TracesAnswer, list_answer, null_answer};
+use crate::json::{AnswerError, TracesAnswer, archived_answer, list_answer, null_answer};
 use crate::service::Traces;
 
 type Shared = State<Arc<Api>>;
@@ -106,6 +106,19 @@ pub(super) async fn trace(
     Ok(traces_response(found, params.pretty()))
 }
 
+/// `POST /api/archive/{id}`.
+pub(super) async fn archive(
+    State(api): Shared,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let params = Params::parse(query.as_deref());
+    let trace_id = parse_path_id(uri.path().rsplit('/').next().unwrap_or_default())?;
+    let lookup = TraceLookup { trace_id, hint: time_hint(&params)? };
+    api.service.archive(&api.service.context(), &lookup).await?;
+    Ok(json_response(archived_answer(params.pretty())))
+}
+
 fn json_response(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.into()).into_response()
 }
@@ -113,7 +126,7 @@ fn json_response(body: impl Into<Body>) -> Response {
 /// Sends the traces piece by piece. Their room is given back when the last piece is taken, or when the client hangs up
 /// or stalls.
 fn traces_response(found: Traces, pretty: bool) -> Response {
-    let Traces { traces, missing, omitted, room } = found;
+    let Traces { traces, missing, omitted, cut: _, room } = found;
     let unknown =
         |trace_id| AnswerError { code: None, message: TRACE_NOT_FOUND.to_owned(), trace_id: Some(trace_id) };
     let mut errors: Vec<AnswerError> = missing.into_iter().map(unknown).collect();

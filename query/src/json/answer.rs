@@ -82,6 +82,12 @@ pub(crate) fn null_answer(pretty: bool) -> Vec<u8> {
     if pretty { Pretty::whole(&out) } else { out }
 }
 
+/// The answer to a trace that was archived.
+pub(crate) fn archived_answer(pretty: bool) -> Vec<u8> {
+    let out = br#"{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}"#;
+    if pretty { Pretty::whole(out) } else { out.to_vec() }
+}
+
 /// An answer with traces, in pieces of about 64 KiB. `total` is 0, as in Jaeger. A trace's memory is released once it is written.
 pub(crate) struct TracesAnswer {
     traces: std::vec::IntoIter<SpanBatch>,

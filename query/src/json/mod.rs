@@ -8,4 +8,4 @@ mod span;
 mod tag;
 mod trace;
 
-pub(crate) use answer::{AnswerError, TracesAnswer, list_answer, null_answer};
+pub(crate) use answer::{AnswerError, TracesAnswer, archived_answer, list_answer, null_answer};

@@ -25,7 +25,7 @@ impl Running {
         let socket = Query::bind(&config).unwrap();
         let address = socket.local_addr();
         let mut registry = Registry::default();
-        let query = Query::build(&config, socket, reader, &mut registry);
+        let query = Query::build(&config, socket, reader, None, &mut registry);
         let stop = CancellationToken::new();
         Self { address, task: tokio::spawn(query.run(stop.clone())), stop, registry }
     }

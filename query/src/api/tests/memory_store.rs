@@ -38,7 +38,7 @@ async fn store() -> Arc<MemoryStore> {
 #[tokio::test]
 async fn what_was_written_is_listed_found_and_shown() {
     let config = config(&[]);
-    let service = Service::new(&config, store().await, Metrics::register(&mut Registry::default()));
+    let service = Service::new(&config, store().await, None, Metrics::register(&mut Registry::default()));
     let port = Port { router: router(&config, service), reader: Arc::new(FakeReader::new(Script::Hang)) };
     let data = async |path: &str| port.get(path).await.json()["data"].take();
     let ids = |traces: &Value| -> Vec<String> {
