@@ -31,8 +31,11 @@ pub(super) async fn run(client: Arc<Client>, shared: Arc<Shared>) {
         tokio::select! {
             () = shared.changed.notified() => {}
             Some(ended) = in_flight.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "sending a bulk ended without verdicts; its writers run into their deadlines");
+                match ended {
+                    Ok(load) => shared.queue().learn(load, Instant::now(), fastrand::f64()),
+                    Err(error) => {
+                        tracing::error!(%error, "sending a bulk ended without verdicts; its writers run into their deadlines");
+                    }
                 }
             }
             () = sleep_until(due) => {}

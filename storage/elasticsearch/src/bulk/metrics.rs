@@ -29,6 +29,7 @@ struct Metrics {
     latency_ok: Histogram,
     latency_err: Histogram,
     documents: Family<DocumentLabels, Counter>,
+    slowdowns: Counter,
     queue_bytes: Gauge,
 }
 
@@ -42,9 +43,11 @@ impl BulkMetrics {
             latency_ok: Histogram::new(LATENCY_BUCKETS),
             latency_err: Histogram::new(LATENCY_BUCKETS),
             documents: Family::default(),
+            slowdowns: Counter::default(),
             queue_bytes: Gauge::default(),
         };
-        let Metrics { attempts, inserts, errors, latency_ok, latency_err, documents, queue_bytes } = &metrics;
+        let Metrics { attempts, inserts, errors, latency_ok, latency_err, documents, slowdowns, queue_bytes } =
+            &metrics;
         registry.register("jaeger_bulk_index_attempts", "Bulk requests sent to the store", attempts.clone());
         registry.register(
             "jaeger_bulk_index_inserts",
@@ -70,6 +73,11 @@ impl BulkMetrics {
             "spoor_elasticsearch_bulk_documents",
             "Documents (spans and services) sent in bulk requests, by what became of them",
             documents.clone(),
+        );
+        registry.register(
+            "spoor_elasticsearch_bulk_slowdowns",
+            "Bulk requests to which the store said that it has too much to do (429), after which it gets less",
+            slowdowns.clone(),
         );
         registry.register(
             "spoor_elasticsearch_bulk_queue_bytes",
@@ -100,6 +108,11 @@ impl BulkMetrics {
     pub(super) fn failed(&self, took: Duration, items: usize) {
         self.count("unfinished", items as u64);
         self.request(took, false);
+    }
+
+    /// The store said that it has too much to do.
+    pub(super) fn slowed(&self) {
+        self.0.slowdowns.inc();
     }
 
     pub(super) fn set_queue_bytes(&self, bytes: usize) {

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod metrics;
+mod pace;
 mod queue;
 mod send;
 mod ticket;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::pace::{Load, Pace};
 use super::ticket::Ticket;
 
 /// The bounds of one bulk and of the queue.
@@ -81,6 +82,7 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Queue {
     limits: Limits,
+    pace: Pace,
     parts: VecDeque<(Part, Instant)>,
     bytes: usize,
     items: usize,
@@ -88,7 +90,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, parts: VecDeque::new(), bytes: 0, items: 0 }
+        Self { limits, pace: Pace::default(), parts: VecDeque::new(), bytes: 0, items: 0 }
     }
 
     /// True when nothing more is taken. While there is any room a write of any size is taken whole: were large writes to wait
@@ -125,21 +127,33 @@ impl Queue {
         self.bytes
     }
 
+    /// Learns from a bulk's answer how much the store bears.
+    pub(super) fn learn(&mut self, load: Load, now: Instant, chance: f64) {
+        self.pace.learn(load, now, chance);
+    }
+
+    fn bulk_bytes(&self) -> usize {
+        self.pace.slowed(self.limits.bulk_bytes)
+    }
+
     /// What to do with `in_flight` bulks on their way: a lone bulk goes at once; beside another one, only a full one goes,
     /// or one that has waited for the flush interval.
     pub(super) fn step(&mut self, in_flight: usize, now: Instant) -> Step {
         let Some((_, oldest)) = self.parts.front() else { return Step::Wait };
-        if in_flight >= self.limits.workers {
+        if in_flight >= self.pace.slowed(self.limits.workers) {
             return Step::Wait;
         }
-        let full = self.items >= self.limits.bulk_items || self.bytes >= self.limits.bulk_bytes;
+        if let Some(until) = self.pace.pause(now) {
+            return Step::WaitUntil(until);
+        }
+        let full = self.items >= self.limits.bulk_items || self.bytes >= self.bulk_bytes();
         let due = *oldest + self.limits.flush_interval;
         if in_flight == 0 || full || due <= now { Step::Send(self.next_bulk()) } else { Step::WaitUntil(due) }
     }
 
     fn next_bulk(&mut self) -> Vec<Part> {
         let mut bulk = Vec::new();
-        let (mut items, mut bytes) = (self.limits.bulk_items, self.limits.bulk_bytes);
+        let (mut items, mut bytes) = (self.limits.bulk_items, self.bulk_bytes());
         while let Some((front, _)) = self.parts.front_mut() {
             let mut count = front.fitting(items, bytes);
             if count == 0 && bulk.is_empty() {
@@ -244,6 +258,21 @@ mod tests {
         queue.push(part(1, 50), now).unwrap();
         queue.push(part(1, 290), now).unwrap();
         assert!(queue.push(part(1, 1), now).is_err(), "at most one write beyond the bound");
+    }
+
+    #[test]
+    fn a_store_with_too_much_to_do_gets_less_and_later() {
+        let mut queue = Queue::new(LIMITS);
+        let now = Instant::now();
+        queue.push(part(10, 10), now).unwrap();
+        queue.learn(Load::TooMuch(None), now, 1.0);
+        let Step::WaitUntil(until) = queue.step(0, now) else { panic!("there is no pause") };
+        assert!(until > now);
+        assert!(matches!(queue.step(1, until), Step::Wait), "one at a time");
+        assert_eq!(sent(queue.step(0, until)), [(0..5, 50)], "half a bulk");
+        queue.learn(Load::Bearable, until, 1.0);
+        queue.push(part(5, 10), until).unwrap();
+        assert_eq!(sent(queue.step(1, until)), [(5..10, 50), (0..5, 50)], "as before");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use http::StatusCode;
+use spoor_storage::WriteErrorKind;
 
 use super::BulkMetrics;
+use super::pace::Load;
 use super::queue::Part;
 use super::verdict::{self, Trouble, Verdict};
 use crate::client::{Chunks, Client, Error, Request};
@@ -12,25 +14,36 @@ use crate::client::{Chunks, Client, Error, Request};
 /// Only what is judged comes back: without the filter an answer is ten times as long.
 const PATH: &str = "/_bulk?filter_path=items.*.status,items.*.error";
 
-/// Sends the parts and settles all their items, whatever happens.
-pub(super) async fn send(client: &Client, metrics: &BulkMetrics, parts: Vec<Part>) {
-    let mut bulks = vec![parts];
-    while let Some(bulk) = bulks.pop() {
-        if let Some((front, back)) = send_once(client, metrics, bulk).await {
-            bulks.push(back);
-            bulks.push(front);
-        }
-    }
+/// How the sending of one bulk ended.
+enum Sent {
+    /// All its items are settled.
+    Settled(Load),
+    /// It was too large; these are its halves.
+    Halved(Vec<Part>, Vec<Part>),
 }
 
-/// Answers the halves of a bulk that was too large.
-async fn send_once(
-    client: &Client,
-    metrics: &BulkMetrics,
-    bulk: Vec<Part>,
-) -> Option<(Vec<Part>, Vec<Part>)> {
+/// Sends the parts and settles all their items, whatever happens. Answers how the store bears it.
+pub(super) async fn send(client: &Client, metrics: &BulkMetrics, parts: Vec<Part>) -> Load {
+    let mut bulks = vec![parts];
+    let mut heaviest = Load::Bearable;
+    while let Some(bulk) = bulks.pop() {
+        match send_once(client, metrics, bulk).await {
+            Sent::Settled(Load::Bearable) => {}
+            Sent::Settled(too_much) => heaviest = too_much,
+            Sent::Halved(front, back) => bulks.extend([back, front]),
+        }
+    }
+    if heaviest != Load::Bearable {
+        metrics.slowed();
+    }
+    heaviest
+}
+
+async fn send_once(client: &Client, metrics: &BulkMetrics, bulk: Vec<Part>) -> Sent {
     let items = bulk.iter().map(|part| part.items.len()).sum();
-    let deadline = bulk.iter().map(|part| part.ticket.deadline).max()?;
+    let Some(deadline) = bulk.iter().map(|part| part.ticket.deadline).max() else {
+        return Sent::Settled(Load::Bearable);
+    };
     let mut body = Chunks::default();
     bulk.iter().for_each(|part| body.push(part.bytes()));
     let bytes = body.len();
@@ -43,24 +56,33 @@ async fn send_once(
     match verdicts {
         Ok(verdicts) => {
             metrics.answered(begun.elapsed(), &verdicts);
+            let too_much = verdicts.iter().any(is_too_much);
             file(&bulk, verdicts);
+            Sent::Settled(if too_much { Load::TooMuch(None) } else { Load::Bearable })
         }
         Err(error) if error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE) && items > 1 => {
             tracing::debug!(items, bytes, "the store takes no bulk of this size; sending its halves");
-            return Some(halves(bulk, items / 2));
+            let (front, back) = halves(bulk, items / 2);
+            Sent::Halved(front, back)
         }
         Err(error) if error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE) => {
             let reason = format!("the document of {bytes} bytes is larger than the store takes (413)");
             let verdicts = vec![Verdict::Rejected(reason)];
             metrics.answered(begun.elapsed(), &verdicts);
             file(&bulk, verdicts);
+            Sent::Settled(Load::Bearable)
         }
         Err(error) => {
             metrics.failed(begun.elapsed(), items);
             fail(&bulk, &error);
+            let too_much = error.write_kind() == WriteErrorKind::Busy;
+            Sent::Settled(if too_much { Load::TooMuch(error.retry_after()) } else { Load::Bearable })
         }
     }
-    None
+}
+
+fn is_too_much(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Unfinished(trouble) if trouble.kind == WriteErrorKind::Busy)
 }
 
 fn file(bulk: &[Part], verdicts: Vec<Verdict>) {

@@ -1,0 +1,47 @@
+//! A store without memory for what it is sent gets less of it, until it takes it; nothing is lost on the way.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+mod support;
+
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
+use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
+use spoor_storage::{RequestContext, SpanWriter};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
+use support::fake::{FakeServer, healthy};
+
+/// What a node with a small heap says to a large bulk.
+const BREAKER: &str = r#"{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large, data for [<http_request>] would be [999/999b]","durability":"TRANSIENT"},"status":429}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulks_shrink_until_the_store_has_memory_for_them_and_every_span_is_stored() {
+    let server = FakeServer::start(|asked| {
+        if asked.line.starts_with("POST /_bulk") && asked.body.len() > 20_000 {
+            return (429, "", BREAKER.to_owned());
+        }
+        healthy(asked)
+    });
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server.url().parse().unwrap()];
+    config.bulk.size = 100_000;
+    let mut registry = Registry::default();
+    let store = ElasticsearchStore::open(&config, &mut registry).unwrap();
+    let metrics = RetryMetrics::register(&mut registry);
+    let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
+    let base = some_minutes_ago();
+    let samples: Vec<_> = (1..=200).map(|span| Sample::new(trace_id(1), span, base)).collect();
+    let context = RequestContext::with_timeout(Duration::from_secs(30));
+    let written = writer.write(&context, &batch_of(&samples)).await.unwrap();
+    assert_eq!((written.stored, written.rejected.len()), (200, 0));
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let slowdowns =
+        text.lines().find_map(|line| line.strip_prefix("spoor_elasticsearch_bulk_slowdowns_total "));
+    assert!(slowdowns.unwrap().parse::<u32>().unwrap() >= 2, "{text}");
+    let sizes: Vec<usize> = server.asked("_bulk").iter().map(|asked| asked.body.len()).collect();
+    assert!(sizes[0] > 50_000 && sizes.iter().any(|&size| size <= 20_000), "{sizes:?}");
+    assert!(sizes.len() < 40, "it is not asked in a busy loop: {sizes:?}");
+}
