@@ -1,7 +1,5 @@
 //! A store without memory for what it is sent gets less of it, until it takes it; nothing is lost on the way.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
-
 mod support;
 
 use std::time::Duration;

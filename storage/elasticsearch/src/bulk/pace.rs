@@ -1,4 +1,4 @@
-//! How hard the store is pressed: less after each bulk that it answered with "too much" (429), more again after each that it took.
+//! How hard the store is pressed: less after each bulk that it answered with "too much" (429), more again after several that it took.
 //! Pure: no clock and no chance of its own.
 //!
 //! A store without memory for a bulk (`circuit_breaking_exception`) or without room in its queue is helped by smaller bulks, fewer at
@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Steps down; at the last one bulks have a 16th of their size.
 const LOWEST: u32 = 4;
+/// Bulks that the store must take one after the other before it gets a step more: at once after the first, every second bulk
+/// would be too much again.
+const PATIENCE: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause, also where the store asks for a longer one: writers wait behind it, and are told the store's own wish.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -25,6 +28,7 @@ pub(super) enum Load {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pace {
     steps_down: u32,
+    taken_in_a_row: u32,
     pause_until: Option<Instant>,
 }
 
@@ -32,8 +36,15 @@ impl Pace {
     /// Learns from a bulk's answer; `chance` from 0 to 1 spreads the pauses of several writers.
     pub(super) fn learn(&mut self, load: Load, now: Instant, chance: f64) {
         match load {
-            Load::Bearable => self.steps_down = self.steps_down.saturating_sub(1),
+            Load::Bearable => {
+                self.taken_in_a_row += 1;
+                if self.taken_in_a_row >= PATIENCE {
+                    self.taken_in_a_row = 0;
+                    self.steps_down = self.steps_down.saturating_sub(1);
+                }
+            }
             Load::TooMuch(wish) => {
+                self.taken_in_a_row = 0;
                 let pause =
                     (FIRST_PAUSE * (1 << (self.steps_down + 1))).mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
                 self.steps_down = (self.steps_down + 1).min(LOWEST);
@@ -59,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_too_much_halves_the_bounds_and_each_success_gives_back_one_step() {
+    fn each_too_much_halves_the_bounds_and_successes_give_them_back() {
         let (mut pace, now) = (Pace::default(), Instant::now());
         assert_eq!((pace.slowed(5_000_000), pace.slowed(2), pace.pause(now)), (5_000_000, 2, None));
         pace.learn(Load::TooMuch(None), now, 1.0);
@@ -68,7 +79,9 @@ mod tests {
             pace.learn(Load::TooMuch(None), now, 1.0);
         }
         assert_eq!((pace.slowed(5_000_000), pace.slowed(2)), (312_500, 1));
-        for _ in 0..4 {
+        pace.learn(Load::Bearable, now, 1.0);
+        assert_eq!(pace.slowed(5_000_000), 312_500, "one success is none");
+        for _ in 0..4 * PATIENCE {
             pace.learn(Load::Bearable, now, 1.0);
         }
         assert_eq!(pace.slowed(5_000_000), 5_000_000);

@@ -270,7 +270,7 @@ mod tests {
         assert!(until > now);
         assert!(matches!(queue.step(1, until), Step::Wait), "one at a time");
         assert_eq!(sent(queue.step(0, until)), [(0..5, 50)], "half a bulk");
-        queue.learn(Load::Bearable, until, 1.0);
+        (0..100).for_each(|_| queue.learn(Load::Bearable, until, 1.0));
         queue.push(part(5, 10), until).unwrap();
         assert_eq!(sent(queue.step(1, until)), [(5..10, 50), (0..5, 50)], "as before");
     }
