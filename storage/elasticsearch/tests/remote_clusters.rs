@@ -1,0 +1,57 @@
+//! Remote clusters are asked beside the store.
+
+mod support;
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use prometheus_client::registry::Registry;
+use spoor_model::{TimeRange, TraceLookup, TraceQuery};
+use spoor_storage::conformance::{some_minutes_ago, trace_id};
+use spoor_storage::{RequestContext, SpanReader};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
+use support::fake::{FakeServer, healthy};
+
+const NOTHING: &str = r#"{"timed_out":false,"_shards":{"total":0,"successful":0,"failed":0}}"#;
+
+fn context() -> RequestContext {
+    RequestContext::with_timeout(Duration::from_secs(20))
+}
+
+fn search() -> TraceQuery {
+    let now = some_minutes_ago();
+    TraceQuery {
+        service: None,
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange { start: now, end: now },
+        duration_min: None,
+        duration_max: None,
+        limit: 5,
+    }
+}
+
+#[tokio::test]
+async fn every_question_goes_to_the_remote_clusters_too() {
+    let server = FakeServer::start(|asked| {
+        if asked.line.contains("_search") { (200, "", NOTHING.to_owned()) } else { healthy(asked) }
+    });
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server.url().parse().expect("a URL")];
+    config.indices.remote_read_clusters = vec!["east".to_owned(), "west".to_owned()];
+    let store = ElasticsearchStore::open(&config, &mut Registry::default()).expect("the settings can work");
+    let reader = store.reader();
+    reader.services(&context()).await.expect("an answer");
+    let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
+    let trace = reader.trace(&context(), &lookup).await.expect("an answer");
+    assert!(trace.try_collect::<Vec<_>>().await.expect("an answer").is_empty());
+    drop(reader.find_traces(&context(), &search()).await.expect("an answer"));
+    let asked = server.asked("_search");
+    assert_eq!(asked.len(), 3);
+    for question in asked {
+        for cluster in ["east:", "west:"] {
+            let local = question.line.matches("jaeger-").count() / 3;
+            assert_eq!(question.line.matches(cluster).count(), local, "{}", question.line);
+        }
+    }
+}
