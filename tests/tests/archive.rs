@@ -1,0 +1,44 @@
+//! The story of a trace that is kept: copied to the archive through the API, it is found when the store has let it go.
+
+use anyhow::{Context, Result, ensure};
+use spoor_load::Protocol;
+use spoor_tests::traffic::{keys_of, requests, send, to};
+use spoor_tests::{Role, Spoor, delete_indices, refresh, unique_prefix};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_trace_outlives_the_stores_indices() -> Result<()> {
+    let server = xtask::servers::opensearch_url()?;
+    let prefix = unique_prefix("archive");
+    let settings = [
+        format!("--es.server-urls={server}"),
+        format!("--es.index-prefix={prefix}"),
+        "--es.num-replicas=0".to_owned(),
+        "--es.num-shards=1".to_owned(),
+    ];
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let collector = Spoor::start(Role::Collector, &settings).await?;
+    let query = Spoor::start(Role::Query, &[&settings[..], &["--es-archive.enabled"]].concat()).await?;
+    collector.ready().await?;
+    query.ready().await?;
+    let report = send(&to(&collector, Protocol::OtlpGrpc, 1), requests(11, 200, 50)).await?;
+    let (trace, _) = *keys_of(&report, |_| true).first().context("spans were sent")?;
+    refresh(&server, &prefix).await?;
+
+    let (status, before) = query.query(&format!("/api/traces/{trace}")).await?;
+    ensure!(status == 200, "{before}");
+    let client = reqwest::Client::new();
+    let archive = format!("{}/api/archive/{trace}", query.url("query-http"));
+    let answer = client.post(&archive).send().await?.error_for_status()?.text().await?;
+    ensure!(answer == r#"{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}"#, "{answer}");
+    client.delete(format!("{server}/{prefix}-jaeger-span-2*")).send().await?.error_for_status()?;
+    refresh(&server, &prefix).await?;
+
+    let (status, after) = query.query(&format!("/api/traces/{trace}")).await?;
+    ensure!(status == 200, "{after}");
+    ensure!(before == after, "the kept trace is another one:\n{before}\n{after}");
+    let again = client.post(&archive).send().await?;
+    ensure!(again.status().is_success(), "a trace that is archived already can be archived again");
+    let unknown = client.post(archive.replace(&trace.to_string(), "abc")).send().await?;
+    ensure!(unknown.status().as_u16() == 404, "{unknown:?}");
+    delete_indices(&server, &prefix).await
+}
