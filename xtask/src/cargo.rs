@@ -43,6 +43,17 @@ pub(crate) fn metadata(root: &Path) -> Result<Metadata> {
         .context("read the dependency graph with `cargo metadata`")
 }
 
+/// The names of a package's integration tests.
+pub(crate) fn tests_of(root: &Path, package: &str) -> Result<Vec<String>> {
+    let metadata = metadata(root)?;
+    let package = metadata.workspace_packages().into_iter().find(|other| other.name.as_str() == package);
+    let targets = package.map(|package| package.targets.as_slice()).unwrap_or_default();
+    let tests: Vec<String> =
+        targets.iter().filter(|target| target.is_test()).map(|target| target.name.clone()).collect();
+    ensure!(!tests.is_empty(), "the workspace has no such tests");
+    Ok(tests)
+}
+
 /// Builds the program `spoor` with `profile` (`dev` or `release`) and says where it is.
 pub(crate) fn build_spoor(root: &Path, profile: &str) -> Result<PathBuf> {
     run(&mut command(root, ["build", "--package", "spoor-app", "--bin", "spoor", "--profile", profile]))?;

@@ -51,7 +51,7 @@ enum Task {
 enum ServersAction {
     /// Start and leave running; prints one URL a line
     Up {
-        /// Which ones; all when none is named
+        /// Which ones (`status` lists them); the OpenSearch that tests run on when none is named
         names: Vec<String>,
     },
     /// Stop and remove their data

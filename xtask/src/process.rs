@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::wait;
 
@@ -37,6 +37,17 @@ fn command_line(pid: u32) -> Option<String> {
 /// When the system refuses; a child that has already ended is not an error.
 pub fn terminate(child: &Child) -> Result<()> {
     signal(child.id(), Signal::TERM)
+}
+
+/// SIGKILL to a child that leads a process group of its own, and to all of that group.
+///
+/// # Errors
+/// When the system refuses; a group that has already ended is not an error.
+pub fn kill_group(leader: &Child) -> Result<()> {
+    match kill_process_group(process_id(leader.id())?, Signal::KILL) {
+        Err(rustix::io::Errno::SRCH) | Ok(()) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("kill the process group {}", leader.id())),
+    }
 }
 
 /// SIGTERM, then SIGKILL when the child is still there after `grace`; gives its exit status.
@@ -72,14 +83,14 @@ pub fn stop_foreign(pid: u32, marker: &str, grace: Duration) -> Result<()> {
 }
 
 fn signal(pid: u32, kind: Signal) -> Result<()> {
-    let raw = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .with_context(|| format!("no process has id {pid}"))?;
-    match kill_process(raw, kind) {
+    match kill_process(process_id(pid)?, kind) {
         Err(rustix::io::Errno::SRCH) | Ok(()) => Ok(()),
         Err(error) => Err(error).with_context(|| format!("send {kind:?} to process {pid}")),
     }
+}
+
+fn process_id(pid: u32) -> Result<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw).with_context(|| format!("no process has id {pid}"))
 }
 
 #[cfg(test)]

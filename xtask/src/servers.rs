@@ -5,11 +5,13 @@
 //! and start again.
 
 mod artifacts;
+mod cluster;
+mod distribution;
 mod http;
 mod java;
-mod opensearch;
 mod ports;
 mod recipe;
+mod runner;
 mod server;
 mod standing;
 mod watchdog;
@@ -35,9 +37,63 @@ pub fn opensearch_url() -> Result<String> {
     if let Ok(url) = std::env::var(OPENSEARCH_URL) {
         return Ok(url);
     }
-    standing::url_of(&opensearch::RECIPE)?.with_context(|| {
+    standing::url_of(&runner::OPENSEARCH)?.with_context(|| {
         format!("this test needs OpenSearch: run `cargo xtask test`, or `cargo xtask servers up` first, or set {OPENSEARCH_URL}")
     })
+}
+
+/// The environment variable that hands the server's version (as `--es.version` has it) to tests of a server that does not
+/// tell it.
+pub const SERVER_VERSION: &str = "SPOOR_TEST_SERVER_VERSION";
+
+/// A server of another line than the one all tests run on.
+pub struct OtherServer {
+    recipe: &'static recipe::Recipe,
+    server: Server,
+}
+
+impl OtherServer {
+    /// Names of those that a JDK of this machine can run. Says on standard output which are left out, and why.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        let jdks = find_jdks();
+        let (runnable, left_out): (Vec<&recipe::Recipe>, Vec<_>) =
+            recipe::ALL[1..].iter().partition(|recipe| !recipe::runnable(recipe.releases, &jdks).is_empty());
+        for recipe in left_out {
+            println!("left out: {}, which no JDK of this machine runs", recipe.name);
+        }
+        runnable.iter().map(|recipe| recipe.name).collect()
+    }
+
+    /// Starts one and waits until it is ready.
+    ///
+    /// # Errors
+    /// An unknown name; as [`OpenSearch::start`].
+    pub fn start(name: &str) -> Result<Self> {
+        let recipe = recipe::ALL.iter().find(|recipe| recipe.name == name);
+        let recipe = *recipe.with_context(|| format!("no server is called {name}"))?;
+        Ok(Self { recipe, server: Server::start(recipe)? })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// What to set as `--es.version`: 0 where the server tells it.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.recipe.untold_version
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When the system refuses to signal it.
+    pub fn stop(&mut self) -> Result<()> {
+        self.server.stop()
+    }
 }
 
 /// An OpenSearch of one node, with its own data, on a free port of 127.0.0.1.
@@ -53,7 +109,7 @@ impl OpenSearch {
     /// # Errors
     /// No fitting JDK, no Maven, no release that resolves, or a server that does not get ready (with its log's end).
     pub fn start() -> Result<Self> {
-        Ok(Self { server: Server::start(&opensearch::RECIPE)? })
+        Ok(Self { server: Server::start(&runner::OPENSEARCH)? })
     }
 
     /// `http://127.0.0.1:PORT`, the same for its whole life.

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::servers::{self, OpenSearch};
+use crate::servers::{self, OpenSearch, OtherServer};
 use crate::steps::Steps;
 use crate::{cargo, generate, layers, licenses, prerequisites};
 
 /// The environment variable that hands the program under test to whole-process tests and benches.
 pub const SPOOR_BIN: &str = "SPOOR_BIN";
+
+/// The package whose tests run on every server.
+const STORE_PACKAGE: &str = "spoor-storage-elasticsearch";
 
 /// The quick part: nothing that needs a server or another tool than Rust.
 ///
@@ -24,7 +27,8 @@ pub fn check(root: &Path) -> Result<()> {
     steps.finish()
 }
 
-/// Everything: prerequisites, the sources, and all tests with a real OpenSearch that runs for as long as they do.
+/// Everything: prerequisites, the sources, and all tests with a real OpenSearch that runs for as long as they do; then
+/// the store's own tests with each other server.
 ///
 /// # Errors
 /// Names the steps that failed. Without its prerequisites nothing else is tried; everything else is, so that one run
@@ -73,4 +77,23 @@ fn tests(steps: &mut Steps, root: &Path, spoor: &PathBuf, mut opensearch: OpenSe
         )
     });
     steps.run("stop OpenSearch", || opensearch.stop());
+    for name in OtherServer::names() {
+        steps.run(name, || store_tests(root, name));
+    }
+}
+
+/// The store's tests on another server. One at a time: each has a heap of its own.
+fn store_tests(root: &Path, name: &str) -> Result<()> {
+    let mut server = OtherServer::start(name)?;
+    // Selected within the workspace, so that nothing is built anew.
+    let mut command = cargo::command(root, ["test", "--workspace", "--no-fail-fast"]);
+    for test in cargo::tests_of(root, STORE_PACKAGE)? {
+        command.args(["--test", &test]);
+    }
+    cargo::run(
+        command
+            .env(servers::OPENSEARCH_URL, server.url())
+            .env(servers::SERVER_VERSION, server.version().to_string()),
+    )?;
+    server.stop()
 }

@@ -81,11 +81,15 @@ fn make_behind_alias(prefix: &str, family: &str, number: u32) {
     let index = format!("{prefix}-jaeger-{family}-{number:06}");
     request("PUT", &format!("/{index}"), Some(&json!({})));
     let write = format!("{prefix}-jaeger-{family}-write");
-    let actions = json!({ "actions": [
-        { "remove": { "index": format!("{prefix}-jaeger-{family}-*"), "alias": write, "must_exist": false } },
-        { "add": { "index": index, "alias": format!("{prefix}-jaeger-{family}-read") } },
-        { "add": { "index": index, "alias": write } },
-    ]});
+    let mut actions = vec![
+        json!({ "add": { "index": index, "alias": format!("{prefix}-jaeger-{family}-read") } }),
+        json!({ "add": { "index": index, "alias": write } }),
+    ];
+    if let Some(before) = number.checked_sub(1).filter(|&before| before > 0) {
+        let before = format!("{prefix}-jaeger-{family}-{before:06}");
+        actions.push(json!({ "remove": { "index": before, "alias": write } }));
+    }
+    let actions = json!({ "actions": actions });
     let done = request("POST", "/_aliases", Some(&actions));
     assert_eq!(done["acknowledged"], true, "{done}");
 }

@@ -8,9 +8,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use super::recipe::Release;
+use super::java::Jdk;
+use super::recipe::{Packaging, Release};
 
 /// The cache folder: `$SPOOR_CACHE`, else `$XDG_CACHE_HOME/spoor`, else `~/.cache/spoor`.
 ///
@@ -25,13 +26,20 @@ pub fn cache_folder() -> Result<PathBuf> {
     std::path::absolute(&chosen).with_context(|| format!("make {} absolute", chosen.display()))
 }
 
-/// The folder with the jars of `release` of the server `name`, from the cache or, the first time, by Maven.
+/// The folder with the files of `release` of the server `name`, from the cache or, the first time, by Maven. A zip is unpacked
+/// with the JDK's own tool.
 ///
 /// # Errors
 /// When Maven is missing or cannot resolve this version (with the end of its output), or the cache cannot be written.
-pub(super) fn resolve(cache: &Path, name: &str, release: &Release) -> Result<PathBuf> {
+pub(super) fn resolve(cache: &Path, name: &str, release: &Release, jdk: &Jdk) -> Result<PathBuf> {
     fetch_once(&cache.join("servers"), &format!("{name}-{}", release.version), |folder| {
-        download(release, folder)
+        match release.packaging {
+            Packaging::Jars => download_jars(release, folder),
+            Packaging::Zip => {
+                download_zip(release, folder)?;
+                unpack(release, folder, jdk)
+            }
+        }
     })
 }
 
@@ -64,14 +72,45 @@ fn fetch_once(folder: &Path, key: &str, download: impl FnOnce(&Path) -> Result<(
     Ok(complete)
 }
 
-fn download(release: &Release, folder: &Path) -> Result<()> {
-    eprintln!("resolving {}:{} with Maven (once)", release.artifact, release.version);
+fn download_jars(release: &Release, folder: &Path) -> Result<()> {
     let pom = folder.join("pom.xml");
     fs::write(&pom, pom_text(release)).with_context(|| format!("write {}", pom.display()))?;
-    let output = Command::new("mvn")
-        .args(["-q", "-B", "-ntp", "dependency:copy-dependencies", "-f"])
-        .arg(&pom)
-        .arg(format!("-DoutputDirectory={}", folder.display()))
+    maven(
+        release,
+        Command::new("mvn").args(["dependency:copy-dependencies", "-f"]).arg(&pom).arg(into(folder)),
+    )
+}
+
+fn download_zip(release: &Release, folder: &Path) -> Result<()> {
+    let artifact = format!("-Dartifact={}:{}:zip", release.artifact, release.version);
+    maven(
+        release,
+        Command::new("mvn").args(["dependency:copy", &artifact, "-Dtransitive=false"]).arg(into(folder)),
+    )
+}
+
+fn into(folder: &Path) -> String {
+    format!("-DoutputDirectory={}", folder.display())
+}
+
+fn unpack(release: &Release, folder: &Path, jdk: &Jdk) -> Result<()> {
+    let name = release.artifact.rsplit(':').next().unwrap_or_default();
+    let zip = folder.join(format!("{name}-{}.zip", release.version));
+    let status = Command::new(jdk.java.with_file_name("jar"))
+        .arg("xf")
+        .arg(&zip)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("unpack {} with the JDK's jar", zip.display()))?;
+    ensure!(status.success(), "unpacking {} ended with {status}", zip.display());
+    fs::remove_file(&zip).with_context(|| format!("remove {}", zip.display()))
+}
+
+fn maven(release: &Release, command: &mut Command) -> Result<()> {
+    eprintln!("resolving {}:{} with Maven (once)", release.artifact, release.version);
+    let output = command
+        .args(["-q", "-B", "-ntp"])
         .stdin(Stdio::null())
         .output()
         .context("run mvn (Debian: apt-get install maven)")?;

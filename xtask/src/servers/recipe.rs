@@ -2,17 +2,24 @@
 //!
 //! A new kind (another store, a broker) is one more `Recipe` in `ALL`; nothing else here knows a server by name.
 
-use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 
 use super::java::Jdk;
-use super::opensearch;
+use super::{distribution, runner};
 
-/// The servers this program can start, by the name `cargo xtask servers` takes.
-pub(super) const ALL: [&Recipe; 1] = [&opensearch::RECIPE];
+/// The servers this program can start, by the name `cargo xtask servers` takes. The first is the one that all tests run on.
+pub(super) const ALL: [&Recipe; 6] = [
+    &runner::OPENSEARCH,
+    &runner::OPENSEARCH_2,
+    &runner::OPENSEARCH_1,
+    &runner::ELASTICSEARCH_7,
+    &distribution::ELASTICSEARCH_8,
+    &distribution::ELASTICSEARCH_9,
+];
 
 /// One kind of server.
 pub(super) struct Recipe {
@@ -20,12 +27,14 @@ pub(super) struct Recipe {
     pub(super) name: &'static str,
     /// Best first; the first one that has its JDK and resolves is taken.
     pub(super) releases: &'static [Release],
+    /// Its version as `--es.version` has it, where it does not tell it itself; else 0.
+    pub(super) untold_version: u32,
     /// Ports it can be told to listen on.
     pub(super) ports: RangeInclusive<u16>,
     /// Writes the files the server wants to find before its first start.
     pub(super) prepare: fn(&Place) -> Result<()>,
-    /// Arguments of `java`.
-    pub(super) arguments: fn(&Release, &Path, &Place) -> Vec<OsString>,
+    /// The command that runs it in the foreground.
+    pub(super) command: fn(&Launching<'_>) -> Result<Command>,
     /// Whether the server at this place serves requests now.
     pub(super) is_ready: fn(&Place) -> bool,
 }
@@ -36,10 +45,31 @@ pub(super) struct Release {
     pub(super) version: &'static str,
     /// What to resolve, with everything it depends on: `group:artifact`.
     pub(super) artifact: &'static str,
+    /// What Maven brings for it.
+    pub(super) packaging: Packaging,
     /// Major versions of Java it runs on.
     pub(super) jdk: RangeInclusive<u32>,
     /// Extra flags for `java`.
     pub(super) flags: &'static [&'static str],
+}
+
+/// What an artifact is.
+#[derive(Clone, Copy)]
+pub(super) enum Packaging {
+    /// A jar, taken with all jars it depends on.
+    Jars,
+    /// A zip with everything inside, unpacked.
+    Zip,
+}
+
+/// What is needed to run a server.
+pub(super) struct Launching<'a> {
+    pub(super) release: &'a Release,
+    /// The `java` executable.
+    pub(super) java: &'a Path,
+    /// The folder with what Maven brought.
+    pub(super) files: &'a Path,
+    pub(super) place: &'a Place,
 }
 
 /// Where one server runs.
@@ -67,7 +97,7 @@ mod tests {
     }
 
     fn versions(jdks: &[Jdk]) -> Vec<(&'static str, u32)> {
-        runnable(opensearch::RECIPE.releases, jdks)
+        runnable(runner::OPENSEARCH.releases, jdks)
             .into_iter()
             .map(|(release, jdk)| (release.version, jdk.major))
             .collect()

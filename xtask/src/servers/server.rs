@@ -3,14 +3,14 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::java::{self, Jdk};
 use super::ports::Reservation;
-use super::recipe::{Place, Recipe, Release, runnable};
+use super::recipe::{Launching, Place, Recipe, Release, runnable};
 use super::watchdog::Watchdog;
 use super::{artifacts, ports};
 use crate::{process, wait};
@@ -26,7 +26,7 @@ pub(super) struct Launch {
     recipe: &'static Recipe,
     release: &'static Release,
     java: PathBuf,
-    jars: PathBuf,
+    files: PathBuf,
     pub(super) place: Place,
     _reservation: Reservation,
 }
@@ -37,7 +37,7 @@ impl Launch {
     /// Says on standard error which release and JDK it took, and why not a better one.
     pub(super) fn prepare(recipe: &'static Recipe) -> Result<Self> {
         let jdks = java::find();
-        let (release, java, jars) = choose(recipe, &jdks)?;
+        let (release, java, files) = choose(recipe, &jdks)?;
         let folder = tempfile::Builder::new()
             .prefix(&format!("spoor-{}-", recipe.name))
             .tempdir()
@@ -47,7 +47,7 @@ impl Launch {
         (recipe.prepare)(&place)?;
         // From here on the watchdog, or whoever stops a standing server, removes it.
         let _ = folder.keep();
-        Ok(Self { recipe, release, java, jars, place, _reservation: reservation })
+        Ok(Self { recipe, release, java, files, place, _reservation: reservation })
     }
 
     pub(super) fn url(&self) -> String {
@@ -66,8 +66,9 @@ impl Launch {
     pub(super) fn spawn(&self) -> Result<Child> {
         let log =
             File::options().create(true).append(true).open(self.log()).context("open the server's log")?;
-        Command::new(&self.java)
-            .args((self.recipe.arguments)(self.release, &self.jars, &self.place))
+        let Self { release, java, files, place, .. } = self;
+        let mut command = (self.recipe.command)(&Launching { release, java, files, place })?;
+        command
             .current_dir(&self.place.folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("share the server's log")?)
@@ -132,8 +133,8 @@ fn choose(recipe: &'static Recipe, jdks: &[Jdk]) -> Result<(&'static Release, Pa
     let cache = artifacts::cache_folder()?;
     let mut reasons = Vec::new();
     for (release, jdk) in possible {
-        match artifacts::resolve(&cache, recipe.name, release) {
-            Ok(jars) => {
+        match artifacts::resolve(&cache, recipe.name, release, jdk) {
+            Ok(files) => {
                 eprintln!(
                     "{} {} on JDK {} ({})",
                     recipe.name,
@@ -141,7 +142,7 @@ fn choose(recipe: &'static Recipe, jdks: &[Jdk]) -> Result<(&'static Release, Pa
                     jdk.major,
                     jdk.java.display()
                 );
-                return Ok((release, jdk.java.clone(), jars));
+                return Ok((release, jdk.java.clone(), files));
             }
             Err(error) => {
                 eprintln!("not {} {}: {error:#}", recipe.name, release.version);
@@ -190,7 +191,8 @@ impl Server {
 
     pub(super) fn kill(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        child.kill().with_context(|| format!("kill the server at {}", self.url))?;
+        // Some servers are two processes: all of the group go.
+        process::kill_group(&child).with_context(|| format!("kill the server at {}", self.url))?;
         child.wait().map(drop).with_context(|| format!("wait for the killed server at {}", self.url))
     }
 }

@@ -27,12 +27,13 @@ impl Standing {
     }
 }
 
-/// Starts each named server (all, when none is named) unless it runs already; prints one URL a line.
+/// Starts each named server (the one that tests run on, when none is named) unless it runs already; prints one URL a line.
 ///
 /// # Errors
 /// An unknown name, or a server that does not start.
 pub fn up(names: &[String]) -> Result<()> {
-    for recipe in select(names)? {
+    let recipes = if names.is_empty() { vec![ALL[0]] } else { select(names)? };
+    for recipe in recipes {
         let folder = folder()?;
         let _only_one = artifacts::lock(&folder, recipe.name)?;
         let standing = match recall(&folder, recipe)? {

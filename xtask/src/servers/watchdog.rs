@@ -10,7 +10,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-/// Reads process ids, the last one counts; at the end of input kills it, if it still is ours, and removes the folder.
+/// Reads process ids, the last one counts; at the end of input kills it and its process group, if it
+/// still is ours, and removes the folder.
 /// A dying server may write for a moment after SIGKILL, so removing is tried more than once.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
@@ -18,6 +19,7 @@ folder=$1
 pid=
 while read -r line; do pid=$line; done
 if [ -n "$pid" ] && { cat "/proc/$pid/cmdline" || ps -o command= -p "$pid"; } 2>/dev/null | grep -qF -- "$folder"; then
+    kill -9 "-$pid"
     kill -9 "$pid"
 fi
 for try in 1 2 3 4 5; do

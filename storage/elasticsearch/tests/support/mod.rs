@@ -37,6 +37,12 @@ pub fn server_url() -> String {
     })
 }
 
+/// The version of a server that does not tell it, else 0.
+fn version() -> u32 {
+    std::env::var("SPOOR_TEST_SERVER_VERSION")
+        .map_or(0, |version| version.parse().expect("the variable holds a number"))
+}
+
 /// A prefix that nobody has.
 pub fn new_prefix() -> String {
     format!("t{:016x}", fastrand::u64(..))
@@ -46,6 +52,7 @@ pub fn new_prefix() -> String {
 pub fn config(prefix: &str) -> Config {
     let mut config = Config::default();
     config.connection.server_urls = vec![server_url().parse().expect("the variable holds a URL")];
+    config.connection.version = version();
     config.indices =
         IndexConfig { prefix: prefix.to_owned(), num_shards: 2, num_replicas: 0, ..IndexConfig::default() };
     config
