@@ -104,9 +104,11 @@ impl ElasticsearchStore {
 
     fn open_named(config: &Config, names: IndexNames, registry: &mut Registry) -> Result<Self, OpenError> {
         let (client, known) = parts(config)?;
+        // An archive's indices have the templates of the store's, whose patterns they match.
+        let ordinary = IndexNames::new(&config.indices)?;
         let metrics = BulkMetrics::register(registry);
         let templates_for = config.indices.create_index_templates.then(|| {
-            let (names, indices) = (names.clone(), config.indices.clone());
+            let (names, indices) = (ordinary, config.indices.clone());
             Box::new(move |server| templates(server, &names, &indices).to_vec()) as TemplatesFor
         });
         let setup = Arc::new(Setup::start(client.clone(), known, templates_for));
