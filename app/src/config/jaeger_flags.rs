@@ -42,7 +42,6 @@ const FAMILIES: &[Family] = &[
         prefix: "es.tls.",
         instead: "give https:// addresses in --es.server-urls; certificates come from the system's store in this version",
     },
-    Family { prefix: "es.use-ilm", instead: "this version of Spoor writes periodic indices only" },
     Family { prefix: "es.token-file", instead: "use --es.username and --es.password in this version" },
     Family { prefix: "es.api-key", instead: "use --es.username and --es.password in this version" },
     Family {

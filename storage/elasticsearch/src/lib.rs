@@ -21,6 +21,7 @@ mod writer;
 pub use client::{NodeUrl, ParseNodeUrlError, Server};
 pub use config::{
     ArchiveConfig, ArchiveNames, BulkConfig, Config, ConnectionConfig, DocumentConfig, IndexConfig,
+    TemplateConfig,
 };
 pub use encode::BulkEncoder;
 pub use index::Frequency;

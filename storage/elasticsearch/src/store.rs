@@ -8,8 +8,8 @@ use crate::bulk::{BulkMetrics, BulkWriter, Limits};
 use crate::client::{Client, Server};
 use crate::encode::BulkEncoder;
 use crate::index::IndexNames;
-use crate::setup::{Readiness, Setup, TemplatesFor};
-use crate::template::templates;
+use crate::setup::{Pace, Plan, Readiness, Setup, SetupMetrics, Watched};
+use crate::template::Kind;
 use crate::{ArchiveConfig, ArchiveNames, Config, ElasticsearchReader, ElasticsearchWriter};
 
 /// A configuration that cannot work.
@@ -49,6 +49,9 @@ pub enum OpenError {
     /// An archive that cannot be told from the store, or with settings that cannot be.
     #[error("the archive cannot be opened: {0}")]
     Archive(String),
+    /// Settings of templates that contradict one another.
+    #[error("{0}")]
+    Templates(&'static str),
     /// TLS could not be set up.
     #[error("prepare TLS for the https URLs of --es.server-urls: {0}")]
     Tls(#[source] spoor_storage::BoxError),
@@ -82,7 +85,9 @@ impl ElasticsearchStore {
     /// # Errors
     /// [`OpenError`] for settings that cannot work; a store that is down is no error.
     pub fn open(config: &Config, registry: &mut Registry) -> Result<Self, OpenError> {
-        Self::open_named(config, IndexNames::new(&config.indices)?, registry)
+        let names = IndexNames::new(&config.indices)?;
+        let families = watched(config, &names, false);
+        Self::open_named(config, names, families, registry)
     }
 
     /// Opens the archive that stands beside a store with the settings `store`. Its metrics have the prefix `archive_`.
@@ -99,19 +104,24 @@ impl ElasticsearchStore {
             ArchiveNames::Single => IndexNames::archive(&config.indices)?,
             ArchiveNames::Dated => IndexNames::ageless(&config.indices)?,
         };
-        Self::open_named(&config, names, registry.sub_registry_with_prefix("archive"))
+        config
+            .templates
+            .validate(config.indices.use_aliases)
+            .map_err(|error| OpenError::Archive(error.to_string()))?;
+        let families = watched(&config, &names, archive.names() == ArchiveNames::Single);
+        Self::open_named(&config, names, families, registry.sub_registry_with_prefix("archive"))
     }
 
-    fn open_named(config: &Config, names: IndexNames, registry: &mut Registry) -> Result<Self, OpenError> {
+    fn open_named(
+        config: &Config,
+        names: IndexNames,
+        families: Vec<Watched>,
+        registry: &mut Registry,
+    ) -> Result<Self, OpenError> {
         let (client, known) = parts(config)?;
-        // An archive's indices have the templates of the store's, whose patterns they match.
-        let ordinary = IndexNames::new(&config.indices)?;
         let metrics = BulkMetrics::register(registry);
-        let templates_for = config.indices.create_index_templates.then(|| {
-            let (names, indices) = (ordinary, config.indices.clone());
-            Box::new(move |server| templates(server, &names, &indices).to_vec()) as TemplatesFor
-        });
-        let setup = Arc::new(Setup::start(client.clone(), known, templates_for));
+        let plan = Plan { known, families, templates: Some(config.templates.clone()), pace: Pace::default() };
+        let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::register(registry)));
         let bulk = BulkWriter::start(client.clone(), limits(config), metrics);
         let writer = ElasticsearchWriter::new(
             setup.clone(),
@@ -130,7 +140,9 @@ impl ElasticsearchStore {
     pub fn open_reader(config: &Config) -> Result<Arc<ElasticsearchReader>, OpenError> {
         let (client, known) = parts(config)?;
         let names = IndexNames::new(&config.indices)?;
-        let setup = Arc::new(Setup::start(client.clone(), known, None));
+        let plan =
+            Plan { known, families: watched(config, &names, false), templates: None, pace: Pace::default() };
+        let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::default()));
         Ok(Arc::new(ElasticsearchReader::new(client, setup, names, config)))
     }
 
@@ -158,7 +170,16 @@ fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {
         0 => None,
         number => Some(Server::from_number(number).ok_or(OpenError::Version(number))?),
     };
+    config.templates.validate(config.indices.use_aliases)?;
     Ok((Arc::new(Client::new(config)?), known))
+}
+
+/// The families of spans and services; `archive` when they have an archive's names.
+fn watched(config: &Config, names: &IndexNames, archive: bool) -> Vec<Watched> {
+    let max_age = config.indices.max_span_age;
+    [(Kind::Span, &names.spans), (Kind::Service, &names.services)]
+        .map(|(kind, family)| Watched::new(kind, family, archive, max_age))
+        .to_vec()
 }
 
 fn limits(config: &Config) -> Limits {
@@ -188,5 +209,6 @@ mod tests {
         assert!(refused_with(|config| config.connection.version = 6).contains("--es.version=6"));
         assert!(refused_with(|config| config.indices.prefix = "Ä*".into()).contains("--es.index-prefix"));
         assert!(refused_with(|config| config.connection.server_urls.clear()).contains("--es.server-urls"));
+        assert!(refused_with(|config| config.templates.use_ilm = true).contains("--es.use-aliases"));
     }
 }

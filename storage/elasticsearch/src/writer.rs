@@ -123,7 +123,7 @@ impl SpanWriter for ElasticsearchWriter {
                 "the deadline had passed before the write".into(),
             ));
         }
-        if let Err(not_ready) = self.setup.ready(context.deadline).await {
+        if let Err(not_ready) = self.setup.ready_to_write(context.deadline).await {
             return Err(nothing(WriteErrorKind::Unavailable, not_ready.into()));
         }
         let busy = |full: crate::bulk::QueueFull| WriteError {

@@ -14,9 +14,15 @@ const ENABLED: &str = "es-archive.enabled";
 const NAMES: &str = "es-archive.names";
 /// Settings of the store that an archive has no use for: it is read without regard to age, and knows no wrong clocks.
 const NOT_FOR_ARCHIVES: [&str; 3] = ["es.max-span-age", "es.span-window.past", "es.span-window.future"];
-/// Settings that would make the archive the store itself, were they taken over.
-const NOT_INHERITED: [&str; 4] =
-    ["es.span-read-alias", "es.span-write-alias", "es.service-read-alias", "es.service-write-alias"];
+/// Settings that would make the archive the store itself, or have it deleted along with it, were they taken over.
+const NOT_INHERITED: [&str; 5] = [
+    "es.span-read-alias",
+    "es.span-write-alias",
+    "es.service-read-alias",
+    "es.service-write-alias",
+    // The store's policy deletes what an archive is to keep.
+    "es.ilm-policy-name",
+];
 
 /// How the indices of an archive are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,6 +85,7 @@ impl ArchiveConfig {
         ] {
             *alias = None;
         }
+        archive.templates.ilm_policy_name.clear();
         let matches = store_command()
             .try_get_matches_from(&self.given)
             .map_err(|error| OpenError::Archive(error.to_string()))?;
@@ -245,6 +252,15 @@ mod tests {
         let program = parsed(&["--es.use-aliases", "--es.span-read-alias=r", "--es.span-write-alias=w"]);
         let archive = program.archive.beside(&program.store).unwrap();
         assert_eq!((archive.indices.use_aliases, archive.indices.span_read_alias), (true, None));
+    }
+
+    #[test]
+    fn the_stores_lifecycle_policy_does_not_delete_the_archive() {
+        let program = parsed(&["--es.use-aliases", "--es.use-ilm", "--es.ilm-policy-name=three-days"]);
+        let archive = program.archive.beside(&program.store).unwrap();
+        assert_eq!((archive.templates.use_ilm, archive.templates.ilm_policy_name.as_str()), (true, ""));
+        let own = parsed(&["--es.ilm-policy-name=three-days", "--es-archive.ilm-policy-name=years"]);
+        assert_eq!(own.archive.beside(&own.store).unwrap().templates.ilm_policy_name, "years");
     }
 
     #[test]

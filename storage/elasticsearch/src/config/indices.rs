@@ -1,4 +1,4 @@
-//! Indices: their names, templates, and how far back they are read.
+//! Indices: their names, and how far back they are read.
 
 use std::time::Duration;
 
@@ -92,27 +92,6 @@ pub struct IndexConfig {
         default_value = ""
     )]
     pub remote_read_clusters: Vec<String>,
-
-    /// Shards of each index, written into the templates.
-    #[arg(id = "es.num-shards", long = "es.num-shards", value_name = "COUNT", default_value_t = 5)]
-    pub num_shards: u32,
-
-    /// Replicas of each shard, written into the templates.
-    #[arg(id = "es.num-replicas", long = "es.num-replicas", value_name = "COUNT", default_value_t = 1)]
-    pub num_replicas: u32,
-
-    /// Whether the writer installs the index templates at start.
-    #[arg(
-        id = "es.create-index-templates",
-        long = "es.create-index-templates",
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = clap::ArgAction::Set
-    )]
-    pub create_index_templates: bool,
 
     /// How far back from now services, operations and traces by id are looked for.
     #[arg(id = "es.max-span-age", long = "es.max-span-age", value_name = "DURATION", value_parser = parse_go_duration, default_value = "72h0m0s")]

@@ -5,6 +5,7 @@ mod bulk;
 mod connection;
 mod documents;
 mod indices;
+mod templates;
 
 use clap::Args;
 
@@ -13,6 +14,7 @@ pub use bulk::BulkConfig;
 pub use connection::ConnectionConfig;
 pub use documents::DocumentConfig;
 pub use indices::IndexConfig;
+pub use templates::TemplateConfig;
 
 /// Elasticsearch and OpenSearch.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -25,6 +27,10 @@ pub struct Config {
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]
     pub indices: IndexConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub templates: TemplateConfig,
 
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]
@@ -75,10 +81,10 @@ mod tests {
         assert_eq!((config.bulk.size, config.bulk.actions, config.bulk.workers), (5_000_000, 1_000, 2));
         assert_eq!(config.bulk.flush_interval, Duration::from_millis(200));
         assert_eq!(
-            (config.indices.num_shards, config.indices.num_replicas, config.indices.max_doc_count),
+            (config.templates.num_shards, config.templates.num_replicas, config.indices.max_doc_count),
             (5, 1, 10_000)
         );
-        assert!(config.indices.create_index_templates);
+        assert!(config.templates.create);
         assert_eq!(config.documents.dot_replacement, "@");
     }
 
@@ -94,7 +100,7 @@ mod tests {
         ]);
         let config = program.unwrap().config;
         assert_eq!(config.connection.server_urls.len(), 2);
-        assert!(!config.indices.create_index_templates);
+        assert!(!config.templates.create);
         assert_eq!(config.indices.max_span_age, Duration::from_secs(5400));
         assert_eq!(config.indices.date_separator, "");
         assert!(!format!("{config:?}").contains("hidden"));

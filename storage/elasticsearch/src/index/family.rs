@@ -63,7 +63,6 @@ impl Family {
     }
 
     /// The aliases to read and to write, where the family has them.
-    #[cfg(test)]
     pub(crate) fn aliases(&self) -> Option<(&str, &str)> {
         match &self.rotation {
             Rotation::Aliases { read, write } => Some((read, write)),

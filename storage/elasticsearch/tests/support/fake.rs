@@ -96,7 +96,30 @@ pub fn healthy(asked: &Asked) -> Answer {
     if asked.line.starts_with("POST /_bulk") {
         return (200, "", stored(asked.actions()));
     }
+    if asked.line.starts_with("GET /_index_template?") {
+        return (200, "", "{}".to_owned());
+    }
+    if asked.line.starts_with("GET /_template") {
+        return (200, "", fitting_templates());
+    }
     (200, "", r#"{"acknowledged":true}"#.to_owned())
+}
+
+/// What a server with Jaeger's templates says of them.
+pub fn fitting_templates() -> String {
+    let keyword = r#"{"type":"keyword"}"#;
+    let spans = format!(
+        r#""traceID":{keyword},"spanID":{keyword},"operationName":{keyword},"process":{{"properties":{{"serviceName":{keyword},"tags":{{"type":"nested"}}}}}},
+        "tags":{{"type":"nested"}},"logs":{{"type":"nested","properties":{{"fields":{{"type":"nested"}}}}}},
+        "startTime":{{"type":"long"}},"duration":{{"type":"long"}},"startTimeMillis":{{"type":"date"}}"#
+    );
+    let services = format!(r#""serviceName":{keyword},"operationName":{keyword}"#);
+    let template = |name, fields| {
+        format!(
+            r#""jaeger-{name}":{{"order":0,"index_patterns":["*jaeger-{name}-*"],"mappings":{{"properties":{{{fields}}}}}}}"#
+        )
+    };
+    format!("{{{},{}}}", template("span", spans), template("service", services))
 }
 
 /// A bulk's answer with so many stored items.

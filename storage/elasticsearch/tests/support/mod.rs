@@ -13,9 +13,7 @@ use serde_json::Value;
 use spoor_model::UnixNanos;
 use spoor_storage::conformance::{Fixture, some_minutes_ago};
 use spoor_storage::{SpanReader, SpanWriter};
-use spoor_storage_elasticsearch::{
-    Config, ElasticsearchReader, ElasticsearchStore, ElasticsearchWriter, IndexConfig,
-};
+use spoor_storage_elasticsearch::{Config, ElasticsearchReader, ElasticsearchStore, ElasticsearchWriter};
 
 pub const URL_VARIABLE: &str = "SPOOR_TEST_OPENSEARCH_URL";
 
@@ -53,8 +51,8 @@ pub fn config(prefix: &str) -> Config {
     let mut config = Config::default();
     config.connection.server_urls = vec![server_url().parse().expect("the variable holds a URL")];
     config.connection.version = version();
-    config.indices =
-        IndexConfig { prefix: prefix.to_owned(), num_shards: 2, num_replicas: 0, ..IndexConfig::default() };
+    config.indices.prefix = prefix.to_owned();
+    (config.templates.num_shards, config.templates.num_replicas) = (2, 0);
     config
 }
 
@@ -101,7 +99,9 @@ impl Drop for OwnStore {
         for name in names.as_object().into_iter().flat_map(|names| names.keys()) {
             request("DELETE", &format!("/{name}"), None);
         }
-        request("DELETE", &format!("/_template/{}*", self.prefix), None);
+        for templates in ["_template", "_index_template"] {
+            request("DELETE", &format!("/{templates}/{}*", self.prefix), None);
+        }
     }
 }
 

@@ -1,0 +1,186 @@
+//! The task behind [`super::Setup`]: prepares the store, then sees to it that it stays prepared.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use super::look::{self, AHEAD, Findings};
+use super::{Checked, Plan, Readiness, STEP_TIMEOUT, SetupMetrics, install};
+use crate::client::{Client, Error, Server};
+use crate::index::now;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The preparation and what it has found so far.
+pub(super) struct Keeper {
+    pub(super) client: Arc<Client>,
+    pub(super) plan: Plan,
+    pub(super) state: watch::Sender<Readiness>,
+    pub(super) checked: watch::Sender<Checked>,
+    pub(super) wanted: Arc<Notify>,
+    pub(super) metrics: SetupMetrics,
+    pub(super) findings: Findings,
+    /// When everything was looked at, and the indices to come that were thought of.
+    pub(super) looked: Option<(Instant, Vec<String>)>,
+}
+
+impl Keeper {
+    /// Works until it is dropped.
+    pub(super) async fn run(mut self) {
+        let mut server = self.prepare().await;
+        loop {
+            let pause = self.pause();
+            tokio::select! {
+                () = self.wanted.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            let began = Instant::now();
+            let away = match self.check(server).await {
+                Ok(found) => {
+                    server = found;
+                    None
+                }
+                Err(error) if look::is_away(&error) => Some(error.to_string()),
+                Err(error) => {
+                    tracing::debug!(%error, "the store could not be looked at");
+                    None
+                }
+            };
+            self.checked.send_replace(Checked { began, away });
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let pace = &self.plan.pace;
+        match (&self.plan.templates, self.findings.to_come.is_empty()) {
+            (None, _) => pace.whole,
+            (Some(_), true) => pace.routine,
+            (Some(_), false) => pace.in_trouble,
+        }
+    }
+
+    /// Tries until the store is prepared.
+    async fn prepare(&mut self) -> Server {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let began = Instant::now();
+            match self.prepare_once().await {
+                Ok(server) => {
+                    self.checked.send_replace(Checked { began, away: None });
+                    return server;
+                }
+                Err(error) => self.tell(Readiness::NotReady(error.to_string())),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn prepare_once(&mut self) -> Result<Server, Error> {
+        let server = match self.plan.known {
+            Some(server) => server,
+            None => self.client.detect(Instant::now() + STEP_TIMEOUT).await?,
+        };
+        let Plan { families, templates, .. } = &self.plan;
+        let Some(config) = templates else {
+            // A reader makes no indices: what it finds is for the log, and so is what it cannot look at.
+            self.tell(Readiness::Ready(server));
+            if let Err(error) = self.look(server).await {
+                tracing::debug!(%error, "the store could not be looked at");
+            }
+            return Ok(server);
+        };
+        if config.create {
+            install::templates(&self.client, server, families, config).await?;
+        }
+        self.look(server).await?;
+        Ok(server)
+    }
+
+    /// Looks at the little that can have changed, or at everything when it is time.
+    async fn check(&mut self, server: Server) -> Result<Server, Error> {
+        let Plan { families, templates, pace, .. } = &self.plan;
+        if let Some(config) = templates {
+            let names = if config.create {
+                install::names(server, families, config)
+            } else {
+                self.findings.templates.clone()
+            };
+            if !look::are_there(&self.client, &names, pace.quick).await? {
+                tracing::warn!(?names, "index templates are gone; was the store wiped?");
+                // Writers wait for them. It may be another server now.
+                self.tell(Readiness::Starting);
+                return Ok(self.prepare().await);
+            }
+        }
+        let whole = !self.findings.to_come.is_empty()
+            || self
+                .looked
+                .as_ref()
+                .is_none_or(|(at, indices)| at.elapsed() >= pace.whole || *indices != self.indices_to_come());
+        if whole {
+            self.look(server).await?;
+        }
+        Ok(server)
+    }
+
+    fn indices_to_come(&self) -> Vec<String> {
+        let moment = now().saturating_add(AHEAD);
+        self.plan.families.iter().map(|family| family.index_to_come(moment)).collect()
+    }
+
+    /// Looks at everything and tells what has changed.
+    async fn look(&mut self, server: Server) -> Result<(), Error> {
+        let mut findings = Findings::default();
+        let Plan { families, templates, .. } = &self.plan;
+        if let Some(config) = templates {
+            look::at_indices_to_come(&self.client, server, families, config, &mut findings).await?;
+        }
+        look::at_indices_there(&self.client, families, &mut findings).await?;
+        self.looked = Some((Instant::now(), self.indices_to_come()));
+        self.metrics.unfit_templates.set(findings.to_come.len().try_into().unwrap_or(i64::MAX));
+        self.metrics.unfit_indices.set(findings.there.len().try_into().unwrap_or(i64::MAX));
+        self.log_news(&findings);
+        let imminent = findings.imminent.join("; ");
+        self.findings = findings;
+        self.tell(if imminent.is_empty() { Readiness::Ready(server) } else { Readiness::NotReady(imminent) });
+        Ok(())
+    }
+
+    /// What was found before is not told again.
+    fn log_news(&self, findings: &Findings) {
+        let before = &self.findings;
+        for trouble in findings.to_come.iter().filter(|trouble| !before.to_come.contains(trouble)) {
+            tracing::error!("{trouble}");
+        }
+        if findings.to_come.is_empty() && !before.to_come.is_empty() {
+            tracing::info!("new indices will have fitting templates again");
+        }
+        for (index, misfit) in findings.there.iter().filter(|(index, _)| !before.there.contains_key(*index)) {
+            tracing::warn!(
+                "the index {index} was made without a fitting template: {misfit}; copy its documents into a new index (_reindex) and \
+                 delete it, or wait until it is out of the window that is read"
+            );
+        }
+        for unseen in findings.unseen.iter().filter(|unseen| !before.unseen.contains(unseen)) {
+            tracing::warn!("whether the store's indices fit could not be looked at: {unseen}");
+        }
+    }
+
+    /// The same again is not news.
+    fn tell(&self, readiness: Readiness) {
+        if *self.state.borrow() == readiness {
+            return;
+        }
+        match &readiness {
+            Readiness::Ready(server) => tracing::info!(%server, "the store is ready"),
+            Readiness::NotReady(reason) => {
+                tracing::warn!(error = %reason, "the store is not ready; trying again")
+            }
+            Readiness::Starting => {}
+        }
+        self.state.send_replace(readiness);
+    }
+}

@@ -1,0 +1,207 @@
+//! Getting acquainted with the store in the background: which server it is, and, for a writer, its templates; and staying so: a
+//! store that was wiped, or whose templates somebody deleted, gets them again before the next write makes an index without them.
+//! Opening never waits for the store; reads and writes are told why it is not ready yet.
+
+mod install;
+mod keeper;
+mod look;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, watch};
+
+pub(crate) use watched::Watched;
+
+use crate::TemplateConfig;
+use crate::client::{Client, Server};
+
+/// The longest that one question or template may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Whether the store can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// The store is being prepared, at start or because its templates are gone; whether it can be used shows in a moment.
+    Starting,
+    /// The store could not be prepared yet, or writes would have it make indices that do not fit, for this reason; attempts go on.
+    NotReady(String),
+    /// The store is this server and has what is needed.
+    Ready(Server),
+}
+
+/// The store is not ready.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the store is not ready: {reason}")]
+pub(crate) struct NotReady {
+    reason: String,
+}
+
+/// How often the store is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// A writer has the store looked at when the last look is older, without waiting for it.
+    aging: Duration,
+    /// A writer waits for a new look when the last one is older: no store is wiped and up again within this.
+    stale: Duration,
+    /// The longest that a writer waits for it.
+    quick: Duration,
+    /// Between two looks that nobody asks for.
+    routine: Duration,
+    /// The same while something is wrong with the templates.
+    in_trouble: Duration,
+    /// Between two looks at everything.
+    whole: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            aging: Duration::from_millis(2_500),
+            stale: Duration::from_secs(5),
+            quick: Duration::from_secs(1),
+            routine: Duration::from_secs(60),
+            in_trouble: Duration::from_secs(5),
+            whole: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What there is to prepare.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// A server named by the configuration is not asked.
+    pub(crate) known: Option<Server>,
+    pub(crate) families: Vec<Watched>,
+    /// For a writer; a reader makes no indices.
+    pub(crate) templates: Option<TemplateConfig>,
+    pub(crate) pace: Pace,
+}
+
+/// How many things do not fit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SetupMetrics {
+    unfit_templates: Gauge,
+    unfit_indices: Gauge,
+}
+
+impl SetupMetrics {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "spoor_elasticsearch_unfit_templates",
+            "Families of indices (spans, services) whose next index would not fit, as no template or a foreign one applies",
+            metrics.unfit_templates.clone(),
+        );
+        registry.register(
+            "spoor_elasticsearch_unfit_indices",
+            "Indices within --es.max-span-age in which fields have the wrong types, so that searches fail or miss",
+            metrics.unfit_indices.clone(),
+        );
+        metrics
+    }
+}
+
+/// The last look at the store.
+#[derive(Debug, Clone)]
+struct Checked {
+    /// What happened to the store since then it may not have seen.
+    began: Instant,
+    /// Why the store could not be asked.
+    away: Option<String>,
+}
+
+/// The preparation and its state. The work ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    state: watch::Receiver<Readiness>,
+    checked: watch::Receiver<Checked>,
+    wanted: Arc<Notify>,
+    pace: Pace,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Setup {
+    /// Starts the preparation; needs a Tokio runtime around it.
+    pub(crate) fn start(client: Arc<Client>, plan: Plan, metrics: SetupMetrics) -> Self {
+        let initial = match (plan.known, &plan.templates) {
+            (Some(server), None) => Readiness::Ready(server),
+            _ => Readiness::Starting,
+        };
+        let (tell, state) = watch::channel(initial);
+        let (tell_checked, checked) = watch::channel(Checked { began: Instant::now(), away: None });
+        let (wanted, pace) = (Arc::new(Notify::new()), plan.pace);
+        let keeper = keeper::Keeper {
+            client,
+            plan,
+            state: tell,
+            checked: tell_checked,
+            wanted: wanted.clone(),
+            metrics,
+            findings: look::Findings::default(),
+            looked: None,
+        };
+        Self { state, checked, wanted, pace, task: tokio::spawn(keeper.run()) }
+    }
+
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.state.clone()
+    }
+
+    /// Waits while the store is being prepared, at most until the deadline.
+    pub(crate) async fn ready(&self, deadline: Instant) -> Result<Server, NotReady> {
+        let mut state = self.state.clone();
+        let known = state.wait_for(|state| *state != Readiness::Starting);
+        let state = match tokio::time::timeout_at(deadline.into(), known).await {
+            Ok(Ok(state)) => state.clone(),
+            Ok(Err(_)) | Err(_) => Readiness::Starting,
+        };
+        match state {
+            Readiness::Ready(server) => Ok(server),
+            Readiness::NotReady(reason) => Err(NotReady { reason }),
+            Readiness::Starting => Err(NotReady { reason: "it has not answered yet".to_owned() }),
+        }
+    }
+
+    /// As [`Setup::ready`], and the templates were there a moment ago. While writes go on, the looks are taken beside them; after a
+    /// pause, or while the store is away, a write waits for one. A store that is slow to say does not hold up the write for long.
+    pub(crate) async fn ready_to_write(&self, deadline: Instant) -> Result<Server, NotReady> {
+        self.ready(deadline).await?;
+        let last = self.checked.borrow().clone();
+        let asked = Instant::now();
+        let age = asked.saturating_duration_since(last.began);
+        if age >= self.pace.aging || last.away.is_some() {
+            self.wanted.notify_one();
+        }
+        if age >= self.pace.stale || last.away.is_some() {
+            self.look_again(asked, deadline.min(asked + self.pace.quick)).await?;
+        }
+        self.ready(deadline).await
+    }
+
+    /// Waits for a look that began after the asking; an error when the store could not be reached then.
+    async fn look_again(&self, asked: Instant, limit: Instant) -> Result<(), NotReady> {
+        let (mut checked, mut state) = (self.checked.clone(), self.state.clone());
+        tokio::select! {
+            newer = checked.wait_for(|checked| checked.began > asked) => {
+                match newer.ok().and_then(|checked| checked.away.clone()) {
+                    Some(reason) => Err(NotReady { reason }),
+                    None => Ok(()),
+                }
+            }
+            // The look found something, and the preparation goes on for longer.
+            _ = state.wait_for(|state| matches!(state, Readiness::NotReady(_))) => Ok(()),
+            () = tokio::time::sleep_until(limit.into()) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Setup {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,91 @@
+//! The mappings of each family, as Jaeger has them since v2.19.
+
+use serde_json::{Value, json};
+
+use super::Kind;
+
+/// The mapping of new indices of the family.
+pub(crate) fn of(kind: Kind) -> Value {
+    match kind {
+        Kind::Span => spans(),
+        Kind::Service => services(),
+        // The store's own guesses serve: dates are told by their form, texts are not searched.
+        Kind::Dependencies | Kind::Sampling => json!({}),
+    }
+}
+
+fn keyword() -> Value {
+    json!({ "type": "keyword", "ignore_above": 256 })
+}
+
+/// A list of tags.
+fn tag_list() -> Value {
+    json!({
+        "type": "nested",
+        "dynamic": false,
+        "properties": { "key": keyword(), "type": keyword(), "value": keyword() },
+    })
+}
+
+/// Every field below these paths is an exact text, whatever comes first.
+fn dynamic_templates(fields: &[(&str, &str)]) -> Value {
+    fields.iter().map(|(name, path)| json!({ *name: { "path_match": path, "mapping": keyword() } })).collect()
+}
+
+fn spans() -> Value {
+    json!({
+        "dynamic_templates": dynamic_templates(&[
+            ("span_tags_map", "tag.*"),
+            ("process_tags_map", "process.tag.*"),
+            ("scope_tags_map", "scopeTag.*"),
+        ]),
+        "properties": {
+            "traceID": keyword(),
+            "spanID": keyword(),
+            "parentSpanID": keyword(),
+            "operationName": keyword(),
+            "startTime": { "type": "long" },
+            "startTimeMillis": { "type": "date", "format": "epoch_millis" },
+            "duration": { "type": "long" },
+            "flags": { "type": "integer" },
+            "tags": tag_list(),
+            "tag": { "type": "object" },
+            "logs": {
+                "type": "nested",
+                "dynamic": false,
+                "properties": { "timestamp": { "type": "long" }, "fields": tag_list() },
+            },
+            "process": {
+                "properties": { "serviceName": keyword(), "tags": tag_list(), "tag": { "type": "object" } },
+            },
+            "references": references(),
+            "scopeTags": tag_list(),
+            "scopeTag": { "type": "object" },
+        },
+    })
+}
+
+fn references() -> Value {
+    json!({
+        "type": "nested",
+        "dynamic": false,
+        "properties": {
+            "refType": keyword(),
+            "traceID": keyword(),
+            "spanID": keyword(),
+            "traceState": keyword(),
+            "flags": { "type": "integer" },
+            "tags": tag_list(),
+        },
+    })
+}
+
+fn services() -> Value {
+    json!({
+        "dynamic_templates": dynamic_templates(&[
+            ("span_tags_map", "tag.*"),
+            ("process_tags_map", "process.tag.*"),
+        ]),
+        "properties": { "serviceName": keyword(), "operationName": keyword() },
+    })
+}
