@@ -11,6 +11,11 @@ use spoor_storage::conformance::{Sample, batch_of, context, trace_id};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Readiness};
 use support::{OwnStore, config, request};
 
+/// A prefix for which there are no templates.
+fn nothing_installed() -> OwnStore {
+    OwnStore::open_with(|config| config.templates.create = false)
+}
+
 /// Opens a store on the prefix of another, so that what is left is cleaned up with that.
 fn open(own: &OwnStore, change: impl FnOnce(&mut Config)) -> (ElasticsearchStore, Registry) {
     let mut config = config(&own.prefix);
@@ -68,14 +73,11 @@ async fn shards_and_replicas_are_those_of_the_settings() {
     let index = span_index(&own);
     let settings = &index["settings"]["index"];
     assert_eq!((&settings["number_of_shards"], &settings["number_of_replicas"]), (&json!("3"), &json!("2")));
-    let composable = request("GET", &format!("/_index_template/{}*", own.prefix), None);
-    assert!(composable["index_templates"].as_array().is_none_or(Vec::is_empty), "{composable}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn composable_templates_with_a_higher_priority_win_over_foreign_ones() {
-    let own = OwnStore::open();
-    ready(&own.store).await;
+    let own = nothing_installed();
     foreign(&own, 4);
     let (store, registry) = open(&own, |config| {
         config.templates.composable = true;
@@ -92,8 +94,7 @@ async fn composable_templates_with_a_higher_priority_win_over_foreign_ones() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_composable_template_of_the_same_priority_is_named_with_the_flag_to_set() {
-    let own = OwnStore::open();
-    ready(&own.store).await;
+    let own = nothing_installed();
     foreign(&own, 0);
     let reason = not_ready(&open(&own, |config| config.templates.composable = true).0).await;
     assert!(reason.contains("-foreign") && reason.contains("--es.prioirity-span-template"), "{reason}");
@@ -101,14 +102,15 @@ async fn a_composable_template_of_the_same_priority_is_named_with_the_flag_to_se
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_template_that_would_spoil_new_indices_stops_the_start_until_it_is_gone() {
-    let own = OwnStore::open();
-    ready(&own.store).await;
+    let own = nothing_installed();
     foreign(&own, 1);
     let (store, registry) = open(&own, |_| {});
     let error = write_one(&store, &own).await.unwrap_err().to_string();
-    for part in
-        ["-foreign\" (priority 1)", "tags is not mapped instead of nested", "--es.composable-templates"]
-    {
+    for part in [
+        "-foreign\" (priority 1)",
+        "tags is not mapped instead of nested",
+        "--es.prioirity-span-template above 1",
+    ] {
         assert!(error.contains(part), "{part}: {error}");
     }
     let indices = request("GET", &format!("/{}*?filter_path=*.aliases", own.prefix), None);
@@ -121,9 +123,7 @@ async fn a_foreign_template_that_would_spoil_new_indices_stops_the_start_until_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_template_nothing_is_written_and_with_anybodys_fitting_one_it_is() {
-    let own = OwnStore::open();
-    ready(&own.store).await;
-    request("DELETE", &format!("/_template/{}*", own.prefix), None);
+    let own = nothing_installed();
     let (store, _) = open(&own, |config| config.templates.create = false);
     let reason = not_ready(&store).await;
     assert!(
@@ -142,11 +142,9 @@ async fn without_a_template_nothing_is_written_and_with_anybodys_fitting_one_it_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_index_that_does_not_fit_is_counted_and_stops_nothing() {
-    let own = OwnStore::open();
-    ready(&own.store).await;
+    let own = nothing_installed();
     let day = time::OffsetDateTime::from_unix_timestamp_nanos(own.base.0.into()).unwrap().date();
     let yesterday = day.previous_day().unwrap();
-    request("DELETE", &format!("/_template/{}*", own.prefix), None);
     let wrong = json!({ "mappings": { "properties": { "traceID": { "type": "text" }, "tags": { "type": "object" } } } });
     let made = request("PUT", &format!("/{}-jaeger-span-{yesterday}", own.prefix), Some(&wrong));
     assert_eq!(made["acknowledged"], true, "{made}");
@@ -155,4 +153,23 @@ async fn an_old_index_that_does_not_fit_is_counted_and_stops_nothing() {
     assert_eq!(write_one(&store, &own).await.unwrap(), 1);
     assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_indices "), 1);
     assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_templates "), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_template_stops_nothing_while_the_indices_are_there() {
+    let own = OwnStore::open();
+    // Yesterday's and tomorrow's, too: the test may run at midnight.
+    for hours in [-24_i64, 0, 24] {
+        let day = time::OffsetDateTime::now_utc() + time::Duration::hours(hours);
+        ready(&own.store).await;
+        for family in ["span", "service"] {
+            request("PUT", &format!("/{}-jaeger-{family}-{}", own.prefix, day.date()), None);
+        }
+    }
+    foreign(&own, 1);
+    let (store, registry) = open(&own, |_| {});
+    ready(&store).await;
+    assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_templates "), 2, "of the days after");
+    assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_indices "), 0);
+    assert_eq!(write_one(&store, &own).await.unwrap(), 1);
 }

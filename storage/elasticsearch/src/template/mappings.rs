@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Kind;
 
 /// The mapping of new indices of the family.
-pub(crate) fn of(kind: Kind) -> Value {
+pub(super) fn of(kind: Kind) -> Value {
     match kind {
         Kind::Span => spans(),
         Kind::Service => services(),

@@ -7,9 +7,6 @@ pub(crate) mod fit;
 mod golden;
 mod mappings;
 
-#[cfg(test)]
-pub(crate) use mappings::of as mapping;
-
 use serde_json::{Map, Value, json};
 
 use crate::TemplateConfig;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::fake::{self, Answer, Asked, FakeServer};
 use super::*;
+use crate::client::Request;
 
 fn at(url: &str, change: impl FnOnce(&mut Config)) -> (Setup, SetupMetrics, Config) {
     let mut config = Config::default();
@@ -16,6 +17,27 @@ fn at(url: &str, change: impl FnOnce(&mut Config)) -> (Setup, SetupMetrics, Conf
     change(&mut config);
     let (setup, metrics) = setup(&config, true);
     (setup, metrics, config)
+}
+
+#[tokio::test]
+async fn templates_of_a_wiped_store_are_there_again_before_the_next_write() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let switch = gone.clone();
+    let server = FakeServer::start(move |asked| {
+        let gone = switch.load(Ordering::SeqCst);
+        match asked.line.split_once(' ').unwrap() {
+            ("PUT", "/_template/jaeger-service") => switch.store(false, Ordering::SeqCst),
+            ("GET", path) if gone && path.starts_with("/_template") => return (404, "", "{}".to_owned()),
+            _ => {}
+        }
+        fake::healthy(asked)
+    });
+    let (setup, ..) = at(&server.url(), |_| {});
+    for installed in [1, 2, 3] {
+        write(&setup).await.unwrap();
+        assert_eq!(server.asked("PUT /_template/jaeger-span").len(), installed);
+        assert!(!gone.swap(true, Ordering::SeqCst));
+    }
 }
 
 #[tokio::test]
