@@ -5,6 +5,7 @@ mod batch;
 mod builder;
 mod byte_size;
 mod copy;
+mod dependency;
 mod edit;
 mod go_duration;
 mod go_duration_text;
@@ -14,6 +15,8 @@ pub mod json;
 pub mod nested;
 mod query;
 mod row;
+mod sampling;
+mod span_metrics;
 mod text;
 mod time;
 mod value;
@@ -22,6 +25,7 @@ mod view;
 pub use batch::{SpanBatch, TraceGroup};
 pub use builder::{SpanBatchBuilder, TooLarge};
 pub use byte_size::{ByteSize, ParseByteSizeError};
+pub use dependency::{DependencyLink, DependencyReport, ServiceCalls};
 pub use go_duration::{ParseDurationError, parse_go_duration};
 pub use go_duration_text::go_duration_text;
 pub use ids::{ParseIdError, SpanId, TraceId};
@@ -30,6 +34,8 @@ pub use row::{
     AttributeRow, EventRow, LinkRow, REFERENCE_KIND_ATTRIBUTE, ReferenceKind, ResourceRow, ScopeRow,
     SpanKind, SpanRow, StatusCode, Value,
 };
+pub use sampling::{ByOperation, SamplingProbabilities, Throughput};
+pub use span_metrics::{MetricPoint, MetricSeries, SpanMetricsQuery};
 pub use text::{Rows, Text};
 pub use time::UnixNanos;
 pub use value::{ValueView, write_base64};

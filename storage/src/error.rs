@@ -86,3 +86,36 @@ impl ReadError {
         Self { kind, attempted: attempted.into(), source: source.into() }
     }
 }
+
+/// What the caller of a failed write of records (dependencies, sampling, locks) does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordErrorKind {
+    /// The store will never take this: do not repeat it.
+    Refused,
+    /// The store has no room right now: slow down, then try again.
+    Busy,
+    /// The store cannot be reached, is broken, or answers in words we do not understand: try again later.
+    Unavailable,
+    /// The time was up before the store had answered.
+    DeadlineExceeded,
+}
+
+/// A write of records that failed: it may have been stored or not, and may be repeated at no harm.
+#[derive(Debug, thiserror::Error)]
+#[error("{attempted}: {source}")]
+pub struct RecordError {
+    /// What to do next.
+    pub kind: RecordErrorKind,
+    /// What was being written, as the beginning of a sentence: "store the dependencies of source jaeger".
+    pub attempted: String,
+    /// What went wrong.
+    #[source]
+    pub source: BoxError,
+}
+
+impl RecordError {
+    /// Puts the pieces together.
+    pub fn new(kind: RecordErrorKind, attempted: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self { kind, attempted: attempted.into(), source: source.into() }
+    }
+}

@@ -5,14 +5,25 @@ mod capability;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
+mod dependency_store;
 mod error;
+mod lease_lock;
 pub mod memory;
+mod metrics_reader;
 mod reader;
+mod sampling_store;
+pub mod tally;
 pub mod write;
 mod writer;
 
 pub use capability::Capabilities;
 pub use context::{Credentials, RequestContext, Tenant};
-pub use error::{BoxError, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
+pub use dependency_store::DependencyStore;
+pub use error::{
+    BoxError, ReadError, ReadErrorKind, RecordError, RecordErrorKind, WriteError, WriteErrorKind,
+};
+pub use lease_lock::{Lease, LeaseLock};
+pub use metrics_reader::MetricsReader;
 pub use reader::{SpanReader, SpanStream};
+pub use sampling_store::SamplingStore;
 pub use writer::{Rejection, SpanWriter, Written};

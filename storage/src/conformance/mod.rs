@@ -7,7 +7,9 @@
 
 pub mod naming;
 pub mod reading;
+pub mod records;
 pub mod searching;
+pub mod span_metrics;
 pub mod tags;
 pub mod writing;
 
@@ -127,6 +129,14 @@ pub async fn check(name: &str, store: &dyn Fixture, claim: impl Future<Output = 
         (Some(failure), None) => std::panic::resume_unwind(failure),
         (None, Some((_, reason))) => panic!("{name} holds; take back the excuse `{reason}`"),
     }
+}
+
+/// Runs a claim that no store is excused from.
+///
+/// # Panics
+/// When the claim does not hold or does not end.
+pub async fn in_time(claim: impl Future<Output = ()>) {
+    assert!(tokio::time::timeout(CLAIM_TIMEOUT, claim).await.is_ok(), "no end after {CLAIM_TIMEOUT:?}");
 }
 
 /// A context with time enough for any claim.

@@ -14,6 +14,7 @@ pub(super) struct Metrics {
     pub(super) bytes: Gauge<i64, AtomicI64>,
     pub(super) evicted_traces: Counter,
     pub(super) evicted_spans: Counter,
+    pub(super) evicted_records: Counter,
     pub(super) rejected_spans: Counter,
 }
 
@@ -37,6 +38,11 @@ impl Metrics {
             "spoor_memory_evicted_spans",
             "Spans dropped with their traces to make room for newer ones",
             new.evicted_spans.clone(),
+        );
+        registry.register(
+            "spoor_memory_evicted_records",
+            "Reports of dependencies and records of sampling dropped to make room for newer ones",
+            new.evicted_records.clone(),
         );
         registry.register(
             "spoor_memory_rejected_spans",

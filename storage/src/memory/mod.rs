@@ -1,16 +1,22 @@
 //! [`MemoryStore`]: spans in memory, bounded by traces and bytes. For a first look, for tests and for small installations
-//! that can lose everything at a restart: "durable" means here "held by this process".
+//! that can lose everything at a restart: "durable" means here "held by this process". Beside the spans, and bounded on their own, are
+//! reports of dependencies, what adaptive sampling remembers, and leases (`records`).
 //!
 //! Spans come in compacted (a few spans do not keep a large request alive), once each by their content, and are shared
 //! with readers, who work on a snapshot outside the lock.
 
 mod config;
 mod content;
+mod dependencies;
+mod leases;
 mod matching;
 mod metrics;
 mod names;
+mod records;
+mod sampling;
 mod search;
 mod shelves;
+mod span_metrics;
 mod trace;
 
 #[cfg(test)]
@@ -25,12 +31,13 @@ use prometheus_client::registry::Registry;
 use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceGroup, TraceLookup, TraceQuery};
 
 use crate::{
-    Capabilities, ReadError, ReadErrorKind, Rejection, RequestContext, SpanReader, SpanStream, SpanWriter,
-    WriteError, WriteErrorKind, Written,
+    BoxError, Capabilities, ReadError, ReadErrorKind, RecordError, RecordErrorKind, Rejection,
+    RequestContext, SpanReader, SpanStream, SpanWriter, WriteError, WriteErrorKind, Written,
 };
 
 use content::{Fingerprint, fingerprints};
 use metrics::{Metrics, gauge};
+use records::Records;
 use shelves::{Arriving, Bounds, Evicted, Shelves, TraceTooLarge};
 use trace::Parts;
 
@@ -43,6 +50,7 @@ pub use config::Config;
 #[derive(Debug)]
 pub struct MemoryStore {
     shelves: Mutex<Shelves>,
+    records: Mutex<Records>,
     metrics: Metrics,
     max_bytes: ByteSize,
     seed: u64,
@@ -58,6 +66,7 @@ impl MemoryStore {
         };
         Self {
             shelves: Mutex::new(Shelves::new(bounds)),
+            records: Mutex::default(),
             metrics: Metrics::register(registry),
             max_bytes: config.max_bytes,
             seed: fastrand::u64(..),
@@ -67,6 +76,15 @@ impl MemoryStore {
     /// A panic under the lock is a bug of ours; the maps are still the best answer there is.
     fn lock(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`MemoryStore::lock`], for what is not spans.
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_dropped(&self, records: u64) {
+        self.metrics.evicted_records.inc_by(records);
     }
 
     fn insert(&self, context: &RequestContext, arriving: Arriving) -> Result<(), TraceTooLarge> {
@@ -195,4 +213,16 @@ fn in_time(context: &RequestContext, attempted: impl FnOnce() -> String) -> Resu
 
 fn late(attempted: String) -> ReadError {
     ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, "the deadline has passed")
+}
+
+fn records_in_time(context: &RequestContext, attempted: impl FnOnce() -> String) -> Result<(), RecordError> {
+    if context.remaining().is_zero() {
+        let what = "the deadline had passed before the write";
+        return Err(RecordError::new(RecordErrorKind::DeadlineExceeded, attempted(), what));
+    }
+    Ok(())
+}
+
+fn refused(attempted: String, why: impl Into<BoxError>) -> RecordError {
+    RecordError::new(RecordErrorKind::Refused, attempted, why)
 }
