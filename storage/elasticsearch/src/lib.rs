@@ -3,31 +3,40 @@
 //!
 //! In: `writer` → `encode` (documents) → `bulk` (shared requests, verdicts) → `client`. Out: `reader` → `client`.
 
+mod access;
 mod bulk;
 mod client;
 mod config;
+mod dependencies;
 mod document;
 mod encode;
 mod filing;
 mod index;
 mod reader;
+mod sampling;
+mod scroll;
 mod secret;
 mod service;
 mod setup;
+mod span_metrics;
 mod store;
 mod template;
+mod wholeness;
 mod writer;
 
 pub use client::{NodeUrl, ParseNodeUrlError, Server};
 pub use config::{
     ArchiveConfig, ArchiveNames, BulkConfig, Config, ConnectionConfig, DocumentConfig, IndexConfig,
-    TemplateConfig,
+    SamplingConfig, TemplateConfig,
 };
+pub use dependencies::ElasticsearchDependencies;
 pub use encode::BulkEncoder;
 pub use index::Frequency;
 pub use reader::ElasticsearchReader;
+pub use sampling::ElasticsearchSampling;
 pub use secret::Secret;
 pub use setup::Readiness;
+pub use span_metrics::ElasticsearchSpanMetrics;
 pub use store::{ElasticsearchStore, OpenError};
 pub use writer::ElasticsearchWriter;
 

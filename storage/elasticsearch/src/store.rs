@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use crate::access::Access;
 use crate::bulk::{BulkMetrics, BulkWriter, Limits};
 use crate::client::{Client, Server};
 use crate::encode::BulkEncoder;
 use crate::index::IndexNames;
 use crate::setup::{Pace, Plan, Readiness, Setup, SetupMetrics, Watched};
 use crate::template::Kind;
-use crate::{ArchiveConfig, ArchiveNames, Config, ElasticsearchReader, ElasticsearchWriter};
+use crate::{
+    ArchiveConfig, ArchiveNames, Config, ElasticsearchDependencies, ElasticsearchReader,
+    ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchWriter,
+};
 
 /// A configuration that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,7 @@ pub enum OpenError {
 pub struct ElasticsearchStore {
     writer: Arc<ElasticsearchWriter>,
     reader: Arc<ElasticsearchReader>,
+    sampling: Arc<ElasticsearchSampling>,
     setup: Arc<Setup>,
 }
 
@@ -129,8 +134,10 @@ impl ElasticsearchStore {
             BulkEncoder::named(config, names.clone()),
             registry,
         );
+        let access = Access::new(client.clone(), setup.clone());
+        let sampling = ElasticsearchSampling::new(access, &names, config);
         let reader = ElasticsearchReader::new(client, setup.clone(), names, config);
-        Ok(Self { writer: Arc::new(writer), reader: Arc::new(reader), setup })
+        Ok(Self { writer: Arc::new(writer), reader: Arc::new(reader), sampling, setup })
     }
 
     /// Opens the store for reading only: no templates are installed, nothing is written.
@@ -156,6 +163,24 @@ impl ElasticsearchStore {
     #[must_use]
     pub fn reader(&self) -> Arc<ElasticsearchReader> {
         self.reader.clone()
+    }
+
+    /// Who calls whom.
+    #[must_use]
+    pub fn dependencies(&self) -> ElasticsearchDependencies {
+        self.reader.dependencies()
+    }
+
+    /// What adaptive sampling remembers, and its locks.
+    #[must_use]
+    pub fn sampling(&self) -> Arc<ElasticsearchSampling> {
+        self.sampling.clone()
+    }
+
+    /// Rates and latencies of services.
+    #[must_use]
+    pub fn span_metrics(&self) -> ElasticsearchSpanMetrics {
+        self.reader.span_metrics()
     }
 
     /// Whether the store can be used, and if not, why: now and whenever it changes.

@@ -21,6 +21,7 @@ pub(crate) use queue::Limits;
 use queue::{Part, Queue};
 use ticket::Ticket;
 pub(crate) use ticket::{Outcome, Outcomes};
+pub(crate) use verdict::{Verdict, parse as parse_verdicts};
 
 use crate::client::Client;
 use crate::encode::Encoded;

@@ -6,6 +6,7 @@ mod connection;
 mod documents;
 mod indices;
 mod templates;
+mod sampling;
 
 use clap::Args;
 
@@ -15,6 +16,7 @@ pub use connection::ConnectionConfig;
 pub use documents::DocumentConfig;
 pub use indices::IndexConfig;
 pub use templates::TemplateConfig;
+pub use sampling::SamplingConfig;
 
 /// Elasticsearch and OpenSearch.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -39,6 +41,10 @@ pub struct Config {
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]
     pub bulk: BulkConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub sampling: SamplingConfig,
 }
 
 /// `Default` for settings: what the flags say when none is given.

@@ -63,7 +63,7 @@ impl Targets {
     }
 }
 
-fn encoded(name: &str) -> String {
+pub(crate) fn encoded(name: &str) -> String {
     utf8_percent_encode(name, NOT_IN_A_PATH).to_string()
 }
 
@@ -74,6 +74,8 @@ pub(crate) struct IndexNames {
     pub(crate) services: Family,
     pub(crate) dependencies: Family,
     pub(crate) sampling: Family,
+    /// The one index of locks. No pattern of a family or of Jaeger's tools takes it in.
+    pub(crate) locks: String,
 }
 
 impl IndexNames {
@@ -87,13 +89,14 @@ impl IndexNames {
             // Jaeger's are daily whatever is set, and only its own rollover tool makes aliases for them.
             dependencies: maker.family("jaeger-dependencies", Frequency::Day, None),
             sampling: maker.local().family("jaeger-sampling", config.rollover_frequency_sampling, None),
+            locks: format!("{}jaeger-spoor-locks", maker.prefix),
         })
     }
 
     /// The families of a store whose spans and services are read without regard to their age.
     pub(crate) fn ageless(config: &IndexConfig) -> Result<Self, OpenError> {
-        let Self { spans, services, dependencies, sampling } = Self::new(config)?;
-        Ok(Self { spans: spans.ageless(), services: services.ageless(), dependencies, sampling })
+        let Self { spans, services, dependencies, sampling, locks } = Self::new(config)?;
+        Ok(Self { spans: spans.ageless(), services: services.ageless(), dependencies, sampling, locks })
     }
 
     /// The families of an archive as Jaeger v1 names them: one index for ever, or two aliases, and no dates. The families

@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 use spoor_storage::{ReadError, ReadErrorKind};
 
 use super::document::SpanDocument;
-use crate::client::{FailedShard, ServerError};
+use crate::client::ServerError;
+use crate::wholeness::Shards;
 
 /// An answer to one search. What tells whether it is whole is required: an answer without it is none.
 #[derive(Debug, Deserialize)]
@@ -19,19 +20,6 @@ pub(super) struct Answer<'a> {
     /// Nothing where no index exists.
     #[serde(default)]
     pub(super) aggregations: Option<Aggregations>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Shards {
-    #[serde(default)]
-    total: u32,
-    /// Those passed over because they cannot hold what is asked for included.
-    #[serde(default)]
-    successful: u32,
-    /// Without those of which no copy is there to be asked: these are only missing among the successful ones.
-    failed: u32,
-    #[serde(default)]
-    failures: Vec<FailedShard>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -101,23 +89,7 @@ struct FailedItem {
 impl Answer<'_> {
     /// Nothing when all shards answered in time, else the error that says what is missing.
     pub(super) fn check(&self, attempted: &str) -> Result<(), ReadError> {
-        let incomplete = |what: String| Err(ReadError::new(ReadErrorKind::Incomplete, attempted, what));
-        if self.timed_out {
-            return incomplete("the store ran out of time half-way".to_owned());
-        }
-        let Shards { total, successful, failed, failures } = &self.shards;
-        match failures.first() {
-            _ if *failed == 0 && successful >= total => Ok(()),
-            _ if *failed == 0 => {
-                let missing = total - successful;
-                incomplete(format!("{missing} of {total} shards have no copy that could be asked"))
-            }
-            None => incomplete(format!("{failed} shards failed without a reason")),
-            Some(first) => {
-                let index = first.index.as_deref().unwrap_or("unknown index");
-                incomplete(format!("{failed} shards failed; the first, of {index}: {}", first.reason.text()))
-            }
-        }
+        self.shards.check(self.timed_out, attempted)
     }
 }
 

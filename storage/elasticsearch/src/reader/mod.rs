@@ -16,20 +16,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::Value;
 use spoor_model::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
-use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream};
+use spoor_storage::{Capabilities, ReadError, RequestContext, SpanReader, SpanStream};
 
-use crate::Config;
-use crate::client::{Cause, Client, Fault, Request};
+use crate::access::{Access, check_ready, parse_json, search};
+use crate::client::{Cause, Client, Fault};
 use crate::index::{IndexNames, SLACK, Targets, now, widened};
 use crate::setup::{Readiness, Setup};
+use crate::{Config, ElasticsearchDependencies, ElasticsearchSpanMetrics};
 use answer::Answer;
 use trace::TraceCursor;
-
-/// What is asked to come back of every search besides its hits; the rest of an answer is as long again.
-const WHOLENESS: &str = "timed_out,_shards.total,_shards.successful,_shards.failed,_shards.failures";
 
 /// Spans in one page of a trace: a few megabytes of documents.
 const PAGE_SIZE: usize = 2_000;
@@ -67,20 +64,30 @@ impl ElasticsearchReader {
         self.setup.readiness()
     }
 
+    /// Who calls whom, in the same store.
+    #[must_use]
+    pub fn dependencies(&self) -> ElasticsearchDependencies {
+        ElasticsearchDependencies::new(self.access(), self.names.dependencies.clone(), self.max_doc_count)
+    }
+
+    /// Rates and latencies of the same spans.
+    #[must_use]
+    pub fn span_metrics(&self) -> ElasticsearchSpanMetrics {
+        let (spans, dots) = (self.names.spans.clone(), self.dot_replacement.clone());
+        ElasticsearchSpanMetrics::new(self.access(), spans, dots, self.max_doc_count)
+    }
+
+    fn access(&self) -> Access {
+        Access::new(self.client.clone(), self.setup.clone())
+    }
+
     /// At least two: a page of one could never tell whether its group goes on.
     fn page_size(&self) -> usize {
         PAGE_SIZE.min(self.max_doc_count as usize).max(2)
     }
 
     async fn check_ready(&self, context: &RequestContext, attempted: &str) -> Result<(), ReadError> {
-        if context.remaining().is_zero() {
-            let what = "the deadline had passed before the question";
-            return Err(ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what));
-        }
-        match self.setup.ready(context.deadline).await {
-            Ok(_) => Ok(()),
-            Err(not_ready) => Err(ReadError::new(ReadErrorKind::Unavailable, attempted, not_ready)),
-        }
+        check_ready(&self.setup, context, attempted).await
     }
 
     /// Sends one search. `filter` names what is to come back besides what tells that the answer is whole.
@@ -92,12 +99,7 @@ impl ElasticsearchReader {
         body: &Value,
         attempted: &str,
     ) -> Result<Bytes, ReadError> {
-        let path = format!(
-            "/{}/_search?ignore_unavailable=true&allow_no_indices=true&filter_path={WHOLENESS},{filter}",
-            targets.path()
-        );
-        let request = Request::search(path, body.to_string().into_bytes(), attempted);
-        Ok(self.client.send(request, context.deadline).await?.body)
+        search(&self.client, context, targets, filter, body, attempted).await
     }
 }
 
@@ -162,16 +164,6 @@ impl SpanReader for ElasticsearchReader {
 /// The answer was larger than what we take: less has to be asked for at once.
 fn is_too_large(error: &ReadError) -> bool {
     error.source.downcast_ref::<Fault>().is_some_and(|fault| matches!(fault.cause, Cause::TooLarge(_)))
-}
-
-fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8], attempted: &str) -> Result<T, ReadError> {
-    serde_json::from_slice(body).map_err(|error| {
-        ReadError::new(
-            ReadErrorKind::Incomplete,
-            attempted,
-            format!("an answer that is not understood: {error}"),
-        )
-    })
 }
 
 /// Reads an answer and makes sure that it is whole.

@@ -12,9 +12,11 @@ use super::answer::{Answer, MultiAnswer, parse_item};
 use super::convert::stored_id;
 use super::query::{self, Patterns};
 use super::trace::{Progress, TraceCursor};
-use super::{ElasticsearchReader, WHOLENESS, is_too_large};
+use super::{ElasticsearchReader, is_too_large};
+use crate::access::parse_json;
 use crate::client::{Chunks, Request};
 use crate::index::{SLACK, Targets, widened};
+use crate::wholeness::WHOLENESS;
 
 /// The most traces one search can find: what a server gives at once by default (`index.max_result_window`).
 const MOST_TRACES: usize = 10_000;
@@ -168,7 +170,7 @@ impl ElasticsearchReader {
             return Ok(());
         }
         let reply = reply?.body;
-        let answer: MultiAnswer<'_> = super::parse_json(&reply, &found.attempted)?;
+        let answer: MultiAnswer<'_> = parse_json(&reply, &found.attempted)?;
         if answer.responses.len() != ids.len() {
             let what = format!("{} answers came for {} questions", answer.responses.len(), ids.len());
             return Err(ReadError::new(ReadErrorKind::Incomplete, found.attempted.as_str(), what));

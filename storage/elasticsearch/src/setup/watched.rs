@@ -5,7 +5,7 @@ use std::time::Duration;
 use spoor_model::{TimeRange, UnixNanos};
 
 use crate::index::Family;
-use crate::template::{Aliases, Kind, TemplateNames};
+use crate::template::{Kind, TemplateNames};
 
 /// A family of indices that is looked after.
 #[derive(Debug, Clone)]
@@ -18,13 +18,7 @@ pub(crate) struct Watched {
 impl Watched {
     /// `archive` says that the family has an archive's names; `max_age` is how far back it is read.
     pub(crate) fn new(kind: Kind, family: &Family, archive: bool, max_age: Duration) -> Self {
-        let aliases =
-            family.aliases().map(|(read, write)| Aliases { read: read.to_owned(), write: write.to_owned() });
-        let name = family.base_name().to_owned();
-        // An archive may be one index, which has the bare name.
-        let pattern = if archive { format!("{name}*") } else { family.pattern() };
-        let template = TemplateNames { kind, name, pattern, archive, aliases };
-        Self { template, family: family.clone(), max_age }
+        Self { template: TemplateNames::of(kind, family, archive), family: family.clone(), max_age }
     }
 
     /// Name of an index that the store would make next, at that moment or by a rollover.

@@ -1,4 +1,4 @@
-//! The mappings of each family, as Jaeger has them since v2.19.
+//! The mappings of each family, as Jaeger has them since v2.19, but for sampling.
 
 use serde_json::{Value, json};
 
@@ -10,12 +10,40 @@ pub(super) fn of(kind: Kind) -> Value {
         Kind::Span => spans(),
         Kind::Service => services(),
         // The store's own guesses serve: dates are told by their form, texts are not searched.
-        Kind::Dependencies | Kind::Sampling => json!({}),
+        Kind::Dependencies => json!({}),
+        Kind::Sampling => sampling(),
     }
 }
 
 fn keyword() -> Value {
     json!({ "type": "keyword", "ignore_above": 256 })
+}
+
+/// With no mapping, as in Jaeger, each service, operation and probability would become a field, the dots of their names splitting
+/// them further, until the store's limit of fields (1,000) refuses every document. What is within maps keyed by names is not
+/// looked at: an object that is `enabled: false` may have any keys, where `dynamic: false` would still refuse empty ones.
+/// The documents are the same.
+fn sampling() -> Value {
+    let unread = json!({ "type": "object", "enabled": false });
+    json!({
+        "dynamic": false,
+        "properties": {
+            "timestamp": { "type": "date" },
+            "throughputs": {
+                "dynamic": false,
+                "properties": {
+                    "Service": keyword(),
+                    "Operation": keyword(),
+                    "Count": { "type": "long" },
+                    "Probabilities": unread,
+                },
+            },
+            "probabilitiesandqps": {
+                "dynamic": false,
+                "properties": { "Hostname": keyword(), "Probabilities": unread, "QPS": unread },
+            },
+        },
+    })
 }
 
 /// A list of tags.

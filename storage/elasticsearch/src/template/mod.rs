@@ -11,13 +11,14 @@ use serde_json::{Map, Value, json};
 
 use crate::TemplateConfig;
 use crate::client::Server;
+use crate::index::Family;
 
 /// A family of indices, by what its documents are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "dependencies and sampling get their stores next"))]
 pub(crate) enum Kind {
     Span,
     Service,
+    #[cfg_attr(not(test), expect(dead_code, reason = "as in Jaeger, no template is installed for dependencies"))]
     Dependencies,
     Sampling,
 }
@@ -73,6 +74,18 @@ pub(crate) struct TemplateNames {
 pub(crate) struct Aliases {
     pub(crate) read: String,
     pub(crate) write: String,
+}
+
+impl TemplateNames {
+    /// Of this family. `archive` says that it has an archive's names.
+    pub(crate) fn of(kind: Kind, family: &Family, archive: bool) -> Self {
+        let aliases =
+            family.aliases().map(|(read, write)| Aliases { read: read.to_owned(), write: write.to_owned() });
+        let name = family.base_name().to_owned();
+        // An archive may be one index, which has the bare name.
+        let pattern = if archive { format!("{name}*") } else { family.pattern() };
+        Self { kind, name, pattern, archive, aliases }
+    }
 }
 
 /// One template to install.

@@ -133,13 +133,21 @@ fn address() -> String {
 
 /// One request to the test server; the answer as JSON, whatever its status.
 pub fn request(method: &str, path: &str, body: Option<&Value>) -> Value {
+    exchange(method, path, "application/json", &body.map(Value::to_string).unwrap_or_default())
+}
+
+/// Sends lines of JSON to the test server; the answer as JSON, whatever its status.
+pub fn post_lines(path: &str, lines: &str) -> Value {
+    exchange("POST", path, "application/x-ndjson", lines)
+}
+
+fn exchange(method: &str, path: &str, content_type: &str, body: &str) -> Value {
     let address = address();
-    let body = body.map(Value::to_string).unwrap_or_default();
     let mut connection = TcpStream::connect(&address).expect("connect to the test server");
     connection.set_read_timeout(Some(Duration::from_secs(60))).expect("it is not zero");
     write!(
         connection,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .expect("send to the test server");
