@@ -59,8 +59,7 @@ struct Hits<'a> {
 }
 
 impl Scroll<'_> {
-    /// Hands every document to `take`, in the order of the search's sort. Called with none twice; on an error the documents taken
-    /// so far are a part of the answer at most.
+    /// What `take` makes of every document that is found, in the order of the search's sort.
     pub(crate) async fn each<T>(
         mut self,
         context: &RequestContext,
@@ -72,6 +71,8 @@ impl Scroll<'_> {
         if page.hits.hits.len() < self.page as usize {
             return page.hits.hits.iter().map(take).collect();
         }
+        // Servers refuse it in a scroll.
+        self.body.as_object_mut().and_then(|body| body.remove("track_total_hits"));
         self.scroll(context, take).await
     }
 

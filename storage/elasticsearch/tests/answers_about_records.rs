@@ -61,11 +61,18 @@ async fn ask_all(store: &ElasticsearchStore) -> Vec<ReadError> {
 async fn a_part_of_an_answer_is_an_error_that_says_what_is_missing() {
     for (answer, told) in [
         (r#"{"timed_out":true,"_shards":{"failed":0}}"#, "ran out of time half-way"),
-        (r#"{"timed_out":false,"_shards":{"total":2,"successful":1,"failed":1,"failures":[{"index":"i","reason":{"type":"t","reason":"r"}}]}}"#, "1 shards failed; the first, of i: t: r"),
-        (r#"{"timed_out":false,"_shards":{"total":2,"successful":1,"failed":0}}"#, "1 of 2 shards have no copy"),
+        (
+            r#"{"timed_out":false,"_shards":{"total":2,"successful":1,"failed":1,"failures":[{"index":"i","reason":{"type":"t","reason":"r"}}]}}"#,
+            "1 shards failed; the first, of i: t: r",
+        ),
+        (
+            r#"{"timed_out":false,"_shards":{"total":2,"successful":1,"failed":0}}"#,
+            "1 of 2 shards have no copy",
+        ),
         (r#"{"took":1}"#, "not understood"),
     ] {
-        let server = serve(move |asked| asked.line.contains("/_search").then(|| (200, "", answer.to_owned())));
+        let server =
+            serve(move |asked| asked.line.contains("/_search").then(|| (200, "", answer.to_owned())));
         for error in ask_all(&open(&server)).await {
             assert_eq!(error.kind, ReadErrorKind::Incomplete, "{error}");
             assert!(error.to_string().contains(told), "{error}");
@@ -94,6 +101,11 @@ async fn a_full_page_is_read_on_to_the_end_and_the_view_is_given_back() {
     });
     let links = open(&server).dependencies().dependencies(&context(), an_hour()).await.unwrap();
     assert_eq!(links.iter().map(|link| link.source.as_str()).collect::<Vec<_>>(), ["1", "2", "3", "4"]);
+    let opened = server.asked("_search?scroll=");
+    assert!(
+        opened.len() == 1 && !opened[0].body.contains("track_total_hits"),
+        "servers refuse it in a scroll"
+    );
     assert_eq!(server.asked("DELETE /_search/scroll").len(), 1);
 }
 
@@ -122,11 +134,18 @@ async fn throughput_is_stored_only_when_every_document_is() {
         probabilities: BTreeSet::new(),
     };
     for (answer, kind) in [
-        (r#"{"items":[{"index":{"status":201}},{"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"why"}}}]}"#, RecordErrorKind::Refused),
-        (r#"{"items":[{"index":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"why"}}},{"index":{"status":201}}]}"#, RecordErrorKind::Busy),
+        (
+            r#"{"items":[{"index":{"status":201}},{"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"why"}}}]}"#,
+            RecordErrorKind::Refused,
+        ),
+        (
+            r#"{"items":[{"index":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"why"}}},{"index":{"status":201}}]}"#,
+            RecordErrorKind::Busy,
+        ),
         (r#"{"items":[{"index":{"status":201}}],"why":1}"#, RecordErrorKind::Unavailable),
     ] {
-        let server = serve(move |asked| asked.line.starts_with("POST /_bulk").then(|| (200, "", answer.to_owned())));
+        let server =
+            serve(move |asked| asked.line.starts_with("POST /_bulk").then(|| (200, "", answer.to_owned())));
         let sampling = open(&server).sampling();
         let seen = [seen("buy"), seen("list")];
         let error = sampling.write_throughput(&context(), UnixNanos::ZERO, &seen).await.unwrap_err();
@@ -155,7 +174,9 @@ async fn a_lock_is_changed_as_it_was_seen_and_lost_to_who_was_faster() {
     let changes = server.asked("if_seq_no=7&if_primary_term=2");
     assert_eq!(changes.len(), 1);
     assert!(changes[0].line.starts_with("PUT /jaeger-spoor-locks/_doc/"), "{}", changes[0].line);
-    assert!(changes[0].body.contains(r#""Holder":"a""#) && changes[0].body.contains(r#""LeaseMillis":60000"#));
+    assert!(
+        changes[0].body.contains(r#""Holder":"a""#) && changes[0].body.contains(r#""LeaseMillis":60000"#)
+    );
 }
 
 #[tokio::test]
@@ -172,7 +193,9 @@ async fn a_lock_whose_fate_is_unknown_is_not_held() {
 
 #[tokio::test]
 async fn a_lock_that_cannot_be_read_is_not_taken() {
-    for (status, answer) in [(503, "{}"), (200, "{}"), (200, r#"{"_seq_no":7,"_primary_term":2,"_source":{}}"#)] {
+    for (status, answer) in
+        [(503, "{}"), (200, "{}"), (200, r#"{"_seq_no":7,"_primary_term":2,"_source":{}}"#)]
+    {
         let server = serve(move |asked| {
             asked.line.starts_with("GET /jaeger-spoor-locks/").then(|| (status, "", answer.to_owned()))
         });
