@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spoor_model::{
-    DependencyReport, SamplingProbabilities, ServiceCalls, SpanKind, SpanMetricsQuery, Throughput, TimeRange,
-    UnixNanos,
+    DependencyReport, MetricSeries, SamplingProbabilities, ServiceCalls, SpanKind, SpanMetricsQuery,
+    Throughput, TimeRange, UnixNanos,
 };
 use spoor_storage::conformance::{context, some_minutes_ago};
 use spoor_storage::{DependencyStore, MetricsReader, ReadErrorKind, SamplingStore};
+use spoor_storage_elasticsearch::Readiness;
 use support::{OwnStore, post_lines, request};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -163,11 +164,9 @@ async fn probabilities_older_than_the_lookback_are_not_told() {
     assert_eq!(sampling.latest_probabilities(&context()).await.unwrap(), Some(recent));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn spans_with_listed_and_with_elevated_tags_count_alike() {
-    let store = OwnStore::open();
-    let start = store.base;
-    let point = UnixNanos(start.0 - start.0 % 60_000_000_000).saturating_add(Duration::from_secs(60));
+/// Spans as they were written before 1.69, since 1.69, since 2.8, and as both at once; then one that did not fail, one of
+/// another kind and one of none.
+fn spans_of_all_writers(start: UnixNanos) -> [Value; 7] {
     let span = |number: u64, operation: &str, tags: Value, tag: Value| {
         json!({
             "traceID": format!("{number:032x}"), "spanID": format!("{number:016x}"), "operationName": operation,
@@ -177,60 +176,52 @@ async fn spans_with_listed_and_with_elevated_tags_count_alike() {
     };
     let kind = |value: &str| json!({ "key": "span.kind", "type": "string", "value": value });
     let error = |value: Value| json!({ "key": "error", "type": "bool", "value": value });
-    // The template has to be there before the index is.
-    let ready = store
-        .store
-        .readiness()
-        .wait_for(|state| matches!(state, spoor_storage_elasticsearch::Readiness::Ready(_)))
-        .await
-        .is_ok();
-    assert!(ready);
-    let documents = [
-        // Before 1.69, since 1.69, since 2.8, and both at once.
+    let elevated = || json!({ "span@kind": "server", "error": true });
+    [
         span(1, "old", json!([kind("server"), error(json!("true"))]), json!({})),
         span(2, "native", json!([kind("server"), error(json!(true))]), json!({})),
-        span(3, "new", json!([]), json!({ "span@kind": "server", "error": true })),
-        span(
-            4,
-            "twice",
-            json!([kind("server"), error(json!(true))]),
-            json!({ "span@kind": "server", "error": true }),
-        ),
+        span(3, "new", json!([]), elevated()),
+        span(4, "twice", json!([kind("server"), error(json!(true))]), elevated()),
         span(5, "fine", json!([kind("server"), error(json!("false"))]), json!({})),
         span(6, "client", json!([kind("client")]), json!({})),
         span(7, "none", Value::Null, json!({})),
-    ];
-    put(&store, &format!("jaeger-span-{}", day(start)), documents);
-    let query = |kinds: Vec<SpanKind>, by_operation| SpanMetricsQuery {
+    ]
+}
+
+/// Operation and value of each series of one point.
+fn told(series: &[MetricSeries]) -> Vec<(&str, Option<f64>)> {
+    series
+        .iter()
+        .map(|series| (series.operation.as_deref().unwrap_or_default(), series.points[0].value))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_with_listed_and_with_elevated_tags_count_alike() {
+    let store = OwnStore::open();
+    // The template has to be there before the index is.
+    let mut readiness = store.store.readiness();
+    readiness.wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
+    put(&store, &format!("jaeger-span-{}", day(store.base)), spans_of_all_writers(store.base));
+    let minute = Duration::from_secs(60);
+    let point = UnixNanos(store.base.0 - store.base.0 % 60_000_000_000).saturating_add(minute);
+    let query = |kind, by_operation| SpanMetricsQuery {
         services: vec!["shop".to_owned()],
-        kinds,
+        kinds: vec![kind],
         by_operation,
         range: TimeRange { start: point, end: point },
-        step: Duration::from_secs(60),
-        rate_per: Duration::from_secs(60),
+        step: minute,
+        rate_per: minute,
     };
-    let metrics = store.store.span_metrics();
-    let only = |series: &[spoor_model::MetricSeries]| {
-        series
-            .iter()
-            .map(|series| (series.operation.clone().unwrap_or_default(), series.points[0].value))
-            .collect::<Vec<_>>()
-    };
-    let of_servers = query(vec![SpanKind::Server], false);
-    assert_eq!(
-        only(&metrics.call_rates(&context(), &of_servers).await.unwrap()),
-        [(String::new(), Some(5.0 / 60.0))]
-    );
-    assert_eq!(
-        only(&metrics.error_rates(&context(), &of_servers).await.unwrap()),
-        [(String::new(), Some(0.8))]
-    );
-    let each = metrics.error_rates(&context(), &query(vec![SpanKind::Server], true)).await.unwrap();
+    let (metrics, context) = (store.store.span_metrics(), context());
+    let of_servers = query(SpanKind::Server, false);
+    assert_eq!(told(&metrics.call_rates(&context, &of_servers).await.unwrap()), [("", Some(5.0 / 60.0))]);
+    assert_eq!(told(&metrics.error_rates(&context, &of_servers).await.unwrap()), [("", Some(0.8))]);
+    let each = metrics.error_rates(&context, &query(SpanKind::Server, true)).await.unwrap();
     let expected = [("fine", 0.0), ("native", 1.0), ("new", 1.0), ("old", 1.0), ("twice", 1.0)];
-    assert_eq!(only(&each), expected.map(|(operation, share)| (operation.to_owned(), Some(share))));
-    let unspecified =
-        metrics.latencies(&context(), &query(vec![SpanKind::Unspecified], true), 0.5).await.unwrap();
-    assert_eq!(only(&unspecified), [("none".to_owned(), Some(2.0))]);
+    assert_eq!(told(&each), expected.map(|(operation, share)| (operation, Some(share))));
+    let of_none = query(SpanKind::Unspecified, true);
+    assert_eq!(told(&metrics.latencies(&context, &of_none, 0.5).await.unwrap()), [("none", Some(2.0))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

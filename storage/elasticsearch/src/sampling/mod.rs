@@ -73,7 +73,7 @@ impl ElasticsearchSampling {
             self.access.send(Request::put(template.path, body, attempted), context.deadline).await?;
             Ok(())
         };
-        self.installed.get_or_try_init(install).await.map(|()| ())
+        self.installed.get_or_try_init(install).await.copied()
     }
 
     fn index(&self, at: UnixNanos) -> String {
