@@ -49,6 +49,27 @@ fn main() {
         }
     }
     report(median(our_rounds), median(serde_rounds), median(build_rounds), batches.len(), bytes);
+    compare_layouts(&batches, &unguarded);
+}
+
+/// Every tag as a field of its own against the usual layout, in turns.
+fn compare_layouts(batches: &[SpanBatch], config: &Config) {
+    let mut as_fields = config.clone();
+    as_fields.documents.tags_as_fields_all = true;
+    let encoders =
+        [config, &as_fields].map(|config| BulkEncoder::new(config).expect("the defaults can work"));
+    let mut rounds = [Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        for turn in [round % 2, (round + 1) % 2] {
+            rounds[turn].push(our_time(batches, |batch| encoders[turn].bulk_body(batch)));
+        }
+    }
+    let [usual, all] = rounds.map(median);
+    println!(
+        "{{\"figure\":\"bulk_all_fields_ratio\",\"value\":{:.3},\"unit\":\"x the default layout\",\"bar\":1.50,\"spans\":{SPANS},\
+         \"method\":\"as bulk_ratio: documents with every tag as a field (--es.tags-as-fields.all) against documents of the default layout\"}}",
+        all.as_secs_f64() / usual.as_secs_f64(),
+    );
 }
 
 /// Both ways make the same bytes. Services are new in the first body and known in the second, which is compared.

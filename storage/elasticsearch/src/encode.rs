@@ -10,7 +10,7 @@ use spoor_model::json::write_string;
 use spoor_model::{SpanBatch, SpanView};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::document::{SpanWriter, TagFields, write_action_head};
+use crate::document::{SpanWriter, TagFields, TagStyle, write_action_head};
 use crate::filing::{Belief, Filing};
 use crate::index::{Family, IndexNames};
 use crate::service::{ServiceCache, ServiceKey, document_id};
@@ -23,7 +23,7 @@ const FIRST_GUESS_BYTES: usize = 2_304;
 #[derive(Debug)]
 pub struct BulkEncoder {
     names: IndexNames,
-    fields: TagFields,
+    style: TagStyle,
     services: ServiceCache,
     belief: Belief,
 }
@@ -58,21 +58,24 @@ impl BulkEncoder {
     /// For the indices and the layout that the configuration names.
     ///
     /// # Errors
-    /// [`OpenError`] for names that cannot be.
+    /// [`OpenError`] for names that cannot be, and files that cannot be read.
     pub fn new(config: &Config) -> Result<Self, OpenError> {
-        Ok(Self::named(config, IndexNames::new(&config.indices)?))
+        Self::named(config, IndexNames::new(&config.indices)?)
     }
 
     /// For these indices.
-    pub(crate) fn named(config: &Config, names: IndexNames) -> Self {
+    pub(crate) fn named(config: &Config, names: IndexNames) -> Result<Self, OpenError> {
         // Behind an alias no span makes an index, however its clock goes.
         let believes_all = names.spans.writes_to_alias();
-        Self {
+        Ok(Self {
             belief: if believes_all { Belief::default() } else { Belief::new(&config.indices) },
             names,
-            fields: TagFields { dot_replacement: config.documents.dot_replacement.clone() },
+            style: TagStyle {
+                fields: TagFields::new(&config.documents)?,
+                values: config.documents.tag_values,
+            },
             services: ServiceCache::new(config.documents.service_cache_ttl),
-        }
+        })
     }
 
     /// The body of a bulk request for this batch alone, for whoever sends it by other means (files, benches): services are
@@ -96,7 +99,7 @@ impl BulkEncoder {
     fn encode_filed(&self, batch: &SpanBatch, filing: Filing, now: Instant) -> Encoded {
         let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
         let mut ends = Vec::with_capacity(batch.len() + 8);
-        let mut spans = SpanWriter::new(batch, &self.names.spans, filing, &self.fields);
+        let mut spans = SpanWriter::new(batch, &self.names.spans, filing, &self.style);
         let mut scan = ServiceScan::new(batch, &self.names.services, filing);
         for span in batch.spans() {
             spans.write(&mut body, span);

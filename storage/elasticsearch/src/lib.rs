@@ -11,7 +11,9 @@ mod dependencies;
 mod document;
 mod encode;
 mod filing;
+mod hex;
 mod index;
+mod long_values;
 mod reader;
 mod sampling;
 mod scroll;
@@ -27,7 +29,7 @@ mod writer;
 pub use client::{NodeUrl, ParseNodeUrlError, Server};
 pub use config::{
     ArchiveConfig, ArchiveNames, BulkConfig, Config, ConnectionConfig, DocumentConfig, IndexConfig,
-    SamplingConfig, TemplateConfig,
+    SamplingConfig, TagValues, TemplateConfig,
 };
 pub use dependencies::ElasticsearchDependencies;
 pub use encode::BulkEncoder;

@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 use crate::access::Access;
 use crate::bulk::{BulkMetrics, BulkWriter, Limits};
 use crate::client::{Client, Server};
+use crate::document::TagFields;
 use crate::encode::BulkEncoder;
 use crate::index::IndexNames;
 use crate::setup::{Pace, Plan, Readiness, Setup, SetupMetrics, Watched};
@@ -56,6 +57,14 @@ pub enum OpenError {
     /// Settings of templates that contradict one another.
     #[error("{0}")]
     Templates(&'static str),
+    /// A list of keys that cannot be read.
+    #[error("read the tag keys of --es.tags-as-fields.config-file={}: {source}", path.display())]
+    TagKeys {
+        /// The file.
+        path: std::path::PathBuf,
+        #[expect(missing_docs, reason = "the error's own words")]
+        source: std::io::Error,
+    },
     /// TLS could not be set up.
     #[error("prepare TLS for the https URLs of --es.server-urls: {0}")]
     Tls(#[source] spoor_storage::BoxError),
@@ -80,6 +89,7 @@ impl Config {
     /// [`OpenError`], as [`ElasticsearchStore::open`].
     pub fn validate(&self) -> Result<(), OpenError> {
         IndexNames::new(&self.indices)?;
+        TagFields::new(&self.documents)?;
         parts(self).map(drop)
     }
 }
@@ -131,7 +141,7 @@ impl ElasticsearchStore {
         let writer = ElasticsearchWriter::new(
             setup.clone(),
             bulk,
-            BulkEncoder::named(config, names.clone()),
+            BulkEncoder::named(config, names.clone())?,
             registry,
         );
         let access = Access::new(client.clone(), setup.clone());

@@ -13,7 +13,7 @@ use clap::Args;
 pub use archive::{ArchiveConfig, ArchiveNames};
 pub use bulk::BulkConfig;
 pub use connection::ConnectionConfig;
-pub use documents::DocumentConfig;
+pub use documents::{DocumentConfig, TagValues};
 pub use indices::IndexConfig;
 pub use templates::TemplateConfig;
 pub use sampling::SamplingConfig;
@@ -92,6 +92,8 @@ mod tests {
         );
         assert!(config.templates.create);
         assert_eq!(config.documents.dot_replacement, "@");
+        assert!(!config.documents.tags_as_fields_all && config.documents.tags_as_fields_include.is_empty());
+        assert_eq!(config.documents.tag_values, TagValues::Native);
     }
 
     #[test]
@@ -103,12 +105,27 @@ mod tests {
             "--es.max-span-age=1h30m",
             "--es.index-date-separator=",
             "--es.password=hidden",
+            "--es.tags-as-fields.all",
+            "--es.tags-as-fields.include=a, b",
+            "--es.tags-as-fields.config-file=/keys",
+            "--es.tags-as-fields.dot-replacement=_",
+            "--es.tag-values=string",
         ]);
         let config = program.unwrap().config;
         assert_eq!(config.connection.server_urls.len(), 2);
         assert!(!config.templates.create);
         assert_eq!(config.indices.max_span_age, Duration::from_secs(5400));
         assert_eq!(config.indices.date_separator, "");
+        assert!(config.documents.tags_as_fields_all);
+        assert_eq!(config.documents.tags_as_fields_include, "a, b");
+        assert_eq!(
+            config.documents.tags_as_fields_config_file.as_deref(),
+            Some(std::path::Path::new("/keys"))
+        );
+        assert_eq!(
+            (config.documents.dot_replacement.as_str(), config.documents.tag_values),
+            ("_", TagValues::String)
+        );
         assert!(!format!("{config:?}").contains("hidden"));
     }
 
@@ -120,6 +137,9 @@ mod tests {
             "--es.max-span-age=-1h",
             "--es.timeout=5",
             "--es.server-urls=localhost",
+            "--es.tags-as-fields.dot-replacement=",
+            "--es.tags-as-fields.dot-replacement=.",
+            "--es.tag-values=text",
         ] {
             assert!(Program::try_parse_from(["test", flag]).is_err(), "{flag}");
         }

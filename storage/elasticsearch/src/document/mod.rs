@@ -2,6 +2,7 @@
 //! Budget: no allocation per span; a resource's part is rendered once per batch and copied. Field order is Jaeger's
 //! (`jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/core/dbmodel/model.go`).
 
+mod fields;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -9,12 +10,14 @@ mod tests;
 use std::ops::Range;
 
 use spoor_model::json::{write_int, write_string};
-use spoor_model::{EventView, ResourceView, SpanBatch, SpanKind, SpanView, StatusCode, ValueView, jaeger};
+use spoor_model::{EventView, ResourceView, SpanBatch, SpanView, jaeger};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::filing::Filing;
 use crate::index::{Family, Period};
-pub(crate) use tags::TagFields;
+use crate::{hex, long_values};
+pub(crate) use fields::{TagFields, parse_dot_replacement};
+pub(crate) use tags::TagStyle;
 use tags::{TagWriter, close};
 
 /// The mapping of `flags` is a signed 32-bit integer: a larger number would make the server refuse the span. The highest
@@ -31,11 +34,19 @@ pub(crate) struct SpanWriter<'a> {
     tags: TagWriter<'a>,
     /// The rendered `"process":{…}}` of each resource, one after another.
     processes: Vec<u8>,
-    process_of: Vec<Range<usize>>,
+    /// Their marks, one after another.
+    process_marks: Vec<u8>,
+    process_of: Vec<Process>,
     /// The period whose index `action` names.
     period: Option<Period>,
     /// `{"index":{"_index":"…","_id":"`
     action: Vec<u8>,
+}
+
+/// Where a resource's part of documents lies.
+struct Process {
+    document: Range<usize>,
+    marks: Range<usize>,
 }
 
 impl<'a> SpanWriter<'a> {
@@ -43,22 +54,26 @@ impl<'a> SpanWriter<'a> {
         batch: &'a SpanBatch,
         indices: &'a Family,
         filing: Filing,
-        fields: &'a TagFields,
+        style: &'a TagStyle,
     ) -> Self {
         let mut writer = Self {
             batch,
             indices,
             filing,
-            tags: TagWriter::new(fields),
+            tags: TagWriter::new(style),
             processes: Vec::new(),
+            process_marks: Vec::new(),
             process_of: Vec::with_capacity(batch.resources().len()),
             period: None,
             action: Vec::new(),
         };
         for resource in batch.resources() {
-            let start = writer.processes.len();
+            let (start, marks_start) = (writer.processes.len(), writer.process_marks.len());
             writer.write_process(resource);
-            writer.process_of.push(start..writer.processes.len());
+            writer.process_of.push(Process {
+                document: start..writer.processes.len(),
+                marks: marks_start..writer.process_marks.len(),
+            });
         }
         writer
     }
@@ -77,7 +92,7 @@ impl<'a> SpanWriter<'a> {
         // The id follows from the content: a span that comes again is the same document, a different one with the same
         // ids is another.
         let hash = xxh3_64(&out[document..]);
-        write_hash(&mut out[hash_at..hash_at + HASH_DIGITS], hash);
+        hex::write(&mut out[hash_at..hash_at + HASH_DIGITS], &hash.to_be_bytes());
         out.push(b'\n');
     }
 
@@ -125,34 +140,30 @@ impl<'a> SpanWriter<'a> {
         write_int(out, row.end.0.saturating_sub(row.start.0) / 1_000);
         self.write_tags(out, span);
         self.write_logs(out, span);
-        let process = self.process_of[self.batch.resource_index(row)].clone();
-        out.extend_from_slice(&self.processes[process]);
+        let process = &self.process_of[self.batch.resource_index(row)];
+        let (process, of_process) =
+            (&self.processes[process.document.clone()], &self.process_marks[process.marks.clone()]);
+        self.tags.marks.operation(self.batch.bytes(row.name));
+        let of_span = self.tags.marks.as_bytes();
+        if !of_span.is_empty() || !of_process.is_empty() {
+            write_marks(out, of_span, of_process);
+        }
+        out.extend_from_slice(process);
     }
 
     fn write_tags(&mut self, out: &mut Vec<u8>, span: SpanView<'a>) {
-        let (kind, status) = (span.kind(), span.status());
-        let (has_kind, failed) = (kind != SpanKind::Unspecified, status == StatusCode::Error);
-        self.tags.begin([
-            if has_kind { jaeger::SPAN_KIND.as_bytes() } else { b"" },
-            if failed { jaeger::ERROR.as_bytes() } else { b"" },
-        ]);
+        self.tags.begin();
+        self.tags.marks.clear();
         out.extend_from_slice(b",\"tags\":[");
         for (key, value) in jaeger::leading_tags(span) {
-            self.write_derived(out, key, value);
+            self.tags.write_derived(out, key, value);
         }
         self.tags.write_attributes(out, self.batch, span.attributes());
         for (key, value) in jaeger::trailing_tags(span, jaeger::ErrorTags::ErrorOnly) {
-            match key {
-                jaeger::SPAN_KIND | jaeger::ERROR => self.tags.field(key.as_bytes(), value),
-                _ => self.write_derived(out, key, value),
-            }
+            self.tags.write_derived(out, key, value);
         }
         close(out, b']');
         self.tags.write_fields(out);
-    }
-
-    fn write_derived(&mut self, out: &mut Vec<u8>, key: &str, value: ValueView<'_>) {
-        self.tags.write_text(out, key.as_bytes(), value.as_str().unwrap_or_default().as_bytes());
     }
 
     fn write_references(&mut self, out: &mut Vec<u8>, span: SpanView<'a>, trace_id: &[u8]) {
@@ -203,13 +214,16 @@ impl<'a> SpanWriter<'a> {
         };
         out.extend_from_slice(b",\"process\":{\"serviceName\":");
         write_string(&mut out, service);
-        self.tags.begin([b""; 2]);
+        self.tags.begin();
+        self.tags.marks.clear();
+        self.tags.marks.service(service);
         out.extend_from_slice(b",\"tags\":[");
         self.tags.write_attributes(&mut out, self.batch, resource.attributes());
         close(&mut out, b']');
         self.tags.write_fields(&mut out);
         out.extend_from_slice(b"}}");
         self.processes = out;
+        self.process_marks.extend_from_slice(self.tags.marks.as_bytes());
     }
 }
 
@@ -225,6 +239,17 @@ pub(crate) fn write_action_head(out: &mut Vec<u8>, indices: &Family, period: Per
     out.extend_from_slice(b",\"_id\":\"");
 }
 
+/// `,"spoorLongValues":[…]`
+#[cold]
+fn write_marks(out: &mut Vec<u8>, of_span: &[u8], of_process: &[u8]) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(long_values::FIELD.as_bytes());
+    out.extend_from_slice(b"\":[");
+    out.extend_from_slice(of_span);
+    out.extend_from_slice(of_process);
+    close(out, b']');
+}
+
 fn write_reference(out: &mut Vec<u8>, kind: &str, trace_id: &[u8], span_id: &[u8]) {
     out.extend_from_slice(b"{\"refType\":\"");
     out.extend_from_slice(kind.as_bytes());
@@ -233,12 +258,4 @@ fn write_reference(out: &mut Vec<u8>, kind: &str, trace_id: &[u8], span_id: &[u8
     out.extend_from_slice(b"\",\"spanID\":\"");
     out.extend_from_slice(span_id);
     out.extend_from_slice(b"\"},");
-}
-
-fn write_hash(out: &mut [u8], hash: u64) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (pair, byte) in out.chunks_exact_mut(2).zip(hash.to_be_bytes()) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
 }

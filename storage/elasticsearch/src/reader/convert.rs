@@ -201,7 +201,10 @@ impl<'a> PageBuilder<'a> {
         let key = tag.key.0.as_ref();
         let value = match &tag.value {
             TagValue::Text(text) if key == WARNINGS => self.warnings(text),
-            value => typed_value(&mut self.builder, &tag.kind.0, value),
+            value => {
+                let kind = if tag.exact_kind.0.is_empty() { &tag.kind.0 } else { &tag.exact_kind.0 };
+                typed_value(&mut self.builder, kind, value)
+            }
         };
         (self.builder.text(key), value)
     }

@@ -81,6 +81,9 @@ pub(super) struct TagDocument<'a> {
     pub(super) kind: JsonText<'a>,
     #[serde(default, borrow)]
     pub(super) value: TagValue<'a>,
+    /// Ours: what the value was where its type says less, `float64` for the text of a number that JSON does not have.
+    #[serde(default, rename = "spoorType", borrow)]
+    pub(super) exact_kind: JsonText<'a>,
 }
 
 /// Text that borrows where it can; null is empty.

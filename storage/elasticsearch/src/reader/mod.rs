@@ -34,8 +34,9 @@ const PAGE_SIZE: usize = 2_000;
 /// Reads spans from Elasticsearch or OpenSearch, whoever wrote them: Spoor, or Jaeger since 1.16.
 ///
 /// A tag value with operators of Lucene's regular expressions finds both itself and what matches it as an expression of the
-/// whole value (`GET /api/.*`); `\` takes an operator its meaning. Names and values over 256 characters are stored but not
-/// found, as in Jaeger. Kinds of operations are not known.
+/// whole value (`GET /api/.*`); `\` takes an operator its meaning. Of names and values over 256 characters, those that Spoor wrote
+/// are found, as they are; Jaeger's indices do not know them. A binary value
+/// is found by its lower-case hexadecimal digits. Kinds of operations are not known.
 #[derive(Debug)]
 pub struct ElasticsearchReader {
     client: Arc<Client>,

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use spoor_model::jaeger::{ERROR, STATUS_CODE};
 use spoor_model::{TraceId, TraceQuery};
 
+use crate::long_values;
+
 /// The longest regular expression servers take by default (`index.max_regex_length`).
 const MAX_PATTERN_CHARS: usize = 1_000;
 /// Characters that mean something in Lucene's regular expressions (all optional operators on, as servers have them).
@@ -114,10 +116,12 @@ fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec
         filters.push(json!({ "range": { "duration": { "lte": micros(max) } } }));
     }
     if let Some(service) = query.service.as_deref() {
-        filters.push(json!({ "term": { "process.serviceName": service } }));
+        let named = json!({ "term": { "process.serviceName": service } });
+        filters.push(or_marked(named, long_values::has_service(service)));
     }
     if let Some(operation) = query.operation.as_deref() {
-        filters.push(json!({ "term": { "operationName": operation } }));
+        let named = json!({ "term": { "operationName": operation } });
+        filters.push(or_marked(named, long_values::has_operation(operation)));
     }
     filters.extend(query.tags.iter().map(|(key, value)| tag(key, value, dot_replacement, patterns)));
     filters
@@ -151,7 +155,16 @@ fn plain_tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) 
         let value = matches(&format!("{path}.value"), value, patterns);
         should.push(json!({ "nested": { "path": path, "query": { "bool": { "filter": [key, value] } } } }));
     }
+    should.extend(long_values::has_tag(key, value));
     json!({ "bool": { "should": should, "minimum_should_match": 1 } })
+}
+
+/// A name as it is indexed; one that is too long for that may have a mark.
+fn or_marked(named: Value, marked: Option<Value>) -> Value {
+    match marked {
+        None => named,
+        Some(marked) => json!({ "bool": { "should": [named, marked], "minimum_should_match": 1 } }),
+    }
 }
 
 /// The value as it is; where it holds operators also the values that match it as a regular expression, as in Jaeger (`\`

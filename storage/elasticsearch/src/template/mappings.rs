@@ -89,6 +89,8 @@ fn spans() -> Value {
             "references": references(),
             "scopeTags": tag_list(),
             "scopeTag": { "type": "object" },
+            // Ours: see `long_values`.
+            crate::long_values::FIELD: { "type": "keyword", "doc_values": false },
         },
     })
 }

@@ -84,6 +84,17 @@ fn odd_values_are_kept_as_they_are() {
 }
 
 #[test]
+fn a_number_that_json_does_not_have_comes_back_and_its_text_from_elsewhere_stays_text() {
+    let batch = one(concat!(
+        r#","tags":[{"key":"ours","type":"string","value":"-Infinity","spoorType":"float64"},"#,
+        r#"{"key":"text","type":"string","value":"NaN"}]"#,
+    ));
+    let attributes = batch.span(0).unwrap().attributes();
+    assert_eq!(attributes.get("ours"), Some(ValueView::Double(f64::NEG_INFINITY)));
+    assert_eq!(attributes.get("text"), Some(ValueView::Str("NaN")));
+}
+
+#[test]
 fn fields_are_tags_with_dots_in_their_keys() {
     let batch = one(concat!(
         r#","tags":[{"key":"a","type":"string","value":"x"}],"#,

@@ -162,3 +162,15 @@ fn names_are_paged_in_their_own_order() {
     );
     assert!(names("serviceName", None, 3, None).get("query").is_none());
 }
+
+#[test]
+fn what_is_too_long_for_the_index_is_asked_for_by_its_mark_too() {
+    let long = "v".repeat(257);
+    let of_tag = of_tag("k", &long);
+    let should = of_tag["bool"]["should"].as_array().unwrap();
+    assert_eq!((should.len(), &should[5]), (6, &long_values::has_tag("k", &long).unwrap()));
+    let query = TraceQuery { service: Some(long.clone()), operation: Some(long.clone()), ..search() };
+    let [service, operation] = <[Value; 2]>::try_from(filters_of(&query)).unwrap();
+    assert_eq!(service["bool"]["should"][1], long_values::has_service(&long).unwrap());
+    assert_eq!(operation["bool"]["should"][1], long_values::has_operation(&long).unwrap());
+}
