@@ -7,25 +7,15 @@
 use std::path::Path;
 
 use spoor_model::{
-    EventRow, LinkRow, ReferenceKind, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind,
-    SpanRow, StatusCode, TraceId, UnixNanos, Value, ValueView,
+    EventRow, LinkRow, ReferenceKind, ResourceRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId,
+    SpanKind, SpanRow, StatusCode, TraceId, UnixNanos, Value, ValueView,
 };
 use spoor_storage_elasticsearch::{BulkEncoder, Config, DocumentConfig, TagValues};
 
 const START: UnixNanos = UnixNanos(1_787_227_200_123_456_789);
 
-fn everything() -> SpanBatch {
-    let mut builder = SpanBatchBuilder::new();
+fn attributes_of_all_kinds(builder: &mut SpanBatchBuilder) -> Rows {
     let long = "at com.example.Shop.checkout(Shop.java:42) ".repeat(8);
-    let service = Some(builder.text("shop"));
-    let attributes = builder.attributes([
-        ("host.name", ValueView::Str("h \"1\"")),
-        ("process.pid", ValueView::Int(i64::MAX)),
-        ("k8s.pod@node", ValueView::Str("kept as it is")),
-    ]);
-    let resource = builder.push_resource(ResourceRow { service, attributes, ..ResourceRow::default() });
-    let (name, version) = (builder.text("io.example.http"), builder.text("1.2.0"));
-    let scope = builder.push_scope(ScopeRow { resource, name, version, ..ScopeRow::default() });
     let mark = builder.attributes_mark();
     for (key, value) in [
         ("http.method", ValueView::Str("GET")),
@@ -52,7 +42,10 @@ fn everything() -> SpanBatch {
     builder.push_attribute(key, list);
     let (key, map) = (builder.text("map"), builder.map([("k", ValueView::Bool(true))]));
     builder.push_attribute(key, map);
-    let attributes = builder.attributes_since(mark);
+    builder.attributes_since(mark)
+}
+
+fn one_event(builder: &mut SpanBatchBuilder) -> Rows {
     let of_event = builder.attributes([
         ("exception.message", ValueView::Str("no answer")),
         ("attempt", ValueView::Int(3)),
@@ -61,12 +54,30 @@ fn everything() -> SpanBatch {
     let mark = builder.events_mark();
     let name = builder.text("exception");
     builder.push_event(EventRow { time: START, name, attributes: of_event, ..EventRow::default() });
-    let events = builder.events_since(mark);
+    builder.events_since(mark)
+}
+
+fn two_links(builder: &mut SpanBatchBuilder) -> Rows {
     let mark = builder.links_mark();
     builder.push_link(LinkRow { trace_id: TraceId(7), span_id: SpanId(8), ..LinkRow::default() });
     let kind = ReferenceKind::ChildOf;
     builder.push_link(LinkRow { trace_id: TraceId(9), span_id: SpanId(10), kind, ..LinkRow::default() });
-    let links = builder.links_since(mark);
+    builder.links_since(mark)
+}
+
+fn everything() -> SpanBatch {
+    let mut builder = SpanBatchBuilder::new();
+    let service = Some(builder.text("shop"));
+    let attributes = builder.attributes([
+        ("host.name", ValueView::Str("h \"1\"")),
+        ("process.pid", ValueView::Int(i64::MAX)),
+        ("k8s.pod@node", ValueView::Str("kept as it is")),
+    ]);
+    let resource = builder.push_resource(ResourceRow { service, attributes, ..ResourceRow::default() });
+    let (name, version) = (builder.text("io.example.http"), builder.text("1.2.0"));
+    let scope = builder.push_scope(ScopeRow { resource, name, version, ..ScopeRow::default() });
+    let attributes = attributes_of_all_kinds(&mut builder);
+    let (events, links) = (one_event(&mut builder), two_links(&mut builder));
     let row = SpanRow {
         trace_id: TraceId(0xabc),
         span_id: SpanId(0x12),
