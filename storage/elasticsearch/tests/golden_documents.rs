@@ -1,5 +1,5 @@
 //! One span with everything that a span can have, as the store gets it in every form of documents: byte for byte as reviewed
-//! (`tests/golden`). After a change that is meant, `SPOOR_WRITE_GOLDEN=1` writes the files anew; documents that are already in stores
+//! (`tests/golden`). After a change that is meant, `SPOOR_REWRITE_GOLDEN=1` writes the files anew; documents that are already in stores
 //! have the old form then, and a repeated span gets another id.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
@@ -112,7 +112,7 @@ fn written(documents: DocumentConfig) -> String {
 fn check(name: &str, documents: DocumentConfig) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let written = written(documents);
-    if std::env::var_os("SPOOR_WRITE_GOLDEN").is_some() {
+    if std::env::var_os("SPOOR_REWRITE_GOLDEN").is_some() {
         std::fs::write(&path, &written).unwrap();
     }
     let reviewed = std::fs::read_to_string(&path).unwrap();
