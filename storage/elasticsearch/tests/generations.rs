@@ -185,11 +185,12 @@ async fn is_read(file: &str) {
     let writer = &generation.writer;
     let store = OwnStore::open_with(|ours| {
         let with_flags: Config = settings(&generation.flags, &ours.indices.prefix);
-        let Config { connection, indices, .. } = ours.clone();
+        let Config { connection, indices, templates, .. } = ours.clone();
         *ours = with_flags;
         ours.connection = connection;
         ours.indices.prefix = indices.prefix;
-        (ours.indices.num_shards, ours.indices.num_replicas) = (indices.num_shards, indices.num_replicas);
+        (ours.templates.num_shards, ours.templates.num_replicas) =
+            (templates.num_shards, templates.num_replicas);
     });
     let reader = reader_of(&generation, &store);
     let mut ready = store.store.readiness();

@@ -199,7 +199,7 @@ async fn texts_that_are_too_long_for_the_index_are_found_exactly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_that_are_too_long_are_found_in_indices_of_templates_that_are_not_ours() {
-    let store = OwnStore::open_with(|config| config.indices.create_index_templates = false);
+    let store = OwnStore::open_with(|config| config.templates.create = false);
     let keyword = json!({ "type": "keyword", "ignore_above": 256 });
     let list = json!({ "type": "nested", "dynamic": false, "properties": { "key": keyword, "type": keyword, "value": keyword } });
     let mapping = json!({ "settings": { "number_of_shards": 1, "number_of_replicas": 0 }, "mappings": { "properties": {

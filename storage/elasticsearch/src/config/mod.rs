@@ -5,8 +5,8 @@ mod bulk;
 mod connection;
 mod documents;
 mod indices;
-mod templates;
 mod sampling;
+mod templates;
 
 use clap::Args;
 
@@ -15,8 +15,8 @@ pub use bulk::BulkConfig;
 pub use connection::ConnectionConfig;
 pub use documents::{DocumentConfig, TagValues};
 pub use indices::IndexConfig;
-pub use templates::TemplateConfig;
 pub use sampling::SamplingConfig;
+pub use templates::TemplateConfig;
 
 /// Elasticsearch and OpenSearch.
 #[derive(Debug, Clone, PartialEq, Args)]

@@ -18,7 +18,10 @@ use crate::index::Family;
 pub(crate) enum Kind {
     Span,
     Service,
-    #[cfg_attr(not(test), expect(dead_code, reason = "as in Jaeger, no template is installed for dependencies"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "as in Jaeger, no template is installed for dependencies")
+    )]
     Dependencies,
     Sampling,
 }
