@@ -210,6 +210,11 @@ async fn texts_that_are_too_long_are_found_in_indices_of_templates_that_are_not_
     } } });
     let made = request("PUT", &format!("/{}", span_index(&store)), Some(&mapping));
     assert_eq!(made["acknowledged"], true, "{made}");
+    let mapping =
+        json!({ "mappings": { "properties": { "serviceName": keyword, "operationName": keyword } } });
+    let services = span_index(&store).replace("-span-", "-service-");
+    let made = request("PUT", &format!("/{services}"), Some(&mapping));
+    assert_eq!(made["acknowledged"], true, "{made}");
     long_texts_are_found(&store).await;
 }
 
