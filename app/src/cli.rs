@@ -9,7 +9,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{AllInOneArgs, CollectorArgs, GenerateArgs, HealthcheckArgs, QueryArgs};
-use crate::config::{FileSettings, explain_unknown_flag, masked, prepare, refuse_unsupported_environment};
+use crate::config::{
+    FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
+};
 use crate::version::VERSION;
 
 /// A Jaeger-compatible distributed-tracing backend: one program for every part of an installation.
@@ -27,11 +29,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Collector and query in one process, for trials and small installations; stores in memory unless told otherwise.
-    AllInOne(AllInOneArgs),
+    AllInOne(Box<AllInOneArgs>),
     /// Receives spans and stores them.
-    Collector(CollectorArgs),
+    Collector(Box<CollectorArgs>),
     /// Answers questions about traces.
-    Query(QueryArgs),
+    Query(Box<QueryArgs>),
     /// Sends made-up traces to a collector, to look at or to measure with.
     Generate(GenerateArgs),
     /// Asks a running role whether it is ready.
@@ -184,6 +186,16 @@ fn explain(mut error: clap::Error) -> clap::Error {
     {
         error.insert(ContextKind::InvalidValue, ContextValue::String(masked));
     }
+    let of_a_secret = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => {
+            let name = argument.trim_start_matches('-').split([' ', '=', '[']).next().unwrap_or_default();
+            is_secret(name)
+        }
+        _ => false,
+    };
+    if of_a_secret && error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("***".to_owned()));
+    }
     let flag = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
         _ => return error,
@@ -248,5 +260,16 @@ mod tests {
             ["/usr/bin/jaeger-collector", "collector", "--x"]
         );
         assert!(roles(&["jaeger-agent"]).unwrap_err().to_string().contains("jaeger-agent"));
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_taken_is_not_told_either() {
+        let file = FileSettings::default();
+        let command = Cli::command().mut_subcommand("query", |command| prepare(command, &file));
+        for flag in ["--es.custom-headers=hush", "--es-archive.custom-headers=X-A: b, hush"] {
+            let error = command.clone().try_get_matches_from(["spoor", "query", flag]).unwrap_err();
+            let told = explain(error).to_string();
+            assert!(told.contains("custom-headers") && !told.contains("hush"), "{told}");
+        }
     }
 }

@@ -42,6 +42,20 @@ pub struct Config {
     #[arg(id = "query.additional-headers", long = "query.additional-headers", value_name = "NAME: VALUE")]
     pub additional_headers: Vec<Header>,
 
+    /// Passes the token of the user who asks on to the store: that of `Authorization: Bearer …`, else of X-Forwarded-Access-Token.
+    /// The store takes it with --es.bearer-token-propagation.
+    #[arg(
+        id = "query.bearer-token-propagation",
+        long = "query.bearer-token-propagation",
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub bearer_token_propagation: bool,
+
     /// How long a question may take until its answer begins; then its work stops and the answer is 504.
     #[arg(
         id = "query.request-timeout",

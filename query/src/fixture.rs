@@ -9,7 +9,9 @@ use spoor_model::{
     EventRow, LinkRow, Operation, OperationQuery, ReferenceKind, ResourceRow, ScopeRow, SpanBatch,
     SpanBatchBuilder, SpanId, SpanKind, SpanRow, TraceId, TraceLookup, TraceQuery, UnixNanos, ValueView,
 };
-use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream};
+use spoor_storage::{
+    Capabilities, Credentials, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream,
+};
 
 /// Attributes in a few words.
 pub(crate) type Tags<'a> = &'a [(&'a str, ValueView<'a>)];
@@ -128,6 +130,8 @@ pub(crate) struct FakeReader {
     pub(crate) lookups: Mutex<Vec<TraceLookup>>,
     pub(crate) searches: Mutex<Vec<TraceQuery>>,
     pub(crate) operation_queries: Mutex<Vec<OperationQuery>>,
+    /// Whose token came with each question for services.
+    pub(crate) callers: Mutex<Vec<Option<Credentials>>>,
     /// Questions for spans that were begun and neither answered nor dropped.
     pub(crate) working: AtomicUsize,
 }
@@ -141,6 +145,7 @@ impl FakeReader {
             lookups: Mutex::default(),
             searches: Mutex::default(),
             operation_queries: Mutex::default(),
+            callers: Mutex::default(),
             working: AtomicUsize::new(0),
         }
     }
@@ -186,7 +191,8 @@ impl SpanReader for FakeReader {
         Capabilities::default()
     }
 
-    async fn services(&self, _: &RequestContext) -> Result<Vec<String>, ReadError> {
+    async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
+        self.callers.lock().unwrap().push(context.credentials.clone());
         self.check()?;
         Ok(self.services.clone())
     }

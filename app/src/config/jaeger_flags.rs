@@ -39,11 +39,10 @@ const FAMILIES: &[Family] = &[
         instead: "only the query and the all-in-one use the archive; give it to them",
     },
     Family {
-        prefix: "es.tls.",
-        instead: "give https:// addresses in --es.server-urls; certificates come from the system's store in this version",
+        prefix: "es.api-key-allow-from-context",
+        instead: "no request brings an API key along, in Jaeger neither; give one key for all by --es.api-key-file, or pass users' tokens on by --es.bearer-token-propagation",
     },
-    Family { prefix: "es.token-file", instead: "use --es.username and --es.password in this version" },
-    Family { prefix: "es.api-key", instead: "use --es.username and --es.password in this version" },
+    Family { prefix: "es.tls", instead: "it is called --es.tls.enabled" },
     Family {
         prefix: "es.",
         instead: "this version of Spoor does not have this Elasticsearch setting; remove it, `spoor collector --help` lists those it has",
@@ -179,7 +178,14 @@ mod tests {
         );
         assert_eq!(explain_unknown_flag("--no-such-thing", false), None);
         assert_eq!(explain_unknown_flag("--es.server-url", true), None, "a slip of the pen");
-        assert!(explain_unknown_flag("--es.sniffer", false).is_some());
+        assert!(explain_unknown_flag("--es.max-num-spans", false).is_some());
+    }
+
+    #[test]
+    fn ways_to_authorize_that_lead_nowhere_are_refused_by_name() {
+        let text = explain_unknown_flag("--es.api-key-allow-from-context=true", true).unwrap();
+        assert!(text.contains("--es.api-key-file"), "{text}");
+        assert!(explain_unknown_flag("--es.tls", true).unwrap().contains("--es.tls.enabled"));
     }
 
     #[test]

@@ -11,5 +11,5 @@ mod settings;
 pub(crate) use effective::print_effective;
 pub(crate) use file::FileSettings;
 pub(crate) use jaeger_flags::{explain_unknown_flag, refuse_unsupported_environment};
-pub(crate) use secret::masked;
+pub(crate) use secret::{is_secret, masked};
 pub(crate) use settings::{environment_name, prepare};

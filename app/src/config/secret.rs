@@ -2,7 +2,7 @@
 
 /// True for settings whose value is never shown.
 pub(crate) fn is_secret(flag: &str) -> bool {
-    let word = |part: &str| matches!(part, "password" | "token" | "secret" | "api-key");
+    let word = |part: &str| matches!(part, "password" | "token" | "secret" | "api-key" | "custom-headers");
     flag.rsplit('.').next().is_some_and(word)
 }
 
@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn settings_that_are_secrets_are_known_by_their_last_word() {
-        assert!(is_secret("es.password") && is_secret("token"));
-        assert!(!is_secret("es.password-file") && !is_secret("es.username"));
+        assert!(is_secret("es.password") && is_secret("token") && is_secret("es-archive.custom-headers"));
+        for shown in ["es.password-file", "es.token-file", "es.api-key-file", "es.tls.key", "es.username"] {
+            assert!(!is_secret(shown), "{shown}");
+        }
     }
 }

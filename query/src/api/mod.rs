@@ -1,6 +1,7 @@
 //! The HTTP port: which path goes where. API v1 today; every API is a room of its own beside it, over the same service.
 //! Unknown paths below `/api` are 404 and never the page, which JSON clients could not read.
 
+mod caller;
 mod ids;
 mod page;
 mod params;
@@ -25,13 +26,15 @@ use crate::service::Service;
 pub(crate) struct Api {
     service: Service,
     max_limit: usize,
+    propagates_tokens: bool,
     page: String,
 }
 
 /// All routes, below the base path.
 pub(crate) fn router(config: &Config, service: Service) -> Router {
     let page = page::render(config.base_path.prefix());
-    let api = Arc::new(Api { service, max_limit: config.max_limit.get(), page });
+    let (max_limit, propagates_tokens) = (config.max_limit.get(), config.bearer_token_propagation);
+    let api = Arc::new(Api { service, max_limit, propagates_tokens, page });
     let routes = Router::new()
         .route("/api/services", get(v1::services))
         .route("/api/services/{*operations}", get(v1::service_operations))

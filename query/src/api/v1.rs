@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use spoor_model::{Operation, OperationQuery, SpanKind, TraceLookup, json};
 
+use super::caller::Caller;
 use super::ids::{parse_path_id, service_of_path};
 use super::params::{Params, now, unreadable};
 use super::search::{Search, parse_search, service_required, time_hint};
@@ -19,9 +20,13 @@ use crate::service::Traces;
 type Shared = State<Arc<Api>>;
 
 /// `GET /api/services`.
-pub(super) async fn services(State(api): Shared, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+pub(super) async fn services(
+    State(api): Shared,
+    Caller(context): Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
-    let services = api.service.services(&api.service.context()).await?;
+    let services = api.service.services(&context).await?;
     Ok(json_response(list_answer(&services, params.pretty(), |out, name| {
         json::write_string(out, name.as_bytes())
     })))
@@ -30,13 +35,14 @@ pub(super) async fn services(State(api): Shared, RawQuery(query): RawQuery) -> R
 /// `GET /api/services/{service}/operations`: names alone, each once; `data` is null when there is none.
 pub(super) async fn service_operations(
     State(api): Shared,
+    Caller(context): Caller,
     uri: Uri,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let Some(service) = service_of_path(uri.path()) else { return Ok(not_found().await) };
     let pretty = Params::parse(query.as_deref()).pretty();
     let query = OperationQuery { service: service?, span_kind: None };
-    let operations = api.service.operations(&api.service.context(), &query).await?;
+    let operations = api.service.operations(&context, &query).await?;
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
     names.sort_unstable();
     names.dedup();
@@ -47,11 +53,15 @@ pub(super) async fn service_operations(
 }
 
 /// `GET /api/operations?service&spanKind`.
-pub(super) async fn operations(State(api): Shared, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+pub(super) async fn operations(
+    State(api): Shared,
+    Caller(context): Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
     let service = params.first("service").ok_or_else(service_required)?.to_owned();
     let query = OperationQuery { service, span_kind: params.first("spanKind").map(span_kind).transpose()? };
-    let operations = api.service.operations(&api.service.context(), &query).await?;
+    let operations = api.service.operations(&context, &query).await?;
     Ok(json_response(list_answer(&operations, params.pretty(), write_operation)))
 }
 
@@ -75,10 +85,13 @@ fn write_operation(out: &mut Vec<u8>, operation: &Operation) {
 }
 
 /// `GET /api/traces`: a search, or the traces of given ids.
-pub(super) async fn search(State(api): Shared, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+pub(super) async fn search(
+    State(api): Shared,
+    Caller(context): Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
     let raw = params.truth("raw")?;
-    let context = api.service.context();
     let found = match parse_search(&params, now(), api.max_limit)? {
         Search::Query(query) => api.service.find_traces(&context, &query, raw).await?,
         Search::Ids(ids) => {
@@ -93,13 +106,14 @@ pub(super) async fn search(State(api): Shared, RawQuery(query): RawQuery) -> Res
 /// `GET /api/traces/{id}`.
 pub(super) async fn trace(
     State(api): Shared,
+    Caller(context): Caller,
     uri: Uri,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
     let trace_id = parse_path_id(uri.path().rsplit('/').next().unwrap_or_default())?;
     let (hint, raw) = (time_hint(&params)?, params.truth("raw")?);
-    let found = api.service.traces(&api.service.context(), &[TraceLookup { trace_id, hint }], raw).await?;
+    let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], raw).await?;
     if found.traces.is_empty() {
         return Err(Failure::trace_not_found());
     }
@@ -109,13 +123,14 @@ pub(super) async fn trace(
 /// `POST /api/archive/{id}`.
 pub(super) async fn archive(
     State(api): Shared,
+    Caller(context): Caller,
     uri: Uri,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
     let trace_id = parse_path_id(uri.path().rsplit('/').next().unwrap_or_default())?;
     let lookup = TraceLookup { trace_id, hint: time_hint(&params)? };
-    api.service.archive(&api.service.context(), &lookup).await?;
+    api.service.archive(&context, &lookup).await?;
     Ok(json_response(archived_answer(params.pretty())))
 }
 

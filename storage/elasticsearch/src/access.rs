@@ -96,7 +96,7 @@ pub(crate) async fn search(
 ) -> Result<Bytes, ReadError> {
     let path = search_path(targets, "", filter);
     let request = Request::search(path, body.to_string().into_bytes(), attempted);
-    Ok(client.send(request, context.deadline).await?.body)
+    Ok(client.send_for(context, request).await?.body)
 }
 
 /// The address of a search; `more` are parameters, each with `&` behind it.

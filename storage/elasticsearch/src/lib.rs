@@ -26,10 +26,11 @@ mod template;
 mod wholeness;
 mod writer;
 
-pub use client::{NodeUrl, ParseNodeUrlError, Server};
+pub use client::{ConnectionError, NodeUrl, ParseNodeUrlError, Server};
 pub use config::{
-    ArchiveConfig, ArchiveNames, BulkConfig, Config, ConnectionConfig, DocumentConfig, IndexConfig,
-    SamplingConfig, TagValues, TemplateConfig,
+    ArchiveConfig, ArchiveNames, AuthConfig, BulkConfig, Compression, Config, ConnectionConfig, CustomHeader,
+    DocumentConfig, IndexConfig, QuestionMethod, RequestLog, SamplingConfig, SniffingConfig, TagValues,
+    TemplateConfig, TlsConfig,
 };
 pub use dependencies::ElasticsearchDependencies;
 pub use encode::BulkEncoder;

@@ -6,14 +6,14 @@ use prometheus_client::registry::Registry;
 
 use crate::access::Access;
 use crate::bulk::{BulkMetrics, BulkWriter, Limits};
-use crate::client::{Client, Server};
+use crate::client::{Client, Server, check_writer};
 use crate::document::TagFields;
 use crate::encode::BulkEncoder;
 use crate::index::IndexNames;
 use crate::setup::{Pace, Plan, Readiness, Setup, SetupMetrics, Watched};
 use crate::template::Kind;
 use crate::{
-    ArchiveConfig, ArchiveNames, Config, ElasticsearchDependencies, ElasticsearchReader,
+    ArchiveConfig, ArchiveNames, Config, ConnectionError, ElasticsearchDependencies, ElasticsearchReader,
     ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchWriter,
 };
 
@@ -23,9 +23,6 @@ pub enum OpenError {
     /// No node named.
     #[error("--es.server-urls names no server")]
     NoServers,
-    /// A user name or password that no header can carry.
-    #[error("--es.username or --es.password cannot be sent in a header")]
-    Credentials,
     /// A version that does not exist.
     #[error(
         "--es.version={0} is not supported; 7, 8, 9 are Elasticsearch, 101, 102, 103 OpenSearch, 0 asks the server"
@@ -65,9 +62,9 @@ pub enum OpenError {
         #[expect(missing_docs, reason = "the error's own words")]
         source: std::io::Error,
     },
-    /// TLS could not be set up.
-    #[error("prepare TLS for the https URLs of --es.server-urls: {0}")]
-    Tls(#[source] spoor_storage::BoxError),
+    /// A connection that cannot be made.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
 }
 
 /// An Elasticsearch or OpenSearch cluster, to write to and to read from.
@@ -133,7 +130,9 @@ impl ElasticsearchStore {
         families: Vec<Watched>,
         registry: &mut Registry,
     ) -> Result<Self, OpenError> {
+        check_writer(&config.connection)?;
         let (client, known) = parts(config)?;
+        client.start();
         let metrics = BulkMetrics::register(registry);
         let plan = Plan { known, families, templates: Some(config.templates.clone()), pace: Pace::default() };
         let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::register(registry)));
@@ -157,6 +156,7 @@ impl ElasticsearchStore {
     pub fn open_reader(config: &Config) -> Result<Arc<ElasticsearchReader>, OpenError> {
         let (client, known) = parts(config)?;
         let names = IndexNames::new(&config.indices)?;
+        client.start();
         let plan =
             Plan { known, families: watched(config, &names, false), templates: None, pace: Pace::default() };
         let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::default()));

@@ -286,13 +286,13 @@ async fn credentials_are_sent_and_never_told() {
         }
     });
     let named = open(&server, |config| {
-        config.connection.username = "me".to_owned();
-        config.connection.password = "secret".into();
+        config.connection.auth.username = "me".to_owned();
+        config.connection.auth.password = "secret".into();
     });
     assert_eq!(write(&named, 1).await.unwrap().stored, 1);
     let wrong = open(&server, |config| {
-        config.connection.username = "me".to_owned();
-        config.connection.password = "other-secret".into();
+        config.connection.auth.username = "me".to_owned();
+        config.connection.auth.password = "other-secret".into();
     });
     let error = write(&wrong, 1).await.unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::Unavailable);

@@ -231,3 +231,14 @@ async fn additional_headers_are_on_every_answer() {
         assert_eq!(port.get(path).await.header("access-control-allow-origin"), Some("*"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_users_token_goes_to_the_store_if_it_is_to_be_passed_on() {
+    for (args, expected) in [(&["--query.bearer-token-propagation"][..], Some("users")), (&[], None)] {
+        let port = Port::new(args, FakeReader::new(Script::Parts(Vec::new())));
+        let request = Request::get("/api/services").header("authorization", "Bearer users");
+        port.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let callers = port.reader.callers.lock().unwrap();
+        assert_eq!(callers.as_slice(), [expected.map(spoor_storage::Credentials::bearer)]);
+    }
+}

@@ -24,6 +24,11 @@ impl Chunks {
         }
     }
 
+    /// The pieces, in order.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        self.pieces.iter()
+    }
+
     /// Bytes in all pieces.
     pub(crate) fn len(&self) -> usize {
         self.len

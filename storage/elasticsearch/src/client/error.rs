@@ -39,6 +39,8 @@ pub(crate) enum Cause {
     TimedOut,
     /// The longest that one request may take (`--es.timeout`) was up; the caller has time left.
     OwnTimeOut,
+    /// The caller's token, which is to be passed on, cannot be sent.
+    Token,
     /// The server answered with something else than 2xx.
     Status(Refusal),
     /// The answer is larger than what we take, in bytes.
@@ -51,7 +53,7 @@ pub(crate) enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    /// `type: reason` as the server says it, or the beginning of its answer; bounded.
+    /// `type: reason` as the server says it, or the beginning of its answer, bounded; and what to look at.
     pub(crate) reason: String,
     pub(crate) retry_after: Option<Duration>,
 }
@@ -85,6 +87,7 @@ impl Error {
         match &self.fault.cause {
             Cause::TimedOut => ReadErrorKind::DeadlineExceeded,
             Cause::TooLarge(_) | Cause::Malformed(_) => ReadErrorKind::Incomplete,
+            Cause::Token => ReadErrorKind::Invalid,
             Cause::Connect(_) | Cause::Broken(_) | Cause::OwnTimeOut => ReadErrorKind::Unavailable,
             Cause::Status(refusal) => match refusal.status {
                 StatusCode::TOO_MANY_REQUESTS => ReadErrorKind::Busy,
@@ -105,22 +108,36 @@ impl From<Error> for ReadError {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Told { node: &self.node, cause: &self.cause }.fmt(f)
+    }
+}
+
+/// The sentence of a cause.
+pub(super) struct Told<'a> {
+    pub(super) node: &'a str,
+    pub(super) cause: &'a Cause,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { node, cause } = self;
         match cause {
-            Cause::Connect(source) => write!(f, "no connection to {node}: {}", Chain(&**source)),
+            Cause::Connect(source) => {
+                write!(f, "no connection to {node}: {}", Chain(&**source))?;
+                if is_of_certificate(&**source) {
+                    f.write_str("; check --es.tls.ca and --es.tls.server-name")?;
+                }
+                Ok(())
+            }
             Cause::Broken(source) => {
                 write!(f, "the connection to {node} broke: {}", Chain(&**source))
             }
             Cause::TimedOut => write!(f, "{node} did not answer in time"),
             Cause::OwnTimeOut => write!(f, "{node} did not answer within --es.timeout"),
             Cause::Status(Refusal { status, reason, .. }) => {
-                write!(f, "{node} answered {status}: {reason}")?;
-                match *status {
-                    StatusCode::UNAUTHORIZED => f.write_str("; check --es.username and --es.password"),
-                    StatusCode::FORBIDDEN => f.write_str("; check what the user of --es.username may do"),
-                    _ => Ok(()),
-                }
+                write!(f, "{node} answered {status}: {reason}")
             }
+            Cause::Token => write!(f, "the caller's token cannot be sent to {node} in a header"),
             Cause::TooLarge(limit) => {
                 write!(f, "the answer of {node} is larger than {limit} bytes")
             }
@@ -129,6 +146,15 @@ impl fmt::Display for Fault {
             }
         }
     }
+}
+
+/// Whether the store's certificate is what failed. I/O errors hide from `source` what they were made of.
+fn is_of_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<std::io::Error>() {
+        Some(error) => error.get_ref().is_some_and(|inner| is_of_certificate(inner)),
+        None => matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))),
+    };
+    std::iter::successors(Some(error), |cause| cause.source()).any(inner)
 }
 
 /// An error with its causes on one line; hyper's own text names only the outermost.
@@ -254,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_to_do() {
+    fn the_kind_of_an_error_says_what_to_do_next() {
         let refusal = |status: u16| Error {
             attempted: "search".to_owned(),
             fault: Fault {
@@ -266,10 +292,7 @@ mod tests {
                 }),
             },
         };
-        assert_eq!(
-            refusal(401).to_string(),
-            "search: http://a answered 401 Unauthorized: why; check --es.username and --es.password"
-        );
+        assert_eq!(refusal(401).to_string(), "search: http://a answered 401 Unauthorized: why");
         assert_eq!(refusal(429).write_kind(), WriteErrorKind::Busy);
         assert_eq!(refusal(403).write_kind(), WriteErrorKind::Unavailable);
         assert_eq!(refusal(400).read_kind(), ReadErrorKind::Invalid);

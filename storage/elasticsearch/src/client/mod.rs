@@ -1,165 +1,125 @@
 //! The way to the store: HTTP/1.1 requests with raw bodies to one of several nodes, answers as bytes, errors as sentences.
 //! Why not the official client crate is in docs/adr/0003-http-client-for-elasticsearch.md.
 
+mod auth;
 mod body;
+mod compression;
 mod error;
+mod exchange;
 mod node_url;
 mod nodes;
+mod request;
+mod settings_error;
+mod sniff;
+mod tls;
 mod transport;
 mod version;
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::StatusCode;
+use spoor_storage::{Credentials, RequestContext};
 
+pub(crate) use auth::check_writer;
 pub(crate) use body::Chunks;
 pub(crate) use error::{Cause, Error, FailedShard, Fault, Refusal, ServerError, bounded};
 pub use node_url::{NodeUrl, ParseNodeUrlError};
+pub(crate) use request::{Reply, Request};
+pub use settings_error::ConnectionError;
 pub use version::Server;
 
-use node_url::basic_authorization;
+use auth::Auth;
+use compression::Compressor;
 use nodes::Nodes;
 use transport::Transport;
 
-use crate::{Config, OpenError};
-
-/// The largest answer taken, in bytes.
-const MAX_ANSWER_BYTES: usize = 128 << 20;
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Bulks and multi-searches. Elasticsearch's vendor type is refused by OpenSearch with 406.
-const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+use crate::{Config, CustomHeader, OpenError, QuestionMethod, RequestLog, SniffingConfig};
 
 /// Sends requests to the store.
 #[derive(Debug)]
 pub(crate) struct Client {
     transport: Transport,
     nodes: Nodes,
-    authorization: Option<HeaderValue>,
+    auth: Auth,
+    compressor: Compressor,
+    headers: Vec<CustomHeader>,
+    question_method: QuestionMethod,
+    log: RequestLog,
     timeout: Option<Duration>,
-}
-
-/// One request.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) method: Method,
-    /// Starts with `/`, percent-encoded where needed.
-    pub(crate) path_and_query: String,
-    pub(crate) content_type: Option<HeaderValue>,
-    pub(crate) body: Chunks,
-    /// True when another node may be asked even if this one may have done the work already.
-    pub(crate) repeatable: bool,
-    /// The beginning of the sentence in an error.
-    pub(crate) attempted: String,
-}
-
-impl Request {
-    pub(crate) fn get(path_and_query: impl Into<String>, attempted: impl Into<String>) -> Self {
-        Self {
-            method: Method::GET,
-            path_and_query: path_and_query.into(),
-            content_type: None,
-            body: Chunks::default(),
-            repeatable: true,
-            attempted: attempted.into(),
-        }
-    }
-
-    /// A question with a JSON body.
-    pub(crate) fn search(
-        path_and_query: impl Into<String>,
-        body: Vec<u8>,
-        attempted: impl Into<String>,
-    ) -> Self {
-        Self {
-            method: Method::POST,
-            content_type: Some(JSON),
-            body: body.into(),
-            ..Self::get(path_and_query, attempted)
-        }
-    }
-
-    /// Sets something, by a JSON body; setting it twice is the same.
-    pub(crate) fn put(
-        path_and_query: impl Into<String>,
-        body: Vec<u8>,
-        attempted: impl Into<String>,
-    ) -> Self {
-        Self { method: Method::PUT, ..Self::search(path_and_query, body, attempted) }
-    }
-
-    /// Sends lines of JSON.
-    pub(crate) fn lines(
-        path_and_query: impl Into<String>,
-        body: Chunks,
-        attempted: impl Into<String>,
-    ) -> Self {
-        Self { method: Method::POST, content_type: Some(LINES), body, ..Self::get(path_and_query, attempted) }
-    }
-
-    /// Asks no second node once the first may have begun the work.
-    pub(crate) fn once(self) -> Self {
-        Self { repeatable: false, ..self }
-    }
-}
-
-/// A 2xx answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) node: String,
-    pub(crate) body: Bytes,
-}
-
-impl Reply {
-    /// The error for an answer that is not what was asked for.
-    pub(crate) fn malformed(&self, attempted: &str, what: &str) -> Error {
-        Error {
-            attempted: attempted.to_owned(),
-            fault: Fault { node: self.node.clone(), cause: Cause::Malformed(bounded(what)) },
-        }
-    }
+    skips_verification: bool,
+    sniffing: SniffingConfig,
+    sniffer: OnceLock<tokio::task::AbortHandle>,
 }
 
 impl Client {
+    /// Checks the settings and reads the files that they name; touches no network.
     pub(crate) fn new(config: &Config) -> Result<Self, OpenError> {
-        if config.connection.server_urls.is_empty() {
+        let config = &config.connection;
+        if config.server_urls.is_empty() {
             return Err(OpenError::NoServers);
         }
-        let https = config.connection.server_urls.iter().any(NodeUrl::is_https);
-        let authorization = if config.connection.username.is_empty() {
-            None
-        } else {
-            Some(
-                basic_authorization(&config.connection.username, &config.connection.password)
-                    .ok_or(OpenError::Credentials)?,
-            )
-        };
+        sniff::check(config)?;
         Ok(Self {
-            transport: Transport::new(https)?,
-            nodes: Nodes::new(config.connection.server_urls.clone()),
-            authorization,
-            timeout: (!config.connection.timeout.is_zero()).then_some(config.connection.timeout),
+            auth: Auth::new(config)?,
+            transport: Transport::new(config)?,
+            nodes: Nodes::new(config.server_urls.clone(), !config.disable_health_check),
+            compressor: Compressor::new(config.compression),
+            headers: config.custom_headers.clone(),
+            question_method: config.question_method,
+            log: config.log_level,
+            timeout: (!config.timeout.is_zero()).then_some(config.timeout),
+            skips_verification: config.tls.skip_host_verify,
+            sniffing: config.sniffing.clone(),
+            sniffer: OnceLock::new(),
         })
     }
 
-    /// Sends the request and waits for a 2xx answer until the deadline (or `--es.timeout`, if that is earlier). A node that
-    /// cannot be reached is set aside and the next one asked; a repeatable request moves on after 502, 503 and 504, too.
+    /// Says what is to be said at start, and begins the work in the background, if there is any. Needs a Tokio runtime around it.
+    pub(crate) fn start(self: &Arc<Self>) {
+        if self.skips_verification {
+            tracing::warn!(
+                "--es.tls.skip-host-verify: the store's certificate is not checked; whoever is in between can read and change all"
+            );
+        }
+        self.start_sniffing();
+    }
+
+    /// Sends the request as our own and waits for a 2xx answer until the deadline (or `--es.timeout`, if that is earlier). A node
+    /// that cannot be reached is set aside and the next one asked; a repeatable request moves on after 502, 503 and 504, too.
     pub(crate) async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Error> {
+        self.send_as(None, request, deadline).await
+    }
+
+    /// As [`Client::send`] for a caller: until its deadline and, with `--es.bearer-token-propagation`, under its token.
+    pub(crate) async fn send_for(&self, caller: &RequestContext, request: Request) -> Result<Reply, Error> {
+        self.send_as(caller.credentials.as_ref(), request, caller.deadline).await
+    }
+
+    async fn send_as(
+        &self,
+        caller: Option<&Credentials>,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<Reply, Error> {
         let own_limit =
             self.timeout.map(|timeout| Instant::now() + timeout).filter(|&limit| limit < deadline);
         let deadline = own_limit.unwrap_or(deadline);
         let order = self.nodes.order(Instant::now());
         let last = order.len() - 1;
+        let mut exchange = self.exchange(caller, &request);
         let mut result = Err(Cause::TimedOut);
-        let mut node = String::new();
-        for (position, index) in order.into_iter().enumerate() {
-            node = self.nodes.url(index).to_string();
-            result = self.send_to(index, &request, deadline).await;
+        let mut url = String::new();
+        for (position, node) in order.into_iter().enumerate() {
+            url = node.url.to_string();
+            let begun = Instant::now();
+            result = tokio::time::timeout_at(deadline.into(), exchange.with(&node.url))
+                .await
+                .unwrap_or(Err(Cause::TimedOut));
+            self.log(&request, &url, begun, result.as_ref().map(bytes::Bytes::len));
             match &result {
-                Ok(_) => self.nodes.succeeded(index),
-                Err(cause) if is_node_failure(cause) => self.nodes.failed(index, Instant::now()),
+                Ok(_) => node.succeeded(),
+                Err(cause) if is_node_failure(cause) => node.failed(Instant::now()),
                 Err(_) => {}
             }
             if position == last || !result.as_ref().is_err_and(|cause| may_move_on(cause, request.repeatable))
@@ -167,59 +127,38 @@ impl Client {
                 break;
             }
         }
+        let cause = match result {
+            Ok(body) => return Ok(Reply { node: url, body }),
+            Err(Cause::TimedOut) if own_limit.is_some() => Cause::OwnTimeOut,
+            Err(cause) => cause,
+        };
+        Err(Error { attempted: request.attempted, fault: Fault { node: url, cause } })
+    }
+
+    /// What `--es.log-level` asks for.
+    fn log(&self, request: &Request, node: &str, begun: Instant, result: Result<usize, &Cause>) {
+        let Request { path_and_query, body, .. } = request;
+        let method = self.method(request);
+        let (path, sent, took) = (bounded(path_and_query), body.len(), begun.elapsed());
         match result {
-            Ok(body) => Ok(Reply { node, body }),
-            Err(Cause::TimedOut) if own_limit.is_some() => {
-                Err(Error { attempted: request.attempted, fault: Fault { node, cause: Cause::OwnTimeOut } })
+            Ok(received) if self.log >= RequestLog::Debug => {
+                tracing::info!(%method, node, path, sent, received, ?took, "the store answered");
             }
-            Err(cause) => Err(Error { attempted: request.attempted, fault: Fault { node, cause } }),
+            Err(cause) if self.log >= RequestLog::Info => {
+                let error = error::Told { node, cause }.to_string();
+                tracing::info!(%method, node, path, sent, ?took, error, "a request to the store failed");
+            }
+            _ => {}
         }
-    }
-
-    async fn send_to(&self, index: usize, request: &Request, deadline: Instant) -> Result<Bytes, Cause> {
-        let url = self.nodes.url(index);
-        let uri = url.join(&request.path_and_query).ok_or_else(|| {
-            Cause::Malformed(format!("the address {url}{} is not valid", bounded(&request.path_and_query)))
-        })?;
-        let authorization = url.authorization().or_else(|| self.authorization.clone());
-        let exchange = self.exchange(uri, authorization, request);
-        tokio::time::timeout_at(deadline.into(), exchange).await.unwrap_or(Err(Cause::TimedOut))
-    }
-
-    async fn exchange(
-        &self,
-        uri: Uri,
-        authorization: Option<HeaderValue>,
-        request: &Request,
-    ) -> Result<Bytes, Cause> {
-        let mut message = http::Request::new(request.body.clone());
-        *message.method_mut() = request.method.clone();
-        *message.uri_mut() = uri;
-        let headers = message.headers_mut();
-        headers.insert(ACCEPT, JSON);
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("spoor/", env!("CARGO_PKG_VERSION"))));
-        if let Some(content_type) = &request.content_type {
-            headers.insert(CONTENT_TYPE, content_type.clone());
-        }
-        if let Some(authorization) = authorization {
-            headers.insert(AUTHORIZATION, authorization);
-        }
-        let (head, body) = self.transport.send(message).await?;
-        let body = transport::read_body(body, MAX_ANSWER_BYTES).await?;
-        if head.status.is_success() {
-            return Ok(body);
-        }
-        Err(Cause::Status(Refusal {
-            status: head.status,
-            reason: error::reason_of(&body),
-            retry_after: retry_after(&head.headers),
-        }))
     }
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(sniffer) = self.sniffer.get() {
+            sniffer.abort();
+        }
+    }
 }
 
 /// The node itself is in trouble, not the request.
@@ -227,7 +166,7 @@ fn is_node_failure(cause: &Cause) -> bool {
     match cause {
         Cause::Connect(_) | Cause::Broken(_) | Cause::TimedOut | Cause::OwnTimeOut => true,
         Cause::Status(refusal) => is_gateway_trouble(refusal.status),
-        Cause::TooLarge(_) | Cause::Malformed(_) => false,
+        Cause::Token | Cause::TooLarge(_) | Cause::Malformed(_) => false,
     }
 }
 
@@ -236,7 +175,9 @@ fn may_move_on(cause: &Cause, repeatable: bool) -> bool {
         Cause::Connect(_) => true,
         Cause::Broken(_) => repeatable,
         Cause::Status(refusal) => repeatable && is_gateway_trouble(refusal.status),
-        Cause::TimedOut | Cause::OwnTimeOut | Cause::TooLarge(_) | Cause::Malformed(_) => false,
+        Cause::TimedOut | Cause::OwnTimeOut | Cause::Token | Cause::TooLarge(_) | Cause::Malformed(_) => {
+            false
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Address of one node of the store, as the configuration names it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use percent_encoding::percent_decode_str;
 
+use super::auth::AuthScheme;
 use crate::Secret;
 
 /// Text that is not the address of a node.
@@ -55,16 +55,22 @@ impl NodeUrl {
 
     /// The `Authorization` header for the credentials in the URL, if it has any.
     pub(crate) fn authorization(&self) -> Option<HeaderValue> {
-        self.credentials.as_ref().and_then(|(user, password)| basic_authorization(user, password))
+        let (user, password) = self.credentials.as_ref()?;
+        AuthScheme::Basic(user.clone()).header(password)
     }
-}
 
-/// The header of basic authentication, marked as not to be shown.
-pub(crate) fn basic_authorization(user: &str, password: &Secret) -> Option<HeaderValue> {
-    let text = format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose())));
-    let mut value = HeaderValue::from_str(&text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    /// The same address with the credentials in another one.
+    pub(crate) fn with_credentials_of(&self, other: &Self) -> Self {
+        Self { credentials: other.credentials.clone(), ..self.clone() }
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.authority.host();
+        let numeric = host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost")
+            || numeric.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 impl FromStr for NodeUrl {

@@ -1,7 +1,8 @@
-//! Which node gets the next request: they take turns, and one that failed is passed over for a while.
+//! Which node gets the next request: they take turns, and one that failed is passed over for a while. Nodes that the store
+//! named itself come before those of the configuration, which are then what is left when none of them is well.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::NodeUrl;
@@ -12,13 +13,18 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 /// The nodes, at least one.
 #[derive(Debug)]
 pub(super) struct Nodes {
-    nodes: Vec<Node>,
+    configured: Vec<Arc<Node>>,
+    /// Those found by asking; empty until then.
+    discovered: Mutex<Arc<[Arc<Node>]>>,
+    /// Whether a node that failed is passed over.
+    rests: bool,
     turn: AtomicUsize,
 }
 
+/// One node and how it does.
 #[derive(Debug)]
-struct Node {
-    url: NodeUrl,
+pub(super) struct Node {
+    pub(super) url: NodeUrl,
     health: Mutex<Health>,
 }
 
@@ -28,42 +34,77 @@ struct Health {
     resting_until: Option<Instant>,
 }
 
+impl Node {
+    fn new(url: NodeUrl) -> Arc<Self> {
+        Arc::new(Self { url, health: Mutex::default() })
+    }
+
+    pub(super) fn succeeded(&self) {
+        self.set_health(Health::default());
+    }
+
+    pub(super) fn failed(&self, now: Instant) {
+        let failures = self.health().failures.saturating_add(1);
+        let rest = FIRST_REST.saturating_mul(1 << (failures - 1).min(5)).min(LONGEST_REST);
+        self.set_health(Health { failures, resting_until: Some(now + rest) });
+    }
+
+    fn resting_until(&self, now: Instant) -> Option<Instant> {
+        self.health().resting_until.filter(|&until| until > now)
+    }
+
+    fn health(&self) -> Health {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_health(&self, health: Health) {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    }
+}
+
 impl Nodes {
-    pub(super) fn new(urls: Vec<NodeUrl>) -> Self {
-        let nodes = urls.into_iter().map(|url| Node { url, health: Mutex::default() }).collect();
-        Self { nodes, turn: AtomicUsize::new(0) }
+    pub(super) fn new(urls: Vec<NodeUrl>, rests: bool) -> Self {
+        Self {
+            configured: urls.into_iter().map(Node::new).collect(),
+            discovered: Mutex::new(Arc::new([])),
+            rests,
+            turn: AtomicUsize::new(0),
+        }
     }
 
     /// All nodes in the order in which a request tries them: those in good health by turns, then those at rest, the one
     /// that rested longest first. Never empty while there are nodes.
-    pub(super) fn order(&self, now: Instant) -> Vec<usize> {
-        let count = self.nodes.len();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % count.max(1);
-        let mut order: Vec<usize> = (0..count).map(|step| (first + step) % count).collect();
-        order.sort_by_key(|&index| self.health(index).resting_until.filter(|&until| until > now));
+    pub(super) fn order(&self, now: Instant) -> Vec<Arc<Node>> {
+        let discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let by_turns = |nodes: &[Arc<Node>]| {
+            let (seen, first) = nodes.split_at(turn % nodes.len().max(1));
+            first.iter().chain(seen).cloned().collect::<Vec<_>>()
+        };
+        let mut order = by_turns(&discovered);
+        let known = |node: &Arc<Node>| discovered.iter().any(|other| other.url == node.url);
+        order.extend(by_turns(&self.configured).into_iter().filter(|node| !known(node)));
+        if self.rests {
+            order.sort_by_key(|node| node.resting_until(now));
+        }
         order
     }
 
-    pub(super) fn url(&self, index: usize) -> &NodeUrl {
-        &self.nodes[index].url
+    /// The nodes of the configuration.
+    pub(super) fn configured(&self) -> impl Iterator<Item = &NodeUrl> {
+        self.configured.iter().map(|node| &node.url)
     }
 
-    pub(super) fn succeeded(&self, index: usize) {
-        self.set_health(index, Health::default());
-    }
-
-    pub(super) fn failed(&self, index: usize, now: Instant) {
-        let failures = self.health(index).failures.saturating_add(1);
-        let rest = FIRST_REST.saturating_mul(1 << (failures - 1).min(5)).min(LONGEST_REST);
-        self.set_health(index, Health { failures, resting_until: Some(now + rest) });
-    }
-
-    fn health(&self, index: usize) -> Health {
-        *self.nodes[index].health.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn set_health(&self, index: usize, health: Health) {
-        *self.nodes[index].health.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = health;
+    /// These are the store's nodes now. Those known already keep their health. True when they are others than before.
+    pub(super) fn discovered(&self, urls: Vec<NodeUrl>) -> bool {
+        let mut discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            |url: &NodeUrl| discovered.iter().chain(&self.configured).find(|node| node.url == *url).cloned();
+        let new: Arc<[Arc<Node>]> =
+            urls.into_iter().map(|url| known(&url).unwrap_or_else(|| Node::new(url))).collect();
+        let others = new.iter().map(|node| &node.url).ne(discovered.iter().map(|node| &node.url));
+        *discovered = new;
+        others
     }
 }
 
@@ -71,38 +112,66 @@ impl Nodes {
 mod tests {
     use super::*;
 
+    fn urls<const N: usize>(urls: [&str; N]) -> Vec<NodeUrl> {
+        urls.map(|url| url.parse().unwrap()).to_vec()
+    }
+
     fn nodes() -> Nodes {
-        Nodes::new(["http://a", "http://b", "http://c"].map(|url| url.parse().unwrap()).to_vec())
+        Nodes::new(urls(["http://a", "http://b", "http://c"]), true)
+    }
+
+    /// The hosts in their order.
+    fn order(nodes: &Nodes, now: Instant) -> String {
+        nodes.order(now).iter().map(|node| node.url.to_string().replace("http://", "")).collect()
     }
 
     #[test]
     fn nodes_take_turns() {
-        let nodes = nodes();
-        let now = Instant::now();
-        assert_eq!(nodes.order(now), [0, 1, 2]);
-        assert_eq!(nodes.order(now), [1, 2, 0]);
+        let (nodes, now) = (nodes(), Instant::now());
+        assert_eq!(order(&nodes, now), "abc");
+        assert_eq!(order(&nodes, now), "bca");
     }
 
     #[test]
     fn a_failed_node_comes_last_until_it_has_rested() {
-        let nodes = nodes();
-        let now = Instant::now();
-        nodes.failed(1, now);
-        nodes.failed(1, now);
-        nodes.failed(2, now);
-        assert_eq!(nodes.order(now), [0, 2, 1]);
-        assert_eq!(nodes.order(now + FIRST_REST), [2, 0, 1]);
-        nodes.succeeded(1);
-        assert_eq!(nodes.order(now), [0, 1, 2], "third turn: 2 would be first, but rests");
+        let (nodes, now) = (nodes(), Instant::now());
+        nodes.configured[1].failed(now);
+        nodes.configured[1].failed(now);
+        nodes.configured[2].failed(now);
+        assert_eq!(order(&nodes, now), "acb");
+        assert_eq!(order(&nodes, now + FIRST_REST), "cab");
+        nodes.configured[1].succeeded();
+        assert_eq!(order(&nodes, now), "abc", "third turn: c would be first, but rests");
+    }
+
+    #[test]
+    fn without_health_checks_a_failed_node_keeps_its_turn() {
+        let (nodes, now) = (Nodes::new(urls(["http://a", "http://b"]), false), Instant::now());
+        nodes.configured[0].failed(now);
+        assert_eq!(order(&nodes, now), "ab");
     }
 
     #[test]
     fn the_rest_grows_to_a_bound() {
-        let nodes = nodes();
-        let now = Instant::now();
+        let (nodes, now) = (nodes(), Instant::now());
         for _ in 0..100 {
-            nodes.failed(0, now);
+            nodes.configured[0].failed(now);
         }
-        assert_eq!(nodes.health(0).resting_until, Some(now + LONGEST_REST));
+        assert_eq!(nodes.configured[0].resting_until(now), Some(now + LONGEST_REST));
+    }
+
+    #[test]
+    fn nodes_that_the_store_named_come_before_those_configured() {
+        let (nodes, now) = (Nodes::new(urls(["http://a", "http://z"]), true), Instant::now());
+        assert!(nodes.discovered(urls(["http://a", "http://b"])));
+        assert_eq!(order(&nodes, now), "abz");
+        assert_eq!(order(&nodes, now), "baz");
+        nodes.order(now)[0].failed(now);
+        assert_eq!(order(&nodes, now), "bza", "what is configured comes before what is at rest");
+        assert!(!nodes.discovered(urls(["http://a", "http://b"])), "nothing new, and a still rests");
+        assert_eq!(order(&nodes, now), "bza");
+        assert!(nodes.discovered(urls(["http://c"])));
+        assert_eq!(order(&nodes, now).chars().next(), Some('c'));
+        assert_eq!(order(&nodes, now).len(), 3, "the configured ones are never forgotten");
     }
 }

@@ -1,4 +1,4 @@
-//! Connections to nodes: hyper's pooled HTTP/1.1 client, with TLS (rustls, the system's trusted roots) where a URL asks for it.
+//! Connections to nodes: hyper's pooled HTTP/1.1 client, with TLS where a URL asks for it.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::{Cause, Chunks};
-use crate::OpenError;
+use super::{Cause, Chunks, ConnectionError, tls};
+use crate::ConnectionConfig;
 
 type Pool<C> = hyper_util::client::legacy::Client<C, Chunks>;
 
@@ -28,21 +28,15 @@ pub(super) enum Transport {
 }
 
 impl Transport {
-    pub(super) fn new(https: bool) -> Result<Self, OpenError> {
+    pub(super) fn new(config: &ConnectionConfig) -> Result<Self, ConnectionError> {
+        tls::check(config)?;
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        if !https {
+        if !tls::is_wanted(config) {
             return Ok(Self::Plain(pool().build(tcp)));
         }
-        tcp.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_platform_verifier(rustls::crypto::ring::default_provider())
-            .map_err(|source| OpenError::Tls(source.into()))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        Ok(Self::Tls(pool().build(tls)))
+        Ok(Self::Tls(pool().build(tls::connector(&config.tls, tcp)?)))
     }
 
     /// Sends one request; answers when the head of the response is there.

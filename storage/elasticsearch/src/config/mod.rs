@@ -1,22 +1,28 @@
 //! The settings of the store. Flags are Jaeger v1's (`--es.*`), with our own where Jaeger has none; the doc comments are the manual.
 
 mod archive;
+mod auth;
 mod bulk;
 mod connection;
 mod documents;
 mod indices;
 mod sampling;
+mod sniffing;
 mod templates;
+mod tls;
 
 use clap::Args;
 
 pub use archive::{ArchiveConfig, ArchiveNames};
+pub use auth::AuthConfig;
 pub use bulk::BulkConfig;
-pub use connection::ConnectionConfig;
 pub use documents::{DocumentConfig, TagValues};
-pub use indices::IndexConfig;
 pub use sampling::SamplingConfig;
+pub use connection::{Compression, ConnectionConfig, CustomHeader, QuestionMethod, RequestLog};
+pub use indices::IndexConfig;
+pub use sniffing::SniffingConfig;
 pub use templates::TemplateConfig;
+pub use tls::TlsConfig;
 
 /// Elasticsearch and OpenSearch.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -130,6 +136,39 @@ mod tests {
     }
 
     #[test]
+    fn the_connections_flags_take_jaegers_values_and_ours() {
+        let connection = |flag: &str| Program::try_parse_from(["test", flag]).unwrap().config.connection;
+        for (value, mode) in [
+            ("", Compression::On),
+            ("=true", Compression::On),
+            ("=on", Compression::On),
+            ("=F", Compression::Off),
+            ("=0", Compression::Off),
+            ("=auto", Compression::Auto),
+        ] {
+            assert_eq!(connection(&format!("--es.http-compression{value}")).compression, mode, "{value}");
+        }
+        for (value, method) in
+            [("", QuestionMethod::Post), ("get", QuestionMethod::Get), ("POST", QuestionMethod::Post)]
+        {
+            assert_eq!(
+                connection(&format!("--es.send-get-body-as={value}")).question_method,
+                method,
+                "{value}"
+            );
+        }
+        assert_eq!(connection("--es.log-level=debug").log_level, RequestLog::Debug);
+        assert_eq!(
+            connection("--es.password-reload-interval=0").auth.password_reload_interval,
+            Duration::ZERO
+        );
+        assert_eq!(connection("--es.custom-headers=X-A: 1, X-B: 2").custom_headers.len(), 2);
+        let usual = connection("--es.tls.enabled=true");
+        assert!(usual.tls.enabled && !usual.tls.skip_host_verify && !usual.sniffing.enabled);
+        assert_eq!(usual.auth.token_reload_interval, Duration::from_secs(10));
+    }
+
+    #[test]
     fn nonsense_is_refused_while_parsing() {
         for flag in [
             "--es.max-doc-count=10001",
@@ -140,6 +179,13 @@ mod tests {
             "--es.tags-as-fields.dot-replacement=",
             "--es.tags-as-fields.dot-replacement=.",
             "--es.tag-values=text",
+            "--es.http-compression=maybe",
+            "--es.sniffer-interval=999ms",
+            "--es.send-get-body-as=PUT",
+            "--es.log-level=loud",
+            "--es.custom-headers=no colon",
+            "--es.custom-headers=Authorization: Basic x",
+            "--es.custom-headers=Content-Length: 1",
         ] {
             assert!(Program::try_parse_from(["test", flag]).is_err(), "{flag}");
         }

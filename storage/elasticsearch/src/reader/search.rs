@@ -161,7 +161,7 @@ impl ElasticsearchReader {
             WHOLENESS.split(',').map(|field| format!("responses.{field}")).collect::<Vec<_>>().join(",")
         );
         let request = Request::lines(path, Chunks::from(lines), found.attempted.as_str());
-        let reply = self.client.send(request, found.context.deadline).await.map_err(ReadError::from);
+        let reply = self.client.send_for(&found.context, request).await.map_err(ReadError::from);
         if reply.as_ref().is_err_and(is_too_large) {
             // Their spans are large ones: each trace is read by its cursor alone, page by page.
             let alone = |id| (SpanBatch::default(), Some(self.cursor(found, id, None)));

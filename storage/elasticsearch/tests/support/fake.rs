@@ -1,6 +1,6 @@
 //! A server that answers as it is told and remembers what it was asked: for what a real server cannot be made to do.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +15,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Whether this header line, in lower case, came along.
+    pub fn has(&self, header: &str) -> bool {
+        self.headers.iter().any(|line| line == header)
+    }
+
     /// Lines of a bulk's body that are actions.
     pub fn actions(&self) -> usize {
         self.body.lines().filter(|line| line.starts_with("{\"index\"")).count()
@@ -33,14 +38,38 @@ pub struct FakeServer {
 impl FakeServer {
     /// Answers every request with what `answer` makes of it.
     pub fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_with(Some, answer)
+    }
+
+    /// As [`FakeServer::start`], by TLS. A connection that cannot be agreed on is closed.
+    pub fn start_tls(
+        config: rustls::ServerConfig,
+        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let config = Arc::new(config);
+        let accept = move |connection| {
+            let session = rustls::ServerConnection::new(config.clone()).expect("a sound configuration");
+            Some(rustls::StreamOwned::new(session, connection))
+        };
+        Self::start_with(accept, answer)
+    }
+
+    fn start_with<S: Read + Write>(
+        accept: impl Fn(TcpStream) -> Option<S> + Send + Sync + 'static,
+        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound port");
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (answer, log) = (Arc::new(answer), asked.clone());
+        let (accept, answer, log) = (Arc::new(accept), Arc::new(answer), asked.clone());
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let (answer, log) = (answer.clone(), log.clone());
-                std::thread::spawn(move || serve(connection, &*answer, &log));
+                let (accept, answer, log) = (accept.clone(), answer.clone(), log.clone());
+                std::thread::spawn(move || {
+                    if let Some(stream) = accept(connection) {
+                        serve(stream, &*answer, &log);
+                    }
+                });
             }
         });
         Self { address, asked }
@@ -57,17 +86,24 @@ impl FakeServer {
     }
 }
 
-fn serve(connection: TcpStream, answer: &dyn Fn(&Asked) -> Answer, log: &Mutex<Vec<Asked>>) {
-    let mut writer = connection.try_clone().expect("a second handle");
-    let mut reader = BufReader::new(connection);
-    while let Some(asked) = read_request(&mut reader) {
+fn serve(stream: impl Read + Write, answer: &dyn Fn(&Asked) -> Answer, log: &Mutex<Vec<Asked>>) {
+    let mut stream = BufReader::new(stream);
+    while let Some(asked) = read_request(&mut stream) {
         log.lock().expect("no panic in a server thread").push(asked.clone());
         let (status, headers, body) = answer(&asked);
+        let body = if headers.contains("content-encoding: gzip") { gzip(&body) } else { body.into_bytes() };
         let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
-        if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(body.as_bytes())).is_err() {
+        let writer = stream.get_mut();
+        let sent = writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body));
+        if sent.and_then(|()| writer.flush()).is_err() {
             return;
         }
     }
+}
+
+fn gzip(body: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(body.as_bytes()).and_then(|()| encoder.finish()).expect("a Vec takes all")
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<Asked> {
@@ -82,6 +118,11 @@ fn read_request(reader: &mut impl BufRead) -> Option<Asked> {
         headers.iter().find_map(|header| header.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    if headers.iter().any(|header| header == "content-encoding: gzip") {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(body.as_slice()).read_to_end(&mut plain).ok()?;
+        body = plain;
+    }
     let line = line.trim_end_matches(" HTTP/1.1").to_owned();
     Some(Asked { line, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
