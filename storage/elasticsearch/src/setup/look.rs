@@ -47,7 +47,9 @@ pub(crate) fn is_away(error: &Error) -> bool {
             refusal.status,
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
         ),
-        Cause::TimedOut | Cause::OwnTimeOut | Cause::TooLarge(_) | Cause::Malformed(_) => false,
+        Cause::TimedOut | Cause::OwnTimeOut | Cause::Token | Cause::TooLarge(_) | Cause::Malformed(_) => {
+            false
+        }
     }
 }
 
