@@ -197,25 +197,41 @@ async fn texts_that_are_too_long_for_the_index_are_found_exactly() {
     long_texts_are_found(&OwnStore::open_with(|config| config.documents.tags_as_fields_all = true)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn texts_that_are_too_long_are_found_in_indices_of_templates_that_are_not_ours() {
-    let store = OwnStore::open_with(|config| config.templates.create = false);
+/// What a store has whose templates somebody else installed.
+fn install_templates_without_marks(prefix: &str) {
     let keyword = json!({ "type": "keyword", "ignore_above": 256 });
-    let list = json!({ "type": "nested", "dynamic": false, "properties": { "key": keyword, "type": keyword, "value": keyword } });
-    let mapping = json!({ "settings": { "number_of_shards": 1, "number_of_replicas": 0 }, "mappings": { "properties": {
-        "traceID": keyword, "spanID": keyword, "operationName": keyword, "startTime": { "type": "long" },
+    let list = json!({
+        "type": "nested",
+        "dynamic": false,
+        "properties": { "key": keyword, "type": keyword, "value": keyword },
+    });
+    let spans = json!({
+        "traceID": keyword, "spanID": keyword, "operationName": keyword,
+        "startTime": { "type": "long" }, "duration": { "type": "long" },
         "startTimeMillis": { "type": "date", "format": "epoch_millis" }, "tags": list,
         "logs": { "type": "nested", "dynamic": false, "properties": { "fields": list } },
         "process": { "properties": { "serviceName": keyword, "tags": list } },
-    } } });
-    let made = request("PUT", &format!("/{}", span_index(&store)), Some(&mapping));
-    assert_eq!(made["acknowledged"], true, "{made}");
-    let mapping =
-        json!({ "mappings": { "properties": { "serviceName": keyword, "operationName": keyword } } });
-    let services = span_index(&store).replace("-span-", "-service-");
-    let made = request("PUT", &format!("/{services}"), Some(&mapping));
-    assert_eq!(made["acknowledged"], true, "{made}");
+    });
+    let services = json!({ "serviceName": keyword, "operationName": keyword });
+    for (family, fields) in [("span", spans), ("service", services)] {
+        let name = format!("{prefix}-jaeger-{family}");
+        let settings = json!({ "number_of_shards": 2, "number_of_replicas": 0 });
+        let template = json!({ "index_patterns": [format!("{name}-*")], "settings": settings, "mappings": { "properties": fields } });
+        let made = request("PUT", &format!("/_template/{name}"), Some(&template));
+        assert_eq!(made["acknowledged"], true, "{made}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_are_too_long_are_found_in_indices_of_templates_that_are_not_ours() {
+    let store = OwnStore::open_with(|config| {
+        config.templates.create = false;
+        install_templates_without_marks(&config.indices.prefix);
+    });
     long_texts_are_found(&store).await;
+    let mapping = request("GET", &format!("/{}/_mapping", span_index(&store)), None);
+    let field = &mapping[span_index(&store)]["mappings"]["properties"]["spoorLongValues"];
+    assert_eq!(field["type"], "text", "the field made itself");
 }
 
 #[tokio::test(flavor = "multi_thread")]
