@@ -64,6 +64,11 @@ impl Access {
         search(&self.client, context, targets, filter, body, attempted).await
     }
 
+    /// Asks on behalf of the context's caller.
+    pub(crate) async fn ask(&self, context: &RequestContext, request: Request) -> Result<Reply, Error> {
+        self.client.send_for(context, request).await
+    }
+
     pub(crate) async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Error> {
         self.client.send(request, deadline).await
     }

@@ -85,7 +85,7 @@ impl Scroll<'_> {
         let path = search_path(self.targets, &format!("scroll={KEPT}&"), &format!("_scroll_id,{HITS}"));
         let mut request = Request::search(path, self.body.to_string().into_bytes(), self.attempted);
         loop {
-            let reply = self.access.send(request, context.deadline).await?.body;
+            let reply = self.access.ask(context, request).await?.body;
             let page = self.read(&reply)?;
             for hit in &page.hits.hits {
                 taken.push(take(hit)?);
@@ -127,7 +127,7 @@ impl Scroll<'_> {
         let body = json!({ "scroll_id": [scroll_id] }).to_string().into_bytes();
         let request =
             Request { method: Method::DELETE, ..Request::search("/_search/scroll", body, self.attempted) };
-        if let Err(error) = self.access.send(request, context.deadline).await {
+        if let Err(error) = self.access.ask(context, request).await {
             tracing::debug!(%error, "a scroll is left to its time-out");
         }
     }
