@@ -196,7 +196,10 @@ mod tests {
         assert!(check("ES_SERVER_URLS").is_ok());
         assert!(check("ES_SERVICE_HOST").is_ok());
         assert!(check("KAFKA_PRODUCER_TOPIC").is_ok(), "another role's setting in a shared environment");
-        let error = check("ES_USE_ILM").unwrap_err().to_string();
-        assert!(error.contains("`ES_USE_ILM`") && error.contains("periodic indices"), "{error}");
+        let error = check("ES_API_KEY_ALLOW_FROM_CONTEXT").unwrap_err().to_string();
+        assert!(
+            error.contains("`ES_API_KEY_ALLOW_FROM_CONTEXT`") && error.contains("--es.api-key-file"),
+            "{error}"
+        );
     }
 }
