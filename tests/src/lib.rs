@@ -26,11 +26,11 @@ pub fn unique_prefix(story: &str) -> String {
 /// When the server cannot be asked.
 pub async fn delete_indices(server: &str, prefix: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::new();
-    for family in ["span", "service"] {
-        client.delete(format!("{server}/{prefix}-jaeger-{family}-*?ignore_unavailable=true")).send().await?;
+    for family in ["jaeger-span", "jaeger-service", "spoor-span"] {
+        client.delete(format!("{server}/{prefix}-{family}-*?ignore_unavailable=true")).send().await?;
         for api in ["_template", "_index_template"] {
             // The template is of one kind or the other; the server answers 404 for the kind it is not.
-            client.delete(format!("{server}/{api}/{prefix}-jaeger-{family}")).send().await?;
+            client.delete(format!("{server}/{api}/{prefix}-{family}")).send().await?;
         }
     }
     Ok(())

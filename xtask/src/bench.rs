@@ -25,7 +25,7 @@ struct Bench {
     whole_program: bool,
 }
 
-const ALL: [Bench; 3] = [
+const ALL: [Bench; 4] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
@@ -44,6 +44,8 @@ const ALL: [Bench; 3] = [
         examples: &["bench_collector_es"],
         whole_program: true,
     },
+    // It starts a server of its own.
+    Bench { name: "layout", package: "spoor-tests", examples: &["bench_layout"], whole_program: false },
 ];
 
 /// Runs the named benches, or all; figures go to standard output, everything else to standard error.

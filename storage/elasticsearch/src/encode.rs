@@ -10,7 +10,8 @@ use spoor_model::json::write_string;
 use spoor_model::{SpanBatch, SpanView};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::document::{SpanWriter, TagFields, TagStyle, write_action_head};
+use crate::config::Layout;
+use crate::document::{CompactWriter, SpanWriter, TagFields, TagStyle, write_action_head};
 use crate::filing::{Belief, Filing};
 use crate::index::{Family, IndexNames};
 use crate::service::{ServiceCache, ServiceKey, document_id};
@@ -26,6 +27,7 @@ pub struct BulkEncoder {
     style: TagStyle,
     services: ServiceCache,
     belief: Belief,
+    layout: Layout,
 }
 
 /// The items of one write: one per span in the batch's order, then the service documents.
@@ -75,6 +77,7 @@ impl BulkEncoder {
                 values: config.documents.tag_values,
             },
             services: ServiceCache::new(config.documents.service_cache_ttl),
+            layout: config.layout.layout,
         })
     }
 
@@ -97,12 +100,31 @@ impl BulkEncoder {
     }
 
     fn encode_filed(&self, batch: &SpanBatch, filing: Filing, now: Instant) -> Encoded {
+        match self.layout {
+            Layout::Jaeger => {
+                let mut spans = SpanWriter::new(batch, &self.names.spans, filing, &self.style);
+                self.encode_each(batch, filing, now, |out, span| spans.write(out, span))
+            }
+            Layout::Compact => {
+                let mut spans = CompactWriter::new(batch, &self.names.compact, filing);
+                self.encode_each(batch, filing, now, |out, span| spans.write(out, span))
+            }
+        }
+    }
+
+    #[inline]
+    fn encode_each<'a>(
+        &self,
+        batch: &'a SpanBatch,
+        filing: Filing,
+        now: Instant,
+        mut write: impl FnMut(&mut Vec<u8>, SpanView<'a>),
+    ) -> Encoded {
         let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
         let mut ends = Vec::with_capacity(batch.len() + 8);
-        let mut spans = SpanWriter::new(batch, &self.names.spans, filing, &self.style);
         let mut scan = ServiceScan::new(batch, &self.names.services, filing);
         for span in batch.spans() {
-            spans.write(&mut body, span);
+            write(&mut body, span);
             ends.push(body.len());
             scan.add(span);
         }

@@ -29,7 +29,7 @@ mod writer;
 pub use client::{ConnectionError, NodeUrl, ParseNodeUrlError, Server};
 pub use config::{
     ArchiveConfig, ArchiveNames, AuthConfig, BulkConfig, Compression, Config, ConnectionConfig, CustomHeader,
-    DocumentConfig, IndexConfig, QuestionMethod, RequestLog, SamplingConfig, SniffingConfig, TagValues,
+    DocumentConfig, IndexConfig, Layout, LayoutConfig, QuestionMethod, RequestLog, SamplingConfig, SniffingConfig, TagValues,
     TemplateConfig, TlsConfig,
 };
 pub use dependencies::ElasticsearchDependencies;

@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 use crate::access::Access;
 use crate::bulk::{BulkMetrics, BulkWriter, Limits};
 use crate::client::{Client, Server, check_writer};
+use crate::config::Layout;
 use crate::document::TagFields;
 use crate::encode::BulkEncoder;
 use crate::index::IndexNames;
@@ -209,10 +210,14 @@ fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {
     Ok((Arc::new(Client::new(config)?), known))
 }
 
-/// The families of spans and services; `archive` when they have an archive's names.
+/// The families of spans, in the layout that is written, and services; `archive` when they have an archive's names.
 fn watched(config: &Config, names: &IndexNames, archive: bool) -> Vec<Watched> {
     let max_age = config.indices.max_span_age;
-    [(Kind::Span, &names.spans), (Kind::Service, &names.services)]
+    let spans = match config.layout.layout {
+        Layout::Jaeger => (Kind::Span, &names.spans),
+        Layout::Compact => (Kind::CompactSpan, &names.compact),
+    };
+    [spans, (Kind::Service, &names.services)]
         .map(|(kind, family)| Watched::new(kind, family, archive, max_age))
         .to_vec()
 }

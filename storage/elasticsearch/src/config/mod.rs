@@ -6,6 +6,7 @@ mod bulk;
 mod connection;
 mod documents;
 mod indices;
+mod layout;
 mod sampling;
 mod sniffing;
 mod templates;
@@ -19,6 +20,7 @@ pub use bulk::BulkConfig;
 pub use connection::{Compression, ConnectionConfig, CustomHeader, QuestionMethod, RequestLog};
 pub use documents::{DocumentConfig, TagValues};
 pub use indices::IndexConfig;
+pub use layout::{Layout, LayoutConfig};
 pub use sampling::SamplingConfig;
 pub use sniffing::SniffingConfig;
 pub use templates::TemplateConfig;
@@ -43,6 +45,10 @@ pub struct Config {
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]
     pub documents: DocumentConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub layout: LayoutConfig,
 
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]

@@ -2,10 +2,12 @@
 //! Budget: no allocation per span; a resource's part is rendered once per batch and copied. Field order is Jaeger's
 //! (`jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/core/dbmodel/model.go`).
 
+mod compact;
 mod fields;
 mod tags;
 #[cfg(test)]
 mod tests;
+pub(crate) mod token;
 
 use std::ops::Range;
 
@@ -16,6 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::filing::Filing;
 use crate::index::{Family, Period};
 use crate::{hex, long_values};
+pub(crate) use compact::CompactWriter;
 pub(crate) use fields::{TagFields, parse_dot_replacement};
 pub(crate) use tags::TagStyle;
 use tags::{TagWriter, close};

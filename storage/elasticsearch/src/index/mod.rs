@@ -19,8 +19,9 @@ pub(crate) use period::Period;
 
 use crate::{IndexConfig, OpenError};
 
-/// Index lists in addresses longer than this become patterns; servers take 4096 bytes for the whole request line.
-const MAX_LIST_BYTES: usize = 2_048;
+/// Index lists of one family longer than this become patterns; servers take 4096 bytes for the whole request line, in which two
+/// families may stand.
+const MAX_LIST_BYTES: usize = 1_536;
 const NOT_IN_A_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*').remove(b':');
 /// What index names cannot hold (Elasticsearch's and OpenSearch's rule), and what separates names in a list.
@@ -52,6 +53,12 @@ impl Targets {
         own + remotes.iter().map(|cluster| encoded(cluster).len() + 1 + own).sum::<usize>()
     }
 
+    /// These and others.
+    fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// For the path of an address.
     pub(crate) fn path(&self) -> String {
         self.0.iter().map(|name| encoded(name)).collect::<Vec<_>>().join(",")
@@ -70,7 +77,10 @@ pub(crate) fn encoded(name: &str) -> String {
 /// The names of all families.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IndexNames {
+    /// Spans in Jaeger's layout.
     pub(crate) spans: Family,
+    /// Spans in the compact layout.
+    pub(crate) compact: Family,
     pub(crate) services: Family,
     pub(crate) dependencies: Family,
     pub(crate) sampling: Family,
@@ -85,6 +95,8 @@ impl IndexNames {
         let [span_aliases, service_aliases] = all_custom_aliases(config)?;
         Ok(Self {
             spans: maker.family("jaeger-span", config.rollover_frequency_spans, span_aliases),
+            // A name that no pattern of Jaeger's matches: it would not understand these documents.
+            compact: maker.family("spoor-span", config.rollover_frequency_spans, None),
             services: maker.family("jaeger-service", config.rollover_frequency_services, service_aliases),
             // Jaeger's are daily whatever is set, and only its own rollover tool makes aliases for them.
             dependencies: maker.family("jaeger-dependencies", Frequency::Day, None),
@@ -93,10 +105,16 @@ impl IndexNames {
         })
     }
 
+    /// What may hold spans of the window, in either layout.
+    pub(crate) fn span_targets(&self, window: TimeRange) -> Targets {
+        self.spans.targets(window).and(self.compact.targets(window))
+    }
+
     /// The families of a store whose spans and services are read without regard to their age.
     pub(crate) fn ageless(config: &IndexConfig) -> Result<Self, OpenError> {
-        let Self { spans, services, dependencies, sampling, locks } = Self::new(config)?;
-        Ok(Self { spans: spans.ageless(), services: services.ageless(), dependencies, sampling, locks })
+        let Self { spans, compact, services, dependencies, sampling, locks } = Self::new(config)?;
+        let (spans, compact, services) = (spans.ageless(), compact.ageless(), services.ageless());
+        Ok(Self { spans, compact, services, dependencies, sampling, locks })
     }
 
     /// The families of an archive as Jaeger v1 names them: one index for ever, or two aliases, and no dates. The families
@@ -115,6 +133,7 @@ impl IndexNames {
         let [spans, services] = all_custom_aliases(config)?;
         Ok(Self {
             spans: archive("jaeger-span", spans),
+            compact: archive("spoor-span", None),
             services: archive("jaeger-service", services),
             ..Self::new(config)?
         })

@@ -11,6 +11,7 @@ use spoor_model::{
     SpanId, SpanRow, Text, TooLarge, TraceId, UnixNanos, Value, ValueView,
 };
 
+use super::compact::CompactRows;
 use super::document::{
     JsonText, LogDocument, ProcessDocument, ReferenceDocument, SpanDocument, TagDocument, TagFields, TagValue,
 };
@@ -24,21 +25,30 @@ pub(super) enum DocumentError {
     Process { span_id: String, source: serde_json::Error },
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    #[error("span {span_id} of trace {trace_id}, in the compact layout, is not understood: {what}")]
+    Compact { trace_id: String, span_id: String, what: String },
 }
 
 /// Makes one batch of the documents of one page.
 pub(super) struct PageBuilder<'a> {
-    builder: SpanBatchBuilder,
+    pub(super) builder: SpanBatchBuilder,
     dot_replacement: &'a str,
     resources: HashMap<&'a str, u32>,
-    scopes: Vec<ScopeRow>,
+    pub(super) scopes: Vec<ScopeRow>,
+    pub(super) compact: CompactRows<'a>,
 }
 
 impl<'a> PageBuilder<'a> {
     pub(super) fn new(dot_replacement: &'a str, spans: usize) -> Self {
         let mut builder = SpanBatchBuilder::new();
         builder.reserve(spans, spans * 16);
-        Self { builder, dot_replacement, resources: HashMap::new(), scopes: Vec::new() }
+        Self {
+            builder,
+            dot_replacement,
+            resources: HashMap::new(),
+            scopes: Vec::new(),
+            compact: CompactRows::default(),
+        }
     }
 
     /// Adds a span.
@@ -50,6 +60,9 @@ impl<'a> PageBuilder<'a> {
         };
         let trace_id: TraceId = stored_id(&document.trace_id).map_err(bad_id)?;
         let span_id: SpanId = stored_id(&document.span_id).map_err(bad_id)?;
+        if let Some(span) = &document.span {
+            return self.push_compact(document, span, (trace_id, span_id));
+        }
         let references = document.references.as_deref().unwrap_or_default();
         let references =
             references.iter().map(Reference::read).collect::<Result<Vec<_>, _>>().map_err(bad_id)?;
@@ -121,6 +134,8 @@ impl<'a> PageBuilder<'a> {
         let same = |left: Text, right: Text| batch.bytes(left) == batch.bytes(right);
         let known = self.scopes.iter().rposition(|scope| {
             scope.resource == resource
+                && *scope
+                    == ScopeRow { resource, name: scope.name, version: scope.version, ..ScopeRow::default() }
                 && same(scope.name, told.scope_name)
                 && same(scope.version, told.scope_version)
         });

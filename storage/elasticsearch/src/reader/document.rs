@@ -9,6 +9,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::compact::CompactSpan;
+
 /// One span. Borrows from the answer.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +41,12 @@ pub(super) struct SpanDocument<'a> {
     /// Unread: spans of one process have the same bytes here, so that it is read once for all of them.
     #[serde(default, borrow)]
     pub(super) process: Option<&'a RawValue>,
+    /// Only in the compact layout.
+    #[serde(default, borrow)]
+    pub(super) span: Option<CompactSpan<'a>>,
+    /// Only in the compact layout; unread, as the process.
+    #[serde(default, borrow)]
+    pub(super) scope: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -3,6 +3,7 @@
 //! Answers are whole or errors: time-outs, failed shards and failed items of a multi-search are checked in `answer`.
 
 mod answer;
+mod compact;
 mod convert;
 mod document;
 mod names;
@@ -138,7 +139,7 @@ impl SpanReader for ElasticsearchReader {
         }
         let cursor = TraceCursor {
             trace_id: lookup.trace_id,
-            targets: self.names.spans.targets(widened(window, SLACK)),
+            targets: self.names.span_targets(widened(window, SLACK)),
             after: None,
             page_size: self.page_size(),
             attempted,

@@ -1,6 +1,8 @@
 //! The bodies of searches. Pure: from a question to JSON. Conditions are filters: nothing is scored.
 //! Facts: `jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/core/reader.go` (clauses, `error`, regular expressions).
 
+mod compact;
+
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use spoor_model::jaeger::{ERROR, STATUS_CODE};
@@ -128,21 +130,33 @@ fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec
 }
 
 /// One tag, with what two keys mean beyond their text: `error=false` is every span that is not failed, and the status
-/// `ERROR`, which the APIs show as a tag, is stored as `error=true` alone.
+/// `ERROR`, which the APIs show as a tag, is stored in Jaeger's layout as `error=true` alone.
 fn tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) -> Value {
-    let failed = || plain_tag(ERROR, "true", dot_replacement, patterns);
+    let failed = || plain_tag(ERROR, "true", dot_replacement, Patterns::Literal);
     match (key, crate::go_bool(value)) {
-        (ERROR, Some(true)) => failed(),
-        (ERROR, Some(false)) => json!({ "bool": { "must_not": [failed()] } }),
-        (STATUS_CODE, _) if value == "ERROR" => {
-            json!({ "bool": { "should": [failed(), plain_tag(key, value, dot_replacement, patterns)], "minimum_should_match": 1 } })
+        (ERROR, Some(true)) => any_of(failed().chain(compact::failed())),
+        (ERROR, Some(false)) => {
+            json!({ "bool": { "must_not": [any_of(failed().chain(compact::failed()))] } })
         }
-        _ => plain_tag(key, value, dot_replacement, patterns),
+        _ => {
+            let failed = (key == STATUS_CODE && value == "ERROR").then(failed);
+            let plain = plain_tag(key, value, dot_replacement, patterns);
+            any_of(failed.into_iter().flatten().chain(plain).chain(compact::tag(key, value, patterns)))
+        }
     }
 }
 
-/// A tag wherever it may stand: as a field or in a list, on the span or its process, in a log.
-fn plain_tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) -> Value {
+fn any_of(clauses: impl Iterator<Item = Value>) -> Value {
+    json!({ "bool": { "should": clauses.collect::<Vec<_>>(), "minimum_should_match": 1 } })
+}
+
+/// A tag in Jaeger's layout, wherever it may stand: as a field or in a list, on the span or its process, in a log.
+fn plain_tag(
+    key: &str,
+    value: &str,
+    dot_replacement: &str,
+    patterns: Patterns,
+) -> impl Iterator<Item = Value> {
     let field = key.replace('.', dot_replacement);
     let mut should = Vec::with_capacity(5);
     // An empty key is not a field's name.
@@ -156,7 +170,7 @@ fn plain_tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) 
         should.push(json!({ "nested": { "path": path, "query": { "bool": { "filter": [key, value] } } } }));
     }
     should.extend(long_values::has_tag(key, value));
-    json!({ "bool": { "should": should, "minimum_should_match": 1 } })
+    should.into_iter()
 }
 
 /// A name as it is indexed; one that is too long for that may have a mark.

@@ -73,7 +73,7 @@ impl ElasticsearchReader {
         attempted: &str,
     ) -> Result<(usize, Vec<TraceId>), ReadError> {
         const FILTER: &str = "hits.hits.fields";
-        let targets = self.names.spans.targets(question.start);
+        let targets = self.names.span_targets(question.start);
         let body = |patterns| query::find_trace_ids(question, &self.dot_replacement, patterns, size);
         let mut reply = self.search(context, &targets, FILTER, &body(Patterns::Allowed), attempted).await;
         // A value that is no regular expression is still a value.
@@ -107,7 +107,7 @@ impl ElasticsearchReader {
     ) -> BoxStream<'_, Result<SpanBatch, ReadError>> {
         let found = Found {
             context,
-            targets: self.names.spans.targets(widened(question.start, SLACK)),
+            targets: self.names.span_targets(widened(question.start, SLACK)),
             attempted,
             ids: ids.into(),
             ready: VecDeque::new(),

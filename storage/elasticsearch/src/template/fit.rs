@@ -65,11 +65,28 @@ const SPAN_FIELDS: &[(&str, Need)] = &[
     ("duration", Need::Long),
     ("startTimeMillis", Need::Date),
 ];
+const COMPACT_FIELDS: &[(&str, Need)] = &[
+    ("traceID", Need::Keyword),
+    ("spanID", Need::Keyword),
+    ("operationName", Need::Keyword),
+    ("process.serviceName", Need::Keyword),
+    ("process.a", Need::Keyword),
+    ("scope.a", Need::Keyword),
+    ("scope.d", Need::Keyword),
+    ("span.a", Need::Keyword),
+    ("span.d", Need::Keyword),
+    ("span.e", Need::Keyword),
+    ("span.l", Need::Keyword),
+    ("startTime", Need::Long),
+    ("duration", Need::Long),
+    ("startTimeMillis", Need::Date),
+];
 const SERVICE_FIELDS: &[(&str, Need)] = &[("serviceName", Need::Keyword), ("operationName", Need::Keyword)];
 
 fn needed(kind: Kind) -> &'static [(&'static str, Need)] {
     match kind {
         Kind::Span => SPAN_FIELDS,
+        Kind::CompactSpan => COMPACT_FIELDS,
         Kind::Service => SERVICE_FIELDS,
         Kind::Dependencies | Kind::Sampling => &[],
     }
@@ -203,14 +220,14 @@ mod tests {
 
     #[test]
     fn our_own_mappings_fit() {
-        for kind in [Kind::Span, Kind::Service, Kind::Dependencies, Kind::Sampling] {
+        for kind in [Kind::Span, Kind::CompactSpan, Kind::Service, Kind::Dependencies, Kind::Sampling] {
             assert_eq!(misfit_of_mapping(kind, &mappings::of(kind)), None);
         }
     }
 
     #[test]
     fn each_needed_field_is_missed() {
-        for kind in [Kind::Span, Kind::Service] {
+        for kind in [Kind::Span, Kind::CompactSpan, Kind::Service] {
             for (field, need) in needed(kind) {
                 let mut mapping = mappings::of(kind);
                 let pointer = format!("/properties/{}", field.replace('.', "/properties/"));

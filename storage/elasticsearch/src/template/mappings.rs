@@ -8,6 +8,7 @@ use super::Kind;
 pub(super) fn of(kind: Kind) -> Value {
     match kind {
         Kind::Span => spans(),
+        Kind::CompactSpan => super::compact::mappings(),
         Kind::Service => services(),
         // The store's own guesses serve: dates are told by their form, texts are not searched.
         Kind::Dependencies => json!({}),

@@ -2,6 +2,7 @@
 //! Facts: `jaegertracing/jaeger internal/storage/elasticsearch/esclient` (names, patterns, priorities, fields, lifecycle settings).
 
 pub(crate) mod applied;
+mod compact;
 pub(crate) mod fit;
 #[cfg(test)]
 mod golden;
@@ -16,7 +17,10 @@ use crate::index::Family;
 /// A family of indices, by what its documents are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// In Jaeger's layout.
     Span,
+    /// Spans in the compact layout.
+    CompactSpan,
     Service,
     #[cfg_attr(
         not(test),
@@ -30,7 +34,7 @@ impl Kind {
     /// What the indices hold.
     pub(crate) fn documents(self) -> &'static str {
         match self {
-            Self::Span => "spans",
+            Self::Span | Self::CompactSpan => "spans",
             Self::Service => "services",
             Self::Dependencies => "dependencies",
             Self::Sampling => "adaptive sampling",
@@ -40,7 +44,7 @@ impl Kind {
     /// The setting that orders the family's template among composable ones.
     pub(crate) fn priority_flag(self) -> &'static str {
         match self {
-            Self::Span => "--es.prioirity-span-template",
+            Self::Span | Self::CompactSpan => "--es.prioirity-span-template",
             Self::Service => "--es.prioirity-service-template",
             Self::Dependencies => "--es.prioirity-dependencies-template",
             Self::Sampling => "--es.prioirity-sampling-template",
@@ -49,7 +53,7 @@ impl Kind {
 
     fn priority(self, config: &TemplateConfig) -> u32 {
         match self {
-            Self::Span => config.span_priority,
+            Self::Span | Self::CompactSpan => config.span_priority,
             Self::Service => config.service_priority,
             Self::Dependencies => config.dependencies_priority,
             Self::Sampling => config.sampling_priority,
@@ -143,6 +147,9 @@ fn settings(server: Server, kind: Kind, config: &TemplateConfig, lifecycle: Opti
         "index.mapping.nested_fields.limit": 50,
         "index.requests.cache.enable": kind != Kind::Sampling,
     });
+    if kind == Kind::CompactSpan {
+        settings["index.codec"] = "best_compression".into();
+    }
     match (lifecycle, server) {
         (None, _) => {}
         (Some(aliases), Server::Elasticsearch(_)) => {

@@ -69,13 +69,14 @@ fn conditions_are_exact_and_a_minimum_sets_no_maximum() {
 }
 
 #[test]
-fn a_plain_tag_is_looked_for_in_five_places_as_it_is() {
+fn a_plain_tag_is_looked_for_in_every_place_of_both_layouts_as_it_is() {
     let nested = |path: &str| {
         json!({ "nested": { "path": path, "query": { "bool": { "filter": [
             { "term": { format!("{path}.key"): "http.method" } },
             { "term": { format!("{path}.value"): "GET" } },
         ] } } } })
     };
+    let compact = |field: &str| json!({ "terms": { field: ["http.method=GET", "http.method@GET", "http.method$GET"] } });
     assert_eq!(
         of_tag("http.method", "GET"),
         json!({ "bool": { "minimum_should_match": 1, "should": [
@@ -84,6 +85,11 @@ fn a_plain_tag_is_looked_for_in_five_places_as_it_is() {
             nested("tags"),
             nested("process.tags"),
             nested("logs.fields"),
+            compact("span.a"),
+            compact("process.a"),
+            compact("span.e"),
+            compact("scope.a"),
+            compact("span.l"),
         ] } })
     );
 }
@@ -114,7 +120,16 @@ fn error_and_status_mean_what_they_say() {
         of_tag("error", "timeout")["bool"]["should"][0],
         json!({ "term": { "tag.error": "timeout" } })
     );
-    assert_eq!(of_tag("otel.status_code", "ERROR")["bool"]["should"][0], failed);
+    // Jaeger's layout has no other sign of it; the compact one has.
+    let status = of_tag("otel.status_code", "ERROR");
+    assert_eq!(status["bool"]["should"][0], failed["bool"]["should"][0]);
+    let clauses = status["bool"]["should"].as_array().unwrap();
+    assert!(!clauses.iter().any(|clause| clause.to_string().contains("error?true")));
+    assert!(
+        clauses
+            .iter()
+            .any(|clause| clause.pointer("/terms/span.d/0") == Some(&json!("otel.status_code=ERROR")))
+    );
     assert_eq!(
         of_tag("otel.status_code", "OK")["bool"]["should"][0],
         json!({ "term": { "tag.otel@status_code": "OK" } })
@@ -123,7 +138,7 @@ fn error_and_status_mean_what_they_say() {
 
 #[test]
 fn an_empty_key_names_no_field() {
-    assert_eq!(of_tag("", "v")["bool"]["should"].as_array().unwrap().len(), 3);
+    assert_eq!(of_tag("", "v")["bool"]["should"].as_array().unwrap().len(), 3 + 5);
 }
 
 #[test]
@@ -168,9 +183,17 @@ fn what_is_too_long_for_the_index_is_asked_for_by_its_mark_too() {
     let long = "v".repeat(257);
     let of_tag = of_tag("k", &long);
     let should = of_tag["bool"]["should"].as_array().unwrap();
-    assert_eq!((should.len(), &should[5]), (6, &long_values::has_tag("k", &long).unwrap()));
+    assert_eq!((should.len(), &should[5]), (6 + 5, &long_values::has_tag("k", &long).unwrap()));
     let query = TraceQuery { service: Some(long.clone()), operation: Some(long.clone()), ..search() };
     let [service, operation] = <[Value; 2]>::try_from(filters_of(&query)).unwrap();
     assert_eq!(service["bool"]["should"][1], long_values::has_service(&long).unwrap());
     assert_eq!(operation["bool"]["should"][1], long_values::has_operation(&long).unwrap());
+}
+
+#[test]
+fn in_the_compact_layout_a_pattern_passes_over_the_type_and_takes_the_key_as_it_is() {
+    let clauses = of_tag("a.b@c", "5..")["bool"]["should"].clone();
+    let pattern =
+        clauses.as_array().unwrap().iter().find_map(|clause| clause.pointer("/regexp/span.a/value")).unwrap();
+    assert_eq!(pattern, r"a\.b\~\@c(\=|\?|\@|\$|\!|\%|\#[a-u]?)(5..)");
 }
