@@ -74,6 +74,20 @@ fn a_window_becomes_a_list_of_days_newest_first() {
 }
 
 #[test]
+fn spans_are_read_in_both_layouts_and_both_lists_fit_into_one_address() {
+    let names = names("prod");
+    assert_eq!(
+        names.span_targets(TimeRange { start: AUGUST_20, end: AUGUST_20 }).path(),
+        "prod-jaeger-span-2026-08-20,prod-spoor-span-2026-08-20"
+    );
+    for days in 0..400 {
+        let start = AUGUST_20.saturating_sub(days * 24 * HOUR);
+        let path = names.span_targets(TimeRange { start, end: AUGUST_20 }).path();
+        assert!(path.len() <= 3_200, "{} bytes for {days} days", path.len());
+    }
+}
+
+#[test]
 fn hours_are_listed_with_the_days_they_replaced() {
     assert_eq!(
         hourly().targets(around(AUGUST_20, HOUR)).path(),
@@ -94,7 +108,7 @@ fn a_longer_window_becomes_patterns_and_the_address_stays_short() {
         days(hourly(), 4),
         "jaeger-span-2026-08-20*,jaeger-span-2026-08-19*,jaeger-span-2026-08-18*,jaeger-span-2026-08-17*,jaeger-span-2026-08-16*"
     );
-    assert!(days(names("").spans, 80).starts_with("jaeger-span-2026-08-20,jaeger-span-2026-08-19,"));
+    assert!(days(names("").spans, 60).starts_with("jaeger-span-2026-08-20,jaeger-span-2026-08-19,"));
     assert!(days(names("").spans, 200).starts_with("jaeger-span-2026-08*,jaeger-span-2026-07*,"));
     let all = TimeRange { start: UnixNanos::ZERO, end: UnixNanos::MAX };
     // Not `jaeger-span-*`: that would take in jaeger-span-archive and jaeger-span-000001.

@@ -70,6 +70,23 @@ mod tests {
     }
 
     #[test]
+    fn servers_that_note_the_names_of_fields_are_told_not_to() {
+        let names = IndexNames::new(&IndexConfig::default()).unwrap();
+        let names = TemplateNames::of(Kind::CompactSpan, &names.compact, false);
+        let told = |server| {
+            let body = template(server, &names, &TemplateConfig::default()).body;
+            let mappings = body.pointer("/template/mappings").unwrap_or(&body["mappings"]);
+            mappings.get("_field_names").cloned()
+        };
+        for server in [Server::Elasticsearch(7), Server::OpenSearch(1), Server::OpenSearch(3)] {
+            assert_eq!(told(server), Some(json!({ "enabled": false })), "{server}");
+        }
+        for server in [Server::Elasticsearch(8), Server::Elasticsearch(9)] {
+            assert_eq!(told(server), None, "{server}");
+        }
+    }
+
+    #[test]
     fn nothing_that_a_span_is_written_with_is_nested_or_has_a_field_for_each_key() {
         let mappings = mappings();
         assert_eq!(mappings["dynamic"], false);
