@@ -1,0 +1,276 @@
+//! Every request that the writer and the readers send, compared with what was reviewed and committed under `testdata/requests`.
+//! `SPOOR_REWRITE_GOLDEN=1 cargo test -p spoor-storage-elasticsearch --test requests` writes the files anew; review them before
+//! committing. Templates and what is asked at the start have golden files of their own (`testdata/templates`).
+
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use spoor_model::{OperationQuery, SpanBatch, SpanKind, TimeRange, TraceId, TraceLookup, TraceQuery};
+use spoor_model::{ReferenceKind, StatusCode, UnixNanos, ValueView};
+use spoor_storage::conformance::{Sample, SampleEvent, SampleLink, batch_of, trace_id};
+use spoor_storage::{RequestContext, SpanReader, SpanWriter};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Frequency};
+use support::fake::{Answer, Asked, FakeServer, healthy};
+
+const REWRITE: &str = "SPOOR_REWRITE_GOLDEN";
+/// 2026-08-20T12:00:00Z, in milliseconds.
+const NOON: u64 = 1_787_227_200_000;
+/// Every version that the settings know, as numbers of `--es.version`.
+const VERSIONS: [u32; 6] = [7, 8, 9, 101, 102, 103];
+
+/// A server that finds two traces and shows pages that may go on, and a store that asks it.
+struct Asking {
+    server: FakeServer,
+    store: ElasticsearchStore,
+}
+
+impl Asking {
+    fn of(version: u32, change: fn(&mut Config)) -> Self {
+        let server = FakeServer::start(answer);
+        let mut config = Config::default();
+        config.connection.server_urls = vec![server.url().parse().unwrap()];
+        config.connection.version = version;
+        config.indices.span_window_past = Duration::from_secs(200 * 365 * 86_400);
+        config.indices.span_window_future = Duration::from_secs(200 * 365 * 86_400);
+        // So long that lists of indices are patterns, whatever day it is.
+        config.indices.max_span_age = Duration::from_secs(200 * 365 * 86_400);
+        config.connection.timeout = Duration::from_secs(30);
+        config.indices.max_doc_count = 3;
+        change(&mut config);
+        let store = ElasticsearchStore::open(&config, &mut Registry::default()).unwrap();
+        Self { server, store }
+    }
+
+    /// All that was sent for what is asked of spans and services, in a form for review.
+    fn sent(&self) -> String {
+        let asked = self.server.asked("/_bulk").into_iter().chain(self.server.asked("search"));
+        asked.map(|asked| shown(&asked)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Answers to the questions so that each goes on as far as it can.
+fn answer(asked: &Asked) -> Answer {
+    const WHOLE: &str = r#""timed_out":false,"_shards":{"total":1,"successful":1,"failed":0}"#;
+    if asked.line.contains("/_msearch") {
+        let items = vec![format!("{{{WHOLE},\"status\":200}}"); asked.body.lines().count() / 2];
+        return (200, "", format!(r#"{{"responses":[{}]}}"#, items.join(",")));
+    }
+    if !asked.line.contains("/_search") {
+        return healthy(asked);
+    }
+    if asked.body.contains("\"regexp\"") && asked.body.contains("[not an expression") {
+        return (400, "", r#"{"error":{"type":"query_shard_exception","reason":"failed"}}"#.to_owned());
+    }
+    let first = !asked.body.contains("\"after\"") && !asked.body.contains("\"search_after\"");
+    let found = if asked.body.contains("\"composite\"") && first {
+        r#","aggregations":{"names":{"buckets":[{"key":{"name":"a \"b\""}}],"after_key":{"name":"a \"b\""}}}"#
+            .to_owned()
+    } else if asked.body.contains("\"collapse\"") {
+        let hit = |id| format!(r#"{{"fields":{{"traceID":["{id}"]}},"sort":[1787227200000000,"{id}"]}}"#);
+        format!(r#","hits":{{"hits":[{},{}]}}"#, hit("feed0000000000010000000000000001"), hit("2a"))
+    } else if asked.body.contains("\"terms\"") && first {
+        let hit = |span: u64| {
+            format!(
+                r#"{{"_source":{{"traceID":"feed0000000000010000000000000001","spanID":"{span:016x}","operationName":"o","startTime":1787227200000000,"duration":1,"process":{{"serviceName":"s"}}}},"sort":[1787227200000000,"{span:016x}"]}}"#
+            )
+        };
+        format!(r#","hits":{{"hits":[{},{},{}]}}"#, hit(1), hit(2), hit(3))
+    } else {
+        String::new()
+    };
+    (200, "", format!("{{{WHOLE}{found}}}"))
+}
+
+/// Line, content type and body: JSON spread over lines, lines of JSON as they are.
+fn shown(asked: &Asked) -> String {
+    let content_type = asked.headers.iter().find(|header| header.starts_with("content-type: ")).unwrap();
+    let body = match serde_json::from_str::<Value>(&asked.body) {
+        Ok(body) => serde_json::to_string_pretty(&body).unwrap() + "\n",
+        Err(_) => asked.body.clone(),
+    };
+    format!("{}\n{content_type}\n\n{body}", asked.line)
+}
+
+/// Compares with the reviewed file what the store sends, whatever version the server has.
+async fn compare(file: &str, change: fn(&mut Config), ask: impl AsyncFn(&ElasticsearchStore)) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/requests").join(file);
+    for version in VERSIONS {
+        let asking = Asking::of(version, change);
+        ask(&asking.store).await;
+        let sent = asking.sent();
+        if std::env::var_os(REWRITE).is_some() && version == VERSIONS[0] {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &sent).unwrap();
+        }
+        let reviewed = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}; {REWRITE}=1 writes it", path.display()));
+        assert!(!reviewed.is_empty(), "{file} holds nothing");
+        assert_eq!(sent, reviewed, "{file}, server {version}; {REWRITE}=1 writes it anew");
+    }
+}
+
+fn daily(_: &mut Config) {}
+
+fn hourly_with_remote(config: &mut Config) {
+    config.indices.prefix = "prod".to_owned();
+    config.indices.date_separator = ".".to_owned();
+    config.indices.rollover_frequency_spans = Frequency::Hour;
+    config.indices.remote_read_clusters = vec!["east".to_owned()];
+}
+
+fn behind_aliases(config: &mut Config) {
+    config.indices.use_aliases = true;
+    config.indices.span_read_alias = Some("spans-to-read".to_owned());
+    config.indices.span_write_alias = Some("spans-to-write".to_owned());
+}
+
+fn tags_as_fields(config: &mut Config) {
+    config.documents.tags_as_fields_all = true;
+}
+
+fn context() -> RequestContext {
+    RequestContext::with_timeout(Duration::from_secs(600))
+}
+
+fn at_noon(micros: u64) -> UnixNanos {
+    UnixNanos(NOON * 1_000_000 + micros * 1_000)
+}
+
+/// A trace of two services on both sides of midnight, with an attribute of each simple kind, an event, a link and a status.
+fn spans() -> SpanBatch {
+    let root = Sample {
+        status: StatusCode::Error,
+        status_message: "out of stock",
+        trace_state: "vendor=1",
+        scope: ("lib", "2.1"),
+        resource: vec![("host.name", ValueView::Str("h1"))],
+        events: vec![SampleEvent {
+            time: at_noon(7),
+            name: "exception",
+            attributes: vec![("exception.type", ValueView::Str("Oops"))],
+        }],
+        ..Sample::new(trace_id(1), 1, at_noon(1))
+    }
+    .with("http.status_code", ValueView::Int(503))
+    .with("ratio", ValueView::Double(0.5))
+    .with("retried", ValueView::Bool(true))
+    .with("body", ValueView::Bytes(b"\x00\xff"));
+    let child = Sample {
+        parent: 1,
+        service: "stock",
+        name: "SELECT \"item\"",
+        kind: SpanKind::Client,
+        links: vec![SampleLink { trace_id: TraceId(42), span_id: 9, kind: ReferenceKind::FollowsFrom }],
+        ..Sample::new(trace_id(1), 2, UnixNanos((NOON - 13 * 3_600_000) * 1_000_000))
+    };
+    batch_of(&[root, child])
+}
+
+async fn write(store: &ElasticsearchStore) {
+    store.writer().write(&context(), &spans()).await.unwrap();
+}
+
+/// Searches from noon of the day before to noon.
+fn question() -> TraceQuery {
+    TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange { start: UnixNanos((NOON - 86_400_000) * 1_000_000), end: at_noon(123) },
+        duration_min: None,
+        duration_max: None,
+        limit: 20,
+    }
+}
+
+async fn search(store: &ElasticsearchStore, question: &TraceQuery) {
+    let found: Result<Vec<SpanBatch>, _> =
+        store.reader().find_traces(&context(), question).await.unwrap().try_collect().await;
+    found.unwrap();
+}
+
+async fn search_by_tag(store: &ElasticsearchStore, key: &str, value: &str) {
+    search(store, &TraceQuery { tags: vec![(key.to_owned(), value.to_owned())], ..question() }).await;
+}
+
+async fn read(store: &ElasticsearchStore, trace_id: TraceId) {
+    let lookup = TraceLookup { trace_id, hint: None };
+    let pages: Result<Vec<SpanBatch>, _> =
+        store.reader().trace(&context(), &lookup).await.unwrap().try_collect().await;
+    pages.unwrap();
+}
+
+async fn list(store: &ElasticsearchStore) {
+    store.reader().services(&context()).await.unwrap();
+    for span_kind in [None, Some(SpanKind::Server)] {
+        let query = OperationQuery { service: "a \"b\"".to_owned(), span_kind };
+        store.reader().operations(&context(), &query).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn spans_are_written_by_the_reviewed_bulks() {
+    compare("daily/bulk.txt", daily, write).await;
+    compare("hourly/bulk.txt", hourly_with_remote, write).await;
+    compare("aliases/bulk.txt", behind_aliases, write).await;
+    compare("tags-as-fields/bulk.txt", tags_as_fields, write).await;
+}
+
+#[tokio::test]
+async fn names_are_listed_by_the_reviewed_searches() {
+    compare("daily/names.txt", daily, list).await;
+    compare("hourly/names.txt", hourly_with_remote, list).await;
+    compare("aliases/names.txt", behind_aliases, list).await;
+}
+
+#[tokio::test]
+async fn a_trace_is_read_page_after_page_by_the_reviewed_searches() {
+    let by_id = async |store: &ElasticsearchStore| read(store, trace_id(1)).await;
+    compare("daily/trace.txt", daily, by_id).await;
+    compare("hourly/trace.txt", hourly_with_remote, by_id).await;
+    compare("aliases/trace.txt", behind_aliases, by_id).await;
+    compare("daily/trace-of-64-bits.txt", daily, async |store| read(store, TraceId(0x2a)).await).await;
+}
+
+#[tokio::test]
+async fn traces_are_found_and_read_by_the_reviewed_searches() {
+    let by_service = async |store: &ElasticsearchStore| search(store, &question()).await;
+    compare("daily/search.txt", daily, by_service).await;
+    compare("hourly/search.txt", hourly_with_remote, by_service).await;
+    compare("aliases/search.txt", behind_aliases, by_service).await;
+    let by_everything = async |store: &ElasticsearchStore| {
+        let question = TraceQuery {
+            operation: Some("GET /cart".to_owned()),
+            tags: vec![("http.method".to_owned(), "GET".to_owned()), ("k".to_owned(), String::new())],
+            duration_min: Some(Duration::from_millis(1)),
+            duration_max: Some(Duration::from_secs(2)),
+            ..question()
+        };
+        search(store, &question).await;
+    };
+    compare("daily/search-by-everything.txt", daily, by_everything).await;
+    let without_service =
+        async |store: &ElasticsearchStore| search(store, &TraceQuery { service: None, ..question() }).await;
+    compare("daily/search-without-service.txt", daily, without_service).await;
+}
+
+#[tokio::test]
+async fn tags_are_asked_for_by_the_reviewed_searches() {
+    for (file, key, value) in [
+        ("pattern", "http.url", "https://shop/.*"),
+        ("no-pattern-after-all", "k", "[not an expression"),
+        ("error-true", "error", "true"),
+        ("error-false", "error", "false"),
+        ("status-error", "otel.status_code", "ERROR"),
+    ] {
+        let ask = async |store: &ElasticsearchStore| search_by_tag(store, key, value).await;
+        compare(&format!("daily/search-by-tag-{file}.txt"), daily, ask).await;
+    }
+}
