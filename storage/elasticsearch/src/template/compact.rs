@@ -75,7 +75,7 @@ mod tests {
         let names = TemplateNames::of(Kind::CompactSpan, &names.compact, false);
         let told = |server| {
             let body = template(server, &names, &TemplateConfig::default()).body;
-            let mappings = body.pointer("/template/mappings").unwrap_or(&body["mappings"]);
+            let mappings = body.pointer("/template/mappings").unwrap_or_else(|| &body["mappings"]);
             mappings.get("_field_names").cloned()
         };
         for server in [Server::Elasticsearch(7), Server::OpenSearch(1), Server::OpenSearch(3)] {
