@@ -1,6 +1,7 @@
 //! Whole-process stories: this library is their harness. A story starts the real binary on free ports, talks to it over the wire,
 //! and looks at what it answers, stores, counts and prints.
 
+pub mod accounts;
 pub mod metrics;
 mod process;
 mod python;

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message;
 use serde_json::{Value, json};
 use spoor_load::Protocol;
+use spoor_tests::accounts::Accounts;
 use spoor_tests::traffic::{now, requests, send, stored_keys, to};
 use spoor_tests::{Role, Spoor, delete_indices, eventually, refresh, unique_prefix};
 
@@ -190,21 +191,16 @@ async fn the_accounts_add_up_over_a_run_with_faults() -> Result<()> {
     for report in sending {
         acknowledged += report.await??.acknowledged.spans;
     }
-    let metrics = installation.collector.metrics().await?;
-    let count = |name: &str| metrics.sum(&format!("spoor_collector_spans_{name}"), "");
-    let (received, stored, rejected) =
-        (count("received_total"), count("stored_total"), count("rejected_total"));
-    let (returned, in_flight) = (count("returned_total"), count("in_flight"));
-    ensure!(
-        received == stored + rejected + returned + in_flight,
-        "received {received} = stored {stored} + rejected {rejected} + returned {returned} + in flight {in_flight}"
-    );
+    let accounts = Accounts::of(&installation.collector).await?;
+    ensure!(accounts.add_up(), "{accounts:?}");
+    let Accounts { stored, in_flight, .. } = accounts;
     let (found, _) = stored_keys(&installation.server, &installation.prefix).await?;
     ensure!(found.len() as f64 == stored, "{} spans found, {stored} counted as stored", found.len());
     ensure!(
         stored >= acknowledged as f64 && in_flight == 0.0,
         "acknowledged {acknowledged}, stored {stored}, in flight {in_flight}"
     );
+    let metrics = installation.collector.metrics().await?;
     if metrics.sum("spoor_collector_requests_refused_total", "") == 0.0 {
         bail!("the limit on concurrent requests was never met, so this story proved less than it says");
     }

@@ -39,6 +39,22 @@ pub fn terminate(child: &Child) -> Result<()> {
     signal(child.id(), Signal::TERM)
 }
 
+/// Halts a child of this process (SIGSTOP).
+///
+/// # Errors
+/// When the system refuses; a child that has already ended is not an error.
+pub fn pause(child: &Child) -> Result<()> {
+    signal(child.id(), Signal::STOP)
+}
+
+/// Lets a halted child go on (SIGCONT).
+///
+/// # Errors
+/// As [`pause`].
+pub fn resume(child: &Child) -> Result<()> {
+    signal(child.id(), Signal::CONT)
+}
+
 /// SIGKILL to a child that leads a process group of its own, and to all of that group.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod cluster;
 mod distribution;
 mod http;
 mod java;
+mod nodes;
 mod ports;
 mod recipe;
 mod runner;
@@ -20,6 +21,7 @@ use anyhow::{Context, Result};
 
 pub use artifacts::cache_folder;
 pub use java::{Jdk, find as find_jdks};
+pub use nodes::OpenSearchCluster;
 pub use ports::{free_port, free_ports};
 pub use standing::{down, status, up};
 
@@ -132,6 +134,22 @@ impl OpenSearch {
     /// When the system refuses to signal it.
     pub fn kill(&mut self) -> Result<()> {
         self.server.kill()
+    }
+
+    /// Halts it (SIGSTOP) until [`resume`](Self::resume): it takes connections, and answers none.
+    ///
+    /// # Errors
+    /// When it does not run, or the system refuses to signal it.
+    pub fn pause(&self) -> Result<()> {
+        self.server.pause()
+    }
+
+    /// Lets a paused one go on where it was.
+    ///
+    /// # Errors
+    /// When it does not run, or the system refuses to signal it.
+    pub fn resume(&self) -> Result<()> {
+        self.server.resume()
     }
 
     /// After [`stop`](Self::stop) or [`kill`](Self::kill): starts it on the same port and data, and waits until it is ready.

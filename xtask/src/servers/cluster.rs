@@ -16,6 +16,12 @@ pub(super) fn name(place: &Place) -> String {
 
 /// Yellow or green, and really ours: an answer on the port could come from a stranger who took it first.
 pub(super) fn is_ready(place: &Place) -> bool {
-    let own = format!("\"cluster_name\":\"{}\"", name(place));
-    http::get(place.port, PROBE, PROBE_LIMIT).is_ok_and(|(status, body)| status == 200 && body.contains(&own))
+    is_healthy(place.port, &name(place), "")
+}
+
+/// As [`is_ready`], for a cluster of that name, with one more condition of the health request (`&NAME=VALUE`).
+pub(super) fn is_healthy(port: u16, cluster: &str, condition: &str) -> bool {
+    let own = format!("\"cluster_name\":\"{cluster}\"");
+    http::get(port, &format!("{PROBE}{condition}"), PROBE_LIMIT)
+        .is_ok_and(|(status, body)| status == 200 && body.contains(&own))
 }

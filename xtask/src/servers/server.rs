@@ -163,12 +163,21 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(recipe: &'static Recipe) -> Result<Self> {
+        let mut server = Self::prepare(recipe)?;
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// One that is not running yet.
+    pub(super) fn prepare(recipe: &'static Recipe) -> Result<Self> {
         let launch = Launch::prepare(recipe)?;
         let watchdog = Watchdog::start(&launch.place.folder)?;
         let url = launch.url();
-        let mut server = Self { launch, url, child: None, watchdog };
-        server.start_again()?;
-        Ok(server)
+        Ok(Self { launch, url, child: None, watchdog })
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.launch.place
     }
 
     pub(super) fn url(&self) -> &str {
@@ -176,10 +185,29 @@ impl Server {
     }
 
     pub(super) fn start_again(&mut self) -> Result<()> {
+        self.spawn()?;
+        self.await_ready()
+    }
+
+    pub(super) fn spawn(&mut self) -> Result<()> {
         ensure!(self.child.is_none(), "{} still runs: stop or kill it before starting it again", self.url);
         let child = self.child.insert(self.launch.spawn()?);
-        self.watchdog.watch(child.id())?;
+        self.watchdog.watch(child.id())
+    }
+
+    pub(super) fn await_ready(&mut self) -> Result<()> {
+        let child = self.child.as_mut().with_context(|| format!("{} does not run", self.url))?;
         self.launch.await_ready(child)
+    }
+
+    pub(super) fn pause(&self) -> Result<()> {
+        let child = self.child.as_ref().with_context(|| format!("{} does not run", self.url))?;
+        process::pause(child).with_context(|| format!("pause the server at {}", self.url))
+    }
+
+    pub(super) fn resume(&self) -> Result<()> {
+        let child = self.child.as_ref().with_context(|| format!("{} does not run", self.url))?;
+        process::resume(child).with_context(|| format!("resume the server at {}", self.url))
     }
 
     pub(super) fn stop(&mut self) -> Result<()> {

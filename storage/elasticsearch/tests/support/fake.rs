@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What the server was asked.
 #[derive(Debug, Clone)]
@@ -28,6 +29,9 @@ impl Asked {
 
 /// What it answers: status, further header lines, body.
 pub type Answer = (u16, &'static str, String);
+
+/// In place of a status: the answer breaks off in its middle, and the connection is reset.
+pub const RESET: u16 = 0;
 
 /// Runs until the test program ends.
 pub struct FakeServer {
@@ -66,8 +70,9 @@ impl FakeServer {
             for connection in listener.incoming().flatten() {
                 let (accept, answer, log) = (accept.clone(), answer.clone(), log.clone());
                 std::thread::spawn(move || {
+                    let socket = connection.try_clone().expect("a second handle");
                     if let Some(stream) = accept(connection) {
-                        serve(stream, &*answer, &log);
+                        serve(stream, &socket, &*answer, &log);
                     }
                 });
             }
@@ -86,11 +91,19 @@ impl FakeServer {
     }
 }
 
-fn serve(stream: impl Read + Write, answer: &dyn Fn(&Asked) -> Answer, log: &Mutex<Vec<Asked>>) {
+fn serve(
+    stream: impl Read + Write,
+    socket: &TcpStream,
+    answer: &dyn Fn(&Asked) -> Answer,
+    log: &Mutex<Vec<Asked>>,
+) {
     let mut stream = BufReader::new(stream);
     while let Some(asked) = read_request(&mut stream) {
         log.lock().expect("no panic in a server thread").push(asked.clone());
         let (status, headers, body) = answer(&asked);
+        if status == RESET {
+            return reset(stream.get_mut(), socket, &body);
+        }
         let body = if headers.contains("content-encoding: gzip") { gzip(&body) } else { body.into_bytes() };
         let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
         let writer = stream.get_mut();
@@ -104,6 +117,15 @@ fn serve(stream: impl Read + Write, answer: &dyn Fn(&Asked) -> Answer, log: &Mut
 fn gzip(body: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body.as_bytes()).and_then(|()| encoder.finish()).expect("a Vec takes all")
+}
+
+/// Half of an answer, then no polite end: without time to linger the system resets the connection.
+fn reset(stream: &mut impl Write, socket: &TcpStream, body: &str) {
+    let half = &body[..body.len() / 2];
+    let answer = format!("HTTP/1.1 200 X\r\ncontent-length: {}\r\n\r\n{half}", body.len());
+    rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO)).expect("an open socket");
+    // A client that is gone already has its reset.
+    let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<Asked> {

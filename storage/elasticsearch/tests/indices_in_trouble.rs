@@ -1,0 +1,110 @@
+//! Indices that an operator, or the server itself, put into a state in which they cannot be written or read whole.
+
+mod support;
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery};
+use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
+use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
+use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanWriter, WriteErrorKind};
+use spoor_storage_elasticsearch::Readiness;
+use support::{OwnStore, request};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn span_index(store: &OwnStore, days_ago: u32) -> String {
+    let moment = store.base.saturating_sub(DAY * days_ago);
+    let day = time::OffsetDateTime::from_unix_timestamp_nanos(moment.0.into()).unwrap().date();
+    format!("{}-jaeger-span-{day}", store.prefix)
+}
+
+fn one_span(store: &OwnStore, number: u64) -> SpanBatch {
+    batch_of(&[Sample::new(trace_id(1), number, store.base)])
+}
+
+/// What the server does with every index of a node whose disk is nearly full; `null` is how it is undone.
+fn watermark(store: &OwnStore, block: &Value) {
+    let settings = json!({ "index.blocks.read_only_allow_delete": block });
+    let done = request("PUT", &format!("/{}/_settings", span_index(store, 0)), Some(&settings));
+    assert_eq!(done["acknowledged"], true, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_on_a_full_disk_takes_the_spans_as_soon_as_there_is_room() {
+    let store = OwnStore::open();
+    assert_eq!(store.writer().write(&context(), &one_span(&store, 1)).await.unwrap().stored, 1);
+    watermark(&store, &json!(true));
+    let error = store.writer().write(&context(), &one_span(&store, 2)).await.unwrap_err();
+    // Old servers say 403 for it, new ones 429.
+    assert!(matches!(error.kind, WriteErrorKind::Unavailable | WriteErrorKind::Busy), "{error:?}");
+    assert_eq!((error.unfinished.as_slice(), error.settled.stored), ([0].as_slice(), 0));
+    let text = error.to_string();
+    assert!(text.contains("cluster_block_exception") && text.contains("read-only"), "{text}");
+
+    let mut registry = Registry::default();
+    let metrics = RetryMetrics::register(&mut registry);
+    let writer = RetryingWriter::new(store.store.writer(), RetryPolicy::default(), metrics);
+    let batch = one_span(&store, 2);
+    let patient = tokio::spawn(async move {
+        writer.write(&RequestContext::with_timeout(Duration::from_secs(60)), &batch).await
+    });
+    while retries(&registry) == 0 {
+        assert!(!patient.is_finished(), "the write waits for the disk");
+        tokio::task::yield_now().await;
+    }
+    watermark(&store, &Value::Null);
+    assert_eq!(patient.await.unwrap().unwrap().stored, 1);
+    assert_eq!(store.count("span"), 2);
+}
+
+/// Repetitions counted so far.
+fn retries(registry: &Registry) -> usize {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let lines = text.lines().filter(|line| line.contains("retr") && !line.starts_with('#'));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_fails_on_some_shards_is_an_error_that_names_the_cause() {
+    let store = OwnStore::open();
+    let mut ready = store.store.readiness();
+    ready.wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
+    assert_eq!(store.writer().write(&context(), &one_span(&store, 1)).await.unwrap().stored, 1);
+    // Made by hand, with start times that cannot be sorted by: its shards fail, those of today answer.
+    let odd =
+        json!({ "mappings": { "properties": { "startTime": { "type": "long", "doc_values": false } } } });
+    let made = request("PUT", &format!("/{}", span_index(&store, 1)), Some(&odd));
+    assert_eq!(made["acknowledged"], true, "{made}");
+    let document =
+        json!({ "traceID": trace_id(1).to_string(), "spanID": "00000000000000aa", "startTime": 1 });
+    for id in 0..8 {
+        request("PUT", &format!("/{}/_doc/{id}", span_index(&store, 1)), Some(&document));
+    }
+    store.refresh();
+    let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
+    let pages = match store.reader().trace(&context(), &lookup).await {
+        Ok(pages) => pages.try_collect::<Vec<_>>().await,
+        Err(error) => Err(error),
+    };
+    told(&pages.unwrap_err());
+    let query = TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange { start: store.base.saturating_sub(DAY), end: store.base.saturating_add(DAY) },
+        duration_min: None,
+        duration_max: None,
+        limit: 5,
+    };
+    told(&store.reader().find_traces(&context(), &query).await.err().unwrap());
+}
+
+fn told(error: &ReadError) {
+    assert_eq!(error.kind, ReadErrorKind::Incomplete, "{error}");
+    assert!(error.to_string().contains("[startTime]"), "{error}");
+}
