@@ -1,6 +1,8 @@
 //! Faults of the store, one after the other: what was acknowledged is stored, what was not is sent again, once for each
 //! span, and the reason is of use.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
 mod support;
 
 use std::collections::BTreeMap;

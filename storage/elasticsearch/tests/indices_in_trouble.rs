@@ -1,5 +1,7 @@
 //! Indices that an operator, or the server itself, put into a state in which they cannot be written or read whole.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
 mod support;
 
 use std::time::Duration;
