@@ -17,6 +17,7 @@ mod query;
 mod row;
 mod sampling;
 mod span_metrics;
+mod summary;
 mod text;
 mod time;
 mod value;
@@ -29,13 +30,14 @@ pub use dependency::{DependencyLink, DependencyReport, ServiceCalls};
 pub use go_duration::{ParseDurationError, parse_go_duration};
 pub use go_duration_text::go_duration_text;
 pub use ids::{ParseIdError, SpanId, TraceId};
-pub use query::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
+pub use query::{FoundTrace, Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
 pub use row::{
     AttributeRow, EventRow, LinkRow, REFERENCE_KIND_ATTRIBUTE, ReferenceKind, ResourceRow, ScopeRow,
     SpanKind, SpanRow, StatusCode, Value,
 };
 pub use sampling::{ByOperation, SamplingProbabilities, Throughput};
 pub use span_metrics::{MetricPoint, MetricSeries, SpanMetricsQuery};
+pub use summary::{RootSpan, ServiceSummary, TraceSummary, TraceSummaryBuilder};
 pub use text::{Rows, Text};
 pub use time::UnixNanos;
 pub use value::{ValueView, write_base64};

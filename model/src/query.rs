@@ -30,6 +30,36 @@ pub struct TraceQuery {
     pub duration_max: Option<Duration>,
     /// At most so many traces, the newest ones.
     pub limit: usize,
+    /// So many spans of each trace are enough: a store that has given as many, the earliest ones, may leave out the others.
+    /// Whoever must know whether a trace is longer than it takes asks for one more. [`usize::MAX`] for whole traces.
+    pub enough_spans: usize,
+}
+
+/// A trace that a search found, at its place in the order of the answer: newest first, traces of one microsecond by id.
+///
+/// Sorting puts them in that order. As the last one of a page it says where the next page begins; both numbers can be
+/// given away in a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FoundTrace {
+    /// The latest start among the spans that satisfy the query, in µs since the epoch.
+    pub newest_match_micros: u64,
+    /// The trace.
+    pub trace_id: TraceId,
+}
+
+impl Ord for FoundTrace {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other
+            .newest_match_micros
+            .cmp(&self.newest_match_micros)
+            .then_with(|| self.trace_id.cmp(&other.trace_id))
+    }
+}
+
+impl PartialOrd for FoundTrace {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A request for one trace.
@@ -46,7 +76,7 @@ pub struct TraceLookup {
 pub struct OperationQuery {
     /// The service.
     pub service: String,
-    /// Only operations of this kind, where the store knows kinds.
+    /// Only operations of this kind, where the store knows kinds; those of which it does not know the kind come along.
     pub span_kind: Option<SpanKind>,
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use futures::StreamExt;
 use spoor_model::{
-    EventRow, LinkRow, Operation, OperationQuery, ReferenceKind, ResourceRow, ScopeRow, SpanBatch,
+    EventRow, FoundTrace, LinkRow, Operation, OperationQuery, ReferenceKind, ResourceRow, ScopeRow, SpanBatch,
     SpanBatchBuilder, SpanId, SpanKind, SpanRow, TraceId, TraceLookup, TraceQuery, UnixNanos, ValueView,
 };
 use spoor_storage::{
@@ -223,5 +223,14 @@ impl SpanReader for FakeReader {
     ) -> Result<SpanStream<'a>, ReadError> {
         self.searches.lock().unwrap().push(query.clone());
         self.stream(None).await
+    }
+
+    async fn find_trace_ids(
+        &self,
+        _: &RequestContext,
+        _: &TraceQuery,
+        _: Option<FoundTrace>,
+    ) -> Result<Vec<FoundTrace>, ReadError> {
+        unreachable!("nothing here asks for places")
     }
 }

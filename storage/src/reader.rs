@@ -1,8 +1,12 @@
 //! [`SpanReader`]: the door out.
 
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use futures::stream::BoxStream;
-use spoor_model::{Operation, OperationQuery, SpanBatch, TraceLookup, TraceQuery};
+use spoor_model::{
+    FoundTrace, Operation, OperationQuery, SpanBatch, TimeRange, TraceId, TraceLookup, TraceQuery,
+    TraceSummary, TraceSummaryBuilder,
+};
 
 use crate::{Capabilities, ReadError, RequestContext};
 
@@ -30,7 +34,8 @@ pub trait SpanReader: Send + Sync + 'static {
     /// Names of the services seen within the retention that the reader looks at, sorted, each once.
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError>;
 
-    /// Operations of a service, sorted, each (name, kind) once; an unknown service has none.
+    /// Operations of a service, sorted, each (name, kind) once; an unknown service has none. An operation of which the store
+    /// knows no kind has [`spoor_model::SpanKind::Unspecified`] and is named in the answer for any kind.
     async fn operations(
         &self,
         context: &RequestContext,
@@ -44,12 +49,51 @@ pub trait SpanReader: Send + Sync + 'static {
         lookup: &TraceLookup,
     ) -> Result<SpanStream<'a>, ReadError>;
 
-    /// The newest traces (by the latest start of a matching span) with a span that satisfies the query, newest first, at
-    /// most `query.limit` of them, each whole. A tag value is compared with the text form of the attribute's value; what
-    /// else a value may mean (a pattern, say) is the store's to document.
+    /// The newest traces with a span that satisfies the query, in the order of [`FoundTrace`], at most `query.limit` of
+    /// them, each whole or at least up to `query.enough_spans`. A tag value is compared with the text form of the
+    /// attribute's value; what else a value may mean (a pattern, say) is the store's to document.
     async fn find_traces<'a>(
         &'a self,
         context: &RequestContext,
         query: &TraceQuery,
     ) -> Result<SpanStream<'a>, ReadError>;
+
+    /// Where the traces stand that [`SpanReader::find_traces`] would find, without reading them. With `after`, the page that
+    /// begins behind that place: as long as nothing is written, pages that follow one another name every trace once. A
+    /// trace that comes meanwhile is named where it belongs or, when that is before `after`, not at all; one that grows
+    /// meanwhile may move to a place before `after`, too.
+    async fn find_trace_ids(
+        &self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        after: Option<FoundTrace>,
+    ) -> Result<Vec<FoundTrace>, ReadError>;
+
+    /// Summaries of these traces, in this order; an unknown trace has none. `around` is where in time the spans were found:
+    /// a hint, as in a lookup. What they say is what the whole traces say, however a store makes them.
+    async fn summaries(
+        &self,
+        context: &RequestContext,
+        trace_ids: &[TraceId],
+        around: TimeRange,
+    ) -> Result<Vec<TraceSummary>, ReadError> {
+        let mut summaries = Vec::with_capacity(trace_ids.len());
+        for &trace_id in trace_ids {
+            let lookup = TraceLookup { trace_id, hint: Some(around) };
+            summaries.extend(summed_up(self.trace(context, &lookup).await?).await?);
+        }
+        Ok(summaries)
+    }
+}
+
+/// The summary of a trace that is read to its end; none of an unknown one.
+///
+/// # Errors
+/// Those of the stream.
+pub async fn summed_up(mut spans: SpanStream<'_>) -> Result<Option<TraceSummary>, ReadError> {
+    let mut summary = TraceSummaryBuilder::default();
+    while let Some(batch) = spans.try_next().await? {
+        summary.add(&batch);
+    }
+    Ok(summary.finish())
 }

@@ -4,8 +4,11 @@
 use async_trait::async_trait;
 use futures::StreamExt;
 use prometheus_client::registry::Registry;
-use spoor_model::{Operation, OperationQuery, SpanBatch, TraceLookup, TraceQuery};
-use spoor_storage::conformance::{Fixture, check, reading, searching, writing};
+use spoor_model::{
+    FoundTrace, Operation, OperationQuery, RootSpan, SpanBatch, TimeRange, TraceId, TraceLookup, TraceQuery,
+    TraceSummary,
+};
+use spoor_storage::conformance::{Fixture, check, places, reading, searching, summaries, writing};
 use spoor_storage::memory::{Config, MemoryStore};
 use spoor_storage::{
     Capabilities, ReadError, RequestContext, SpanReader, SpanStream, SpanWriter, WriteError, Written,
@@ -27,6 +30,10 @@ enum Flaw {
     TrustsHints,
     /// Finds no more than one trace.
     FindsOne,
+    /// Begins every page at the newest trace.
+    RepeatsPages,
+    /// Knows a root of every trace.
+    FirstSpanIsRoot,
 }
 
 struct Flawed {
@@ -123,6 +130,31 @@ impl SpanReader for Flawed {
         let limit = if self.flaw == Flaw::FindsOne { 1 } else { query.limit };
         self.store.find_traces(context, &TraceQuery { limit, ..query.clone() }).await
     }
+
+    async fn find_trace_ids(
+        &self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        after: Option<FoundTrace>,
+    ) -> Result<Vec<FoundTrace>, ReadError> {
+        let after = if self.flaw == Flaw::RepeatsPages { None } else { after };
+        self.store.find_trace_ids(context, query, after).await
+    }
+
+    async fn summaries(
+        &self,
+        context: &RequestContext,
+        trace_ids: &[TraceId],
+        around: TimeRange,
+    ) -> Result<Vec<TraceSummary>, ReadError> {
+        let mut summaries = self.store.summaries(context, trace_ids, around).await?;
+        if self.flaw == Flaw::FirstSpanIsRoot {
+            for summary in &mut summaries {
+                summary.root.get_or_insert_with(|| RootSpan { service: "shop".into(), operation: "GET /cart".into() });
+            }
+        }
+        Ok(summaries)
+    }
 }
 
 #[tokio::test]
@@ -165,6 +197,20 @@ async fn a_limit_of_its_own() {
     let name = "the_limit_keeps_the_newest_traces_newest_first";
     let store = flawed(Flaw::FindsOne, name);
     check(name, &store, searching::the_limit_keeps_the_newest_traces_newest_first(&store)).await;
+}
+
+#[tokio::test]
+async fn a_page_given_again() {
+    let name = "pages_of_trace_ids_name_every_trace_once";
+    let store = flawed(Flaw::RepeatsPages, name);
+    check(name, &store, places::pages_of_trace_ids_name_every_trace_once(&store)).await;
+}
+
+#[tokio::test]
+async fn a_root_that_is_none() {
+    let name = "a_trace_without_a_root_has_a_summary_without_one";
+    let store = flawed(Flaw::FirstSpanIsRoot, name);
+    check(name, &store, summaries::a_trace_without_a_root_has_a_summary_without_one(&store)).await;
 }
 
 #[tokio::test]

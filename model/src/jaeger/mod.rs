@@ -69,6 +69,14 @@ pub fn references(span: SpanView<'_>) -> impl Iterator<Item = Reference> + '_ {
     first.into_iter().chain(others)
 }
 
+/// Whether the span failed, by its status or by an attribute `error` that is true.
+#[must_use]
+pub fn is_failed(span: SpanView<'_>) -> bool {
+    let says_so = |value| matches!(value, ValueView::Bool(true) | ValueView::Str("true"));
+    span.status() == StatusCode::Error
+        || span.attributes().iter().any(|attribute| attribute.key() == ERROR && says_so(attribute.value()))
+}
+
 /// How a failed span's status becomes tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorTags {

@@ -51,6 +51,7 @@ pub(super) fn parse_search(params: &Params, now: UnixNanos, max_limit: usize) ->
         duration_min,
         duration_max,
         limit,
+        enough_spans: usize::MAX,
     }))
 }
 

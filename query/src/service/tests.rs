@@ -33,6 +33,7 @@ fn query() -> TraceQuery {
         duration_min: None,
         duration_max: None,
         limit: 10,
+        enough_spans: usize::MAX,
     }
 }
 

@@ -6,10 +6,12 @@
 //! below 1 µs, types inside nested values), so spans are compared as Jaeger shows them ([`Shown`]).
 
 pub mod naming;
+pub mod places;
 pub mod reading;
 pub mod records;
 pub mod searching;
 pub mod span_metrics;
+pub mod summaries;
 pub mod tags;
 pub mod writing;
 
@@ -87,6 +89,15 @@ macro_rules! conformance_tests {
             searching::spans_do_not_match_together_what_none_matches_alone,
             searching::without_a_service_all_are_searched_where_the_store_can,
             searching::traces_are_never_mixed_in_the_stream,
+            searching::of_a_large_trace_enough_spans_come,
+            places::traces_of_one_microsecond_come_by_id,
+            places::pages_of_trace_ids_name_every_trace_once,
+            places::a_page_may_begin_anywhere,
+            places::only_matching_spans_decide_about_the_place,
+            summaries::a_summary_says_what_the_whole_trace_says,
+            summaries::summaries_come_in_the_order_asked_for,
+            summaries::a_trace_without_a_root_has_a_summary_without_one,
+            summaries::the_earliest_span_without_a_parent_is_the_root,
             tags::a_tag_is_found_on_span_resource_and_event,
             tags::a_tag_is_compared_with_the_text_of_any_value,
             tags::a_tag_is_compared_as_a_whole,

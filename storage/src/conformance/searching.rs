@@ -20,6 +20,7 @@ pub fn query(around: UnixNanos) -> TraceQuery {
         duration_min: None,
         duration_max: None,
         limit: 100,
+        enough_spans: usize::MAX,
     }
 }
 
@@ -225,5 +226,29 @@ pub async fn traces_are_never_mixed_in_the_stream(store: &dyn Fixture) {
     assert_eq!(traces.iter().map(|trace| trace.trace_id).collect::<Vec<_>>(), newest_first);
     for trace in traces {
         assert!(trace.spans.iter().map(|span| span.span_id.0).eq(1..=20), "trace {}", trace.trace_id);
+    }
+}
+
+/// Two traces of 3,000 spans: of each come at least as many as are enough, the earliest ones, and then the next trace.
+pub async fn of_a_large_trace_enough_spans_come(store: &dyn Fixture) {
+    let base = some_minutes_ago();
+    for trace in 1..=2 {
+        let samples: Vec<_> = (1..=3_000)
+            .map(|id| {
+                let start = base.saturating_add(Duration::from_micros(id * 10 + trace));
+                Sample::new(trace_id(trace), id, start)
+            })
+            .collect();
+        store_samples(store, &samples).await;
+    }
+    for enough in [1, 700, 2_999, 3_000, usize::MAX] {
+        let traces = search(store, &TraceQuery { enough_spans: enough, ..query(base) }).await;
+        let ids: Vec<_> = traces.iter().map(|trace| trace.trace_id).collect();
+        assert_eq!(ids, [trace_id(2), trace_id(1)], "enough: {enough}");
+        for trace in traces {
+            let spans: Vec<u64> = trace.spans.iter().map(|span| span.span_id.0).collect();
+            assert!(spans.len() >= enough.min(3_000), "{} spans where {enough} are enough", spans.len());
+            assert!(spans.iter().copied().eq(1..=spans.len() as u64), "not the earliest ones");
+        }
     }
 }

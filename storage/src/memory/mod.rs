@@ -28,7 +28,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::StreamExt;
 use prometheus_client::registry::Registry;
-use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceGroup, TraceLookup, TraceQuery};
+use spoor_model::{
+    ByteSize, FoundTrace, Operation, OperationQuery, SpanBatch, TimeRange, TraceGroup, TraceId, TraceLookup,
+    TraceQuery, TraceSummary, TraceSummaryBuilder,
+};
 
 use crate::{
     BoxError, Capabilities, ReadError, ReadErrorKind, RecordError, RecordErrorKind, Rejection,
@@ -96,6 +99,19 @@ impl MemoryStore {
         self.metrics.spans.set(gauge(shelves.spans()));
         self.metrics.bytes.set(gauge(shelves.bytes()));
         Ok(())
+    }
+
+    async fn search(
+        &self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        after: Option<FoundTrace>,
+        attempted: &str,
+    ) -> Result<Vec<(FoundTrace, Parts)>, ReadError> {
+        in_time(context, || attempted.to_owned())?;
+        let candidates = self.lock().candidates(&context.tenant, query);
+        let found = search::newest(context, candidates, query, after).await;
+        found.map_err(|search::OutOfTime| late(attempted.to_owned()))
     }
 
     fn reject(&self, batch: &SpanBatch, group: &TraceGroup, written: &mut Written) {
@@ -176,7 +192,7 @@ impl SpanReader for MemoryStore {
         let attempted = format!("read trace {}", lookup.trace_id);
         in_time(context, || attempted.clone())?;
         let parts = self.lock().trace(&context.tenant, lookup.trace_id);
-        Ok(stream(context.clone(), attempted, vec![parts]))
+        Ok(stream(context.clone(), attempted, vec![parts], usize::MAX))
     }
 
     async fn find_traces<'a>(
@@ -184,18 +200,53 @@ impl SpanReader for MemoryStore {
         context: &RequestContext,
         query: &TraceQuery,
     ) -> Result<SpanStream<'a>, ReadError> {
-        let attempted = format!("search traces of service {}", query.service.as_deref().unwrap_or("(any)"));
-        in_time(context, || attempted.clone())?;
-        let candidates = self.lock().candidates(&context.tenant, query);
-        let found = search::newest(context, candidates, query).await;
-        let traces = found.map_err(|search::OutOfTime| late(attempted.clone()))?;
-        Ok(stream(context.clone(), attempted, traces))
+        let attempted = searching(query);
+        let found = self.search(context, query, None, &attempted).await?;
+        let traces = found.into_iter().map(|(_, parts)| parts).collect();
+        Ok(stream(context.clone(), attempted, traces, query.enough_spans))
+    }
+
+    async fn find_trace_ids(
+        &self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        after: Option<FoundTrace>,
+    ) -> Result<Vec<FoundTrace>, ReadError> {
+        let found = self.search(context, query, after, &searching(query)).await?;
+        Ok(found.into_iter().map(|(place, _)| place).collect())
+    }
+
+    async fn summaries(
+        &self,
+        context: &RequestContext,
+        trace_ids: &[TraceId],
+        _: TimeRange,
+    ) -> Result<Vec<TraceSummary>, ReadError> {
+        let mut summaries = Vec::with_capacity(trace_ids.len());
+        for &trace_id in trace_ids {
+            in_time(context, || format!("sum up trace {trace_id}"))?;
+            let parts = self.lock().trace(&context.tenant, trace_id);
+            let mut summary = TraceSummaryBuilder::default();
+            parts.iter().for_each(|part| summary.add(part));
+            summaries.extend(summary.finish());
+            tokio::task::yield_now().await;
+        }
+        Ok(summaries)
     }
 }
 
-/// Traces one after the other; each item by the deadline, or an error that ends the stream.
-fn stream(context: RequestContext, attempted: String, traces: Vec<Parts>) -> SpanStream<'static> {
-    let mut items = traces.into_iter().flat_map(trace::items);
+fn searching(query: &TraceQuery) -> String {
+    format!("search traces of service {}", query.service.as_deref().unwrap_or("(any)"))
+}
+
+/// Traces one after the other, the spans of each up to `enough`; each item by the deadline, or an error that ends the stream.
+fn stream(
+    context: RequestContext,
+    attempted: String,
+    traces: Vec<Parts>,
+    enough: usize,
+) -> SpanStream<'static> {
+    let mut items = traces.into_iter().flat_map(move |parts| trace::items(parts, enough));
     let mut ended = false;
     let next = move || {
         if ended {

@@ -1,6 +1,8 @@
 //! The newest traces that satisfy a search, from a snapshot of the candidates, outside the store's lock.
 
-use spoor_model::{TraceId, TraceQuery, UnixNanos};
+use std::cmp::Reverse;
+
+use spoor_model::{FoundTrace, TraceQuery, UnixNanos};
 
 use super::matching::latest_match;
 use super::shelves::Candidate;
@@ -13,23 +15,28 @@ const BETWEEN_PAUSES: usize = 64;
 /// The time was up before all candidates had been looked at.
 pub(super) struct OutOfTime;
 
-/// The newest matches found so far, newest first; at most `limit`.
+/// The newest matches found so far, in the order of the answer; at most `limit`.
 struct Newest {
     limit: usize,
-    found: Vec<(UnixNanos, TraceId, Parts)>,
+    /// Only what lies behind this place counts.
+    after: Option<FoundTrace>,
+    found: Vec<(FoundTrace, Parts)>,
 }
 
 impl Newest {
-    fn add(&mut self, latest: UnixNanos, trace_id: TraceId, parts: Parts) {
-        let newer = |other: &(UnixNanos, TraceId, Parts)| (other.0, other.1) > (latest, trace_id);
-        let at = self.found.partition_point(newer);
-        self.found.insert(at, (latest, trace_id, parts));
+    fn add(&mut self, place: FoundTrace, parts: Parts) {
+        if self.after.is_some_and(|after| place <= after) {
+            return;
+        }
+        let at = self.found.partition_point(|(other, _)| *other < place);
+        self.found.insert(at, (place, parts));
         self.found.truncate(self.limit);
     }
 
     /// True when no span that starts at `latest` or earlier could still change the outcome.
     fn is_settled(&self, latest: UnixNanos) -> bool {
-        self.found.len() >= self.limit && self.found.last().is_none_or(|oldest| oldest.0 > latest)
+        let newer = |(oldest, _): &(FoundTrace, Parts)| oldest.newest_match_micros > latest.micros();
+        self.found.len() >= self.limit && self.found.last().is_none_or(newer)
     }
 }
 
@@ -38,9 +45,10 @@ pub(super) async fn newest(
     context: &RequestContext,
     mut candidates: Vec<Candidate>,
     query: &TraceQuery,
-) -> Result<Vec<Parts>, OutOfTime> {
-    candidates.sort_unstable_by_key(|candidate| std::cmp::Reverse((candidate.latest, candidate.trace_id)));
-    let mut newest = Newest { limit: query.limit, found: Vec::new() };
+    after: Option<FoundTrace>,
+) -> Result<Vec<(FoundTrace, Parts)>, OutOfTime> {
+    candidates.sort_unstable_by_key(|candidate| Reverse(candidate.latest));
+    let mut newest = Newest { limit: query.limit, after, found: Vec::new() };
     for (number, candidate) in candidates.into_iter().enumerate() {
         if newest.is_settled(candidate.latest) {
             break;
@@ -53,8 +61,9 @@ pub(super) async fn newest(
         }
         let batches = candidate.parts.iter().map(|part| &**part);
         if let Some(latest) = latest_match(batches, query) {
-            newest.add(latest, candidate.trace_id, candidate.parts);
+            let place = FoundTrace { newest_match_micros: latest.micros(), trace_id: candidate.trace_id };
+            newest.add(place, candidate.parts);
         }
     }
-    Ok(newest.found.into_iter().map(|(_, _, parts)| parts).collect())
+    Ok(newest.found)
 }

@@ -63,6 +63,7 @@ fn any_query() -> TraceQuery {
         duration_min: None,
         duration_max: None,
         limit: 100,
+        enough_spans: usize::MAX,
     }
 }
 

@@ -102,13 +102,15 @@ fn merge(left: &SpanBatch, right: &SpanBatch) -> Option<SpanBatch> {
     Some(merged)
 }
 
-/// The spans of a trace ordered by start (those of one start as they came), in items of bounded size, made one by one.
-pub(super) fn items(parts: Parts) -> impl Iterator<Item = SpanBatch> + Send {
+/// The spans of a trace ordered by start (those of one start as they came), at most `enough`, in items of bounded size, made
+/// one by one.
+pub(super) fn items(parts: Parts, enough: usize) -> impl Iterator<Item = SpanBatch> + Send {
     let mut order: Vec<(UnixNanos, usize, usize)> = Vec::new();
     for (part, batch) in parts.iter().enumerate() {
         order.extend(batch.spans().enumerate().map(|(index, span)| (span.start(), part, index)));
     }
     order.sort_unstable();
+    order.truncate(enough);
     let mut next = 0;
     std::iter::from_fn(move || {
         let rest = order.get(next..).filter(|rest| !rest.is_empty())?;

@@ -15,6 +15,7 @@ fn search() -> TraceQuery {
         duration_min: None,
         duration_max: None,
         limit: 20,
+        enough_spans: usize::MAX,
     }
 }
 
