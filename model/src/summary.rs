@@ -12,9 +12,9 @@ pub struct TraceSummary {
     pub trace_id: TraceId,
     /// The earliest span without a parent; none when every span has one, as where the root has not come (yet).
     pub root: Option<RootSpan>,
-    /// When its first span started.
+    /// When its first span started; in whole µs, which is what every store knows of times.
     pub start: UnixNanos,
-    /// When its last span ended.
+    /// When its last span ended: the latest sum of a start and a duration, both in whole µs.
     pub end: UnixNanos,
     /// Number of spans.
     pub spans: u64,
@@ -48,8 +48,9 @@ pub struct ServiceSummary {
 #[derive(Debug, Default)]
 pub struct TraceSummaryBuilder {
     /// The earliest span without a parent so far.
-    root: Option<((UnixNanos, SpanId), RootSpan)>,
-    span: Option<(TraceId, UnixNanos, UnixNanos)>,
+    root: Option<((u64, SpanId), RootSpan)>,
+    /// The trace, its start and its end in µs.
+    span: Option<(TraceId, u64, u64)>,
     services: BTreeMap<String, (u64, u64)>,
 }
 
@@ -60,13 +61,15 @@ impl TraceSummaryBuilder {
     }
 
     fn add_span(&mut self, span: SpanView<'_>) {
-        let (trace_id, start, end) =
-            self.span.get_or_insert((span.trace_id(), span.start(), span.end()));
+        let micros = span.start().micros();
+        let ended = micros + u64::try_from(span.duration().as_micros()).unwrap_or(u64::MAX - micros);
+        let (trace_id, start, end) = self.span.get_or_insert_with(|| (span.trace_id(), micros, ended));
         debug_assert_eq!(*trace_id, span.trace_id(), "one trace is summed up at a time");
-        *start = span.start().min(*start);
-        *end = span.end().max(*end);
-        let place = (span.start(), span.span_id());
-        if span.parent_span_id().is_none() && self.root.as_ref().is_none_or(|(earliest, _)| place < *earliest) {
+        *start = micros.min(*start);
+        *end = ended.max(*end);
+        let place = (micros, span.span_id());
+        if span.parent_span_id().is_none() && self.root.as_ref().is_none_or(|(earliest, _)| place < *earliest)
+        {
             let (service, operation) = (span.service().to_owned(), span.name().to_owned());
             self.root = Some((place, RootSpan { service, operation }));
         }
@@ -90,8 +93,8 @@ impl TraceSummaryBuilder {
         Some(TraceSummary {
             trace_id,
             root: self.root.map(|(_, root)| root),
-            start,
-            end,
+            start: UnixNanos::from_micros(start),
+            end: UnixNanos::from_micros(end),
             spans: services.iter().map(|service| service.spans).sum(),
             failed_spans: services.iter().map(|service| service.failed_spans).sum(),
             services,

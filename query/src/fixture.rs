@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use futures::StreamExt;
 use spoor_model::{
-    EventRow, FoundTrace, LinkRow, Operation, OperationQuery, ReferenceKind, ResourceRow, ScopeRow, SpanBatch,
-    SpanBatchBuilder, SpanId, SpanKind, SpanRow, TraceId, TraceLookup, TraceQuery, UnixNanos, ValueView,
+    EventRow, FoundTrace, LinkRow, Operation, OperationQuery, ReferenceKind, ResourceRow, ScopeRow,
+    SpanBatch, SpanBatchBuilder, SpanId, SpanKind, SpanRow, TraceId, TraceLookup, TraceQuery, UnixNanos,
+    ValueView,
 };
 use spoor_storage::{
     Capabilities, Credentials, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream,

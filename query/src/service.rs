@@ -122,8 +122,11 @@ impl Service {
     ) -> Result<Traces, ReadError> {
         let turn = self.turn().await?;
         let mut collector = Collector::new(self.search, self.no_bytes()?);
+        // One more than is taken tells a trace that is cut from one that is as long as the limit.
+        let enough_spans = query.enough_spans.min(self.search.trace_spans.saturating_add(1));
+        let query = TraceQuery { enough_spans, ..query.clone() };
         let collected = async {
-            let mut parts = self.reader.find_traces(context, query).await?;
+            let mut parts = self.reader.find_traces(context, &query).await?;
             while let Some(part) = parts.next().await {
                 if collector.push(part?).map_err(|full| self.no_room(&full))? == Want::Nothing {
                     break;

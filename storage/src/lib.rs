@@ -24,6 +24,6 @@ pub use error::{
 };
 pub use lease_lock::{Lease, LeaseLock};
 pub use metrics_reader::MetricsReader;
-pub use sampling_store::SamplingStore;
 pub use reader::{SpanReader, SpanStream, summed_up};
+pub use sampling_store::SamplingStore;
 pub use writer::{Rejection, SpanWriter, Written};

@@ -150,7 +150,10 @@ impl SpanReader for Flawed {
         let mut summaries = self.store.summaries(context, trace_ids, around).await?;
         if self.flaw == Flaw::FirstSpanIsRoot {
             for summary in &mut summaries {
-                summary.root.get_or_insert_with(|| RootSpan { service: "shop".into(), operation: "GET /cart".into() });
+                summary.root.get_or_insert_with(|| RootSpan {
+                    service: "shop".into(),
+                    operation: "GET /cart".into(),
+                });
             }
         }
         Ok(summaries)

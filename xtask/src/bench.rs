@@ -25,7 +25,7 @@ struct Bench {
     whole_program: bool,
 }
 
-const ALL: [Bench; 4] = [
+const ALL: [Bench; 5] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
@@ -46,6 +46,7 @@ const ALL: [Bench; 4] = [
     },
     // It starts a server of its own.
     Bench { name: "layout", package: "spoor-tests", examples: &["bench_layout"], whole_program: false },
+    Bench { name: "query_es", package: "spoor-tests", examples: &["bench_query_es"], whole_program: true },
 ];
 
 /// Runs the named benches, or all; figures go to standard output, everything else to standard error.

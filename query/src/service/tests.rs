@@ -76,6 +76,14 @@ async fn parts_of_a_trace_become_one_and_traces_stay_apart() {
 }
 
 #[tokio::test]
+async fn the_store_is_told_how_many_spans_of_a_trace_are_enough() {
+    let (service, reader) = service(&["--query.max-search-trace-spans=3"], Script::Parts(parts(1, &[3])));
+    let found = search(&service).await.unwrap();
+    assert_eq!((sizes(&found), found.cut), (vec![3], false), "as long as the limit is not cut");
+    assert_eq!(reader.searches.lock().unwrap()[0].enough_spans, 4);
+}
+
+#[tokio::test]
 async fn raw_skips_what_is_adjusted_otherwise() {
     let (service, _) = service(&[], Script::Parts(parts(1, &[2, 2])));
     let raw = by_id(&service, &[1]).await.unwrap();

@@ -1,20 +1,21 @@
 //! How every reader and store asks: only a store that is ready, by one deadline, for answers that can be told to be whole.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use spoor_model::UnixNanos;
 use spoor_storage::{ReadError, ReadErrorKind, RecordError, RecordErrorKind, RequestContext};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::client::{Cause, Client, Error, Reply, Request, Server};
+use crate::Config;
+use crate::client::{Cause, Chunks, Client, Error, Fault, Reply, Request, Server};
 use crate::index::Targets;
-use crate::setup::Setup;
+use crate::setup::{Readiness, Setup};
+use crate::turns::{Answered, Room, Turns};
 use crate::wholeness::WHOLENESS;
 
 /// The way to the store, shared by everything that is opened together.
@@ -22,20 +23,40 @@ use crate::wholeness::WHOLENESS;
 pub(crate) struct Access {
     client: Arc<Client>,
     setup: Arc<Setup>,
+    turns: Turns,
+    /// The longest that one request may take.
+    timeout: Option<Duration>,
 }
 
 impl Access {
-    pub(crate) fn new(client: Arc<Client>, setup: Arc<Setup>) -> Self {
-        Self { client, setup }
+    pub(crate) fn new(client: Arc<Client>, setup: Arc<Setup>, config: &Config) -> Self {
+        Self {
+            client,
+            setup,
+            turns: Turns::new(config.reading.max_concurrent_searches),
+            timeout: Some(config.connection.timeout).filter(|timeout| !timeout.is_zero()),
+        }
     }
 
-    /// As the function of that name.
+    /// Whether the store can be used, and if not, why: now and whenever it changes.
+    pub(crate) fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
+        self.setup.readiness()
+    }
+
+    /// Nothing when the store can be asked in time.
     pub(crate) async fn check_ready(
         &self,
         context: &RequestContext,
         attempted: &str,
     ) -> Result<(), ReadError> {
-        check_ready(&self.setup, context, attempted).await
+        if context.remaining().is_zero() {
+            let what = "the deadline had passed before the question";
+            return Err(ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what));
+        }
+        match self.setup.ready(context.deadline).await {
+            Ok(_) => Ok(()),
+            Err(not_ready) => Err(ReadError::new(ReadErrorKind::Unavailable, attempted, not_ready)),
+        }
     }
 
     /// The server, once it is ready to be written to.
@@ -52,7 +73,8 @@ impl Access {
         ready.map_err(|not_ready| RecordError::new(RecordErrorKind::Unavailable, attempted, not_ready))
     }
 
-    /// As the function of that name.
+    /// Sends one search, whatever the size of its answer. `filter` names what is to come back besides what tells that the
+    /// answer is whole.
     pub(crate) async fn search(
         &self,
         context: &RequestContext,
@@ -60,11 +82,67 @@ impl Access {
         filter: &str,
         body: &Value,
         attempted: &str,
-    ) -> Result<Bytes, ReadError> {
-        search(&self.client, context, targets, filter, body, attempted).await
+    ) -> Result<Answered, ReadError> {
+        let usual = self.search_within(Room::Usual, context, targets, filter, body, attempted).await;
+        if !usual.as_ref().is_err_and(is_too_large) {
+            return usual;
+        }
+        self.search_within(Room::Most, context, targets, filter, body, attempted).await
     }
 
-    /// Asks on behalf of the context's caller.
+    /// Sends one search for an answer that fits into the room; see [`is_too_large`].
+    pub(crate) async fn search_within(
+        &self,
+        room: Room,
+        context: &RequestContext,
+        targets: &Targets,
+        filter: &str,
+        body: &Value,
+        attempted: &str,
+    ) -> Result<Answered, ReadError> {
+        let body = self.timed(context, body).to_string().into_bytes();
+        let request = Request::search(search_path(targets, "", filter), body, attempted);
+        self.ask_within(room, context, request).await
+    }
+
+    /// Sends several searches of the same indices as one request. `filter` as in [`Access::search`].
+    pub(crate) async fn multi_search(
+        &self,
+        context: &RequestContext,
+        targets: &Targets,
+        filter: &str,
+        questions: impl Iterator<Item = Value>,
+        attempted: &str,
+    ) -> Result<Answered, ReadError> {
+        let header =
+            json!({ "index": targets.names(), "ignore_unavailable": true, "allow_no_indices": true });
+        let header = header.to_string();
+        let mut lines = String::new();
+        for question in questions {
+            let question = self.timed(context, &question).to_string();
+            lines.extend([header.as_str(), "\n", question.as_str(), "\n"]);
+        }
+        let fields = WHOLENESS.split(',').chain(filter.split(','));
+        let fields: Vec<String> = fields.map(|field| format!("responses.{field}")).collect();
+        let path = format!("/_msearch?filter_path=responses.error,responses.status,{}", fields.join(","));
+        let request = Request::lines(path, Chunks::from(lines.into_bytes()), attempted);
+        self.ask_within(Room::Usual, context, request).await
+    }
+
+    /// Asks on behalf of the context's caller when the turn comes for an answer of that size.
+    pub(crate) async fn ask_within(
+        &self,
+        room: Room,
+        context: &RequestContext,
+        request: Request,
+    ) -> Result<Answered, ReadError> {
+        let turns = self.turns.take(room, context, &request.attempted).await?;
+        let request = Request { largest_answer: room.bytes(), ..request };
+        let body = self.ask(context, request).await?.body;
+        Ok(Answered::new(body, turns))
+    }
+
+    /// Asks on behalf of the context's caller, out of turn: for what is no search.
     pub(crate) async fn ask(&self, context: &RequestContext, request: Request) -> Result<Reply, Error> {
         self.client.send_for(context, request).await
     }
@@ -72,36 +150,21 @@ impl Access {
     pub(crate) async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Error> {
         self.client.send(request, deadline).await
     }
-}
 
-/// Nothing when the store can be asked in time.
-pub(crate) async fn check_ready(
-    setup: &Setup,
-    context: &RequestContext,
-    attempted: &str,
-) -> Result<(), ReadError> {
-    if context.remaining().is_zero() {
-        let what = "the deadline had passed before the question";
-        return Err(ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what));
-    }
-    match setup.ready(context.deadline).await {
-        Ok(_) => Ok(()),
-        Err(not_ready) => Err(ReadError::new(ReadErrorKind::Unavailable, attempted, not_ready)),
+    /// The question with the time that is left for it, so that the store gives up when nobody waits any more. In whole
+    /// seconds, rounded up: the store's cache of answers takes questions with other times for other ones.
+    fn timed(&self, context: &RequestContext, question: &Value) -> Value {
+        let left = context.remaining().min(self.timeout.unwrap_or(Duration::MAX));
+        let mut question = question.clone();
+        let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+        question["timeout"] = format!("{}s", seconds.max(1)).into();
+        question
     }
 }
 
-/// Sends one search. `filter` names what is to come back besides what tells that the answer is whole.
-pub(crate) async fn search(
-    client: &Client,
-    context: &RequestContext,
-    targets: &Targets,
-    filter: &str,
-    body: &Value,
-    attempted: &str,
-) -> Result<Bytes, ReadError> {
-    let path = search_path(targets, "", filter);
-    let request = Request::search(path, body.to_string().into_bytes(), attempted);
-    Ok(client.send_for(context, request).await?.body)
+/// The answer was larger than there was room for: less has to be asked for at once, or more room taken.
+pub(crate) fn is_too_large(error: &ReadError) -> bool {
+    error.source.downcast_ref::<Fault>().is_some_and(|fault| matches!(fault.cause, Cause::TooLarge(_)))
 }
 
 /// The address of a search; `more` are parameters, each with `&` behind it.

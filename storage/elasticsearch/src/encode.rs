@@ -14,7 +14,7 @@ use crate::config::Layout;
 use crate::document::{CompactWriter, SpanWriter, TagFields, TagStyle, write_action_head};
 use crate::filing::{Belief, Filing};
 use crate::index::{Family, IndexNames};
-use crate::service::{ServiceCache, ServiceKey, document_id};
+use crate::service::{KIND_FIELD, ServiceCache, ServiceKey, document_id};
 use crate::{Config, OpenError};
 
 /// Reserved per span before the first one is written; a buffer that must grow is copied.
@@ -47,7 +47,7 @@ pub(crate) struct Encoded {
 pub(crate) struct Services {
     /// What each service document stands for.
     pub(crate) keys: Vec<ServiceKey>,
-    /// For each span the position of its service document in `keys`, or [`Services::KNOWN`]. Empty when `keys` is.
+    /// For each span the position of the service document that names it in `keys`, or [`Services::KNOWN`]. Empty when `keys` is.
     pub(crate) of_span: Vec<u32>,
 }
 
@@ -128,8 +128,8 @@ impl BulkEncoder {
             ends.push(body.len());
             scan.add(span);
         }
-        let services = scan.finish(&self.services, now, |span| {
-            self.write_service(&mut body, filing, span);
+        let services = scan.finish(&self.services, now, |key, span| {
+            self.write_service(&mut body, filing, key, span);
             ends.push(body.len());
         });
         Encoded { body: body.into(), ends, services, misdated: 0 }
@@ -140,27 +140,32 @@ impl BulkEncoder {
         self.services.confirm(services, now);
     }
 
-    fn write_service(&self, out: &mut Vec<u8>, filing: Filing, span: SpanView<'_>) {
+    fn write_service(&self, out: &mut Vec<u8>, filing: Filing, key: ServiceKey, span: SpanView<'_>) {
         let (service, operation) = (span.service().as_bytes(), span.name().as_bytes());
+        let kind = key.kind_name();
+        let id = kind.map_or_else(|| document_id(service, operation), |kind| key.kind_document_id(kind));
         let services = &self.names.services;
         write_action_head(out, services, services.period(filing.moment(span.start())));
-        out.extend_from_slice(document_id(service, operation).as_bytes());
+        out.extend_from_slice(id.as_bytes());
         out.extend_from_slice(b"\"}}\n{\"serviceName\":");
         write_string(out, service);
         out.extend_from_slice(b",\"operationName\":");
         write_string(out, operation);
+        if let Some(kind) = kind {
+            out.extend_from_slice(format!(",\"tag\":{{\"{KIND_FIELD}\":\"{kind}\"}}").as_bytes());
+        }
         out.extend_from_slice(b"}\n");
     }
 }
 
-/// Finds the distinct services and operations of a batch.
+/// Finds the distinct services and operations of a batch, with their kinds.
 struct ServiceScan<'a> {
     batch: &'a SpanBatch,
     indices: &'a Family,
     filing: Filing,
     service_hashes: Vec<u64>,
     positions: HashMap<ServiceKey, u32>,
-    /// Each pair with the first span that has it.
+    /// Each pair, and behind it each of its kinds, with the first span that has it.
     distinct: Vec<(ServiceKey, SpanView<'a>)>,
     of_span: Vec<u32>,
 }
@@ -184,20 +189,36 @@ impl<'a> ServiceScan<'a> {
     fn add(&mut self, span: SpanView<'a>) {
         let service = self.service_hashes[self.batch.resource_index(span.row())];
         let period = self.indices.period(self.filing.moment(span.start()));
-        let key = ServiceKey::new(period, service, self.batch.bytes(span.row().name));
-        let next = u32::try_from(self.distinct.len()).expect("a batch has fewer than 2^32 spans");
-        let position = match self.positions.entry(key) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => {
-                self.distinct.push((key, span));
-                *new.insert(next)
-            }
+        let name = self.batch.bytes(span.row().name);
+        let key = ServiceKey::new(period, service, name).of_kind(span.kind());
+        let position = match self.positions.get(&key) {
+            Some(known) => *known,
+            None => self.add_documents(key, span),
         };
+        // The document with the kind is what the span waits for: it tells all that the pair's own tells.
         self.of_span.push(position);
     }
 
-    /// Hands the first span of each pair that is not known as stored to `write`.
-    fn finish(mut self, cache: &ServiceCache, now: Instant, mut write: impl FnMut(SpanView<'a>)) -> Services {
+    /// The pair's own document, if it is not there yet, and the one with the kind; answers the position of the latter.
+    fn add_documents(&mut self, key: ServiceKey, span: SpanView<'a>) -> u32 {
+        let mut position = 0;
+        for key in [key.pair(), key] {
+            position = u32::try_from(self.distinct.len()).expect("a batch has fewer than 2^31 spans");
+            if let Entry::Vacant(new) = self.positions.entry(key) {
+                new.insert(position);
+                self.distinct.push((key, span));
+            }
+        }
+        position
+    }
+
+    /// Hands what is not known as stored to `write`, with the first span that has it.
+    fn finish(
+        mut self,
+        cache: &ServiceCache,
+        now: Instant,
+        mut write: impl FnMut(ServiceKey, SpanView<'a>),
+    ) -> Services {
         let keys: Vec<ServiceKey> = self.distinct.iter().map(|(key, _)| *key).collect();
         let mut services = Services::default();
         let mut new_positions = Vec::with_capacity(keys.len());
@@ -208,7 +229,7 @@ impl<'a> ServiceScan<'a> {
             }
             new_positions.push(u32::try_from(services.keys.len()).expect("fewer than distinct pairs"));
             services.keys.push(*key);
-            write(*span);
+            write(*key, *span);
         }
         if !services.keys.is_empty() {
             for position in &mut self.of_span {

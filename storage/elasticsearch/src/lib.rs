@@ -23,14 +23,15 @@ mod setup;
 mod span_metrics;
 mod store;
 mod template;
+mod turns;
 mod wholeness;
 mod writer;
 
 pub use client::{ConnectionError, NodeUrl, ParseNodeUrlError, Server};
 pub use config::{
     ArchiveConfig, ArchiveNames, AuthConfig, BulkConfig, Compression, Config, ConnectionConfig, CustomHeader,
-    DocumentConfig, IndexConfig, Layout, LayoutConfig, QuestionMethod, RequestLog, SamplingConfig,
-    SniffingConfig, TagValues, TemplateConfig, TlsConfig,
+    DocumentConfig, IndexConfig, Layout, LayoutConfig, QuestionMethod, ReadConfig, RequestLog,
+    SamplingConfig, SniffingConfig, TagValues, TemplateConfig, TlsConfig,
 };
 pub use dependencies::ElasticsearchDependencies;
 pub use encode::BulkEncoder;

@@ -11,6 +11,7 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 use crate::access::{Access, parse_json, search_path};
 use crate::client::Request;
 use crate::index::Targets;
+use crate::turns::Room;
 use crate::wholeness::{Shards, WHOLENESS};
 
 /// How long the store keeps the rest ready between two pages.
@@ -71,6 +72,8 @@ impl Scroll<'_> {
         if page.hits.hits.len() < self.page as usize {
             return page.hits.hits.iter().map(take).collect();
         }
+        // The scroll takes a turn of its own: who held one meanwhile could wait for itself.
+        drop(first);
         // Servers refuse it in a scroll.
         self.body.as_object_mut().and_then(|body| body.remove("track_total_hits"));
         self.scroll(context, take).await
@@ -85,7 +88,7 @@ impl Scroll<'_> {
         let path = search_path(self.targets, &format!("scroll={KEPT}&"), &format!("_scroll_id,{HITS}"));
         let mut request = Request::search(path, self.body.to_string().into_bytes(), self.attempted);
         loop {
-            let reply = self.access.ask(context, request).await?.body;
+            let reply = self.access.ask_within(Room::Most, context, request).await?;
             let page = self.read(&reply)?;
             for hit in &page.hits.hits {
                 taken.push(take(hit)?);

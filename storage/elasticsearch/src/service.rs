@@ -1,32 +1,63 @@
-//! Service documents: which service has which operations. One per pair and index period, with Jaeger's `_id`.
-//! A pair counts as known only once its document is stored, and only for its period: a new day's index gets it again.
+//! Service documents: which service has which operations, of which kinds. One per pair and index period, with Jaeger's `_id`
+//! and words; and one per pair and kind beside it, which Jaeger reads as the pair once more (docs/adr/0012-kinds-of-operations.md).
+//! A document counts as known only once it is stored, and only for its period: a new day's index gets it again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use spoor_model::SpanKind;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::index::Period;
 
-/// Pairs remembered, as in Jaeger.
+/// Documents remembered; Jaeger remembers as many pairs.
 const CAPACITY: usize = 100_000;
 const DEFAULT_TTL: Duration = Duration::from_secs(12 * 3600);
 
-/// A service and operation in a period, told by 128 bits of hash.
+/// A service and operation in a period, told by 128 bits of hash; with the kind, where the document is about one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ServiceKey {
     period: Period,
     service: u64,
     operation: u64,
+    kind: Option<SpanKind>,
 }
 
 impl ServiceKey {
+    /// The pair, whatever its kinds.
     #[inline]
     pub(crate) fn new(period: Period, service_hash: u64, operation: &[u8]) -> Self {
-        Self { period, service: service_hash, operation: xxh3_64(operation) }
+        Self { period, service: service_hash, operation: xxh3_64(operation), kind: None }
+    }
+
+    /// The pair with spans of this kind.
+    #[inline]
+    pub(crate) fn of_kind(self, kind: SpanKind) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    /// The pair alone.
+    pub(crate) fn pair(self) -> Self {
+        Self { kind: None, ..self }
+    }
+
+    /// The stored name of the kind that the document is about, if it is about one.
+    pub(crate) fn kind_name(self) -> Option<&'static str> {
+        self.kind.map(|kind| if kind == SpanKind::Unspecified { UNSPECIFIED } else { kind.name() })
+    }
+
+    /// The `_id` of the document about a kind: longer than any of Jaeger's.
+    pub(crate) fn kind_document_id(self, kind: &str) -> String {
+        format!("{:016x}{:016x}-{kind}", self.service, self.operation)
     }
 }
+
+/// What is stored for spans that say no kind: unlike those of which nobody stored the kind.
+pub(crate) const UNSPECIFIED: &str = "unspecified";
+/// The field of the kind. Below `tag`, every template that Jaeger ever had makes a field an exact text; in an index made by
+/// Jaeger's template a new field elsewhere would be full text, which cannot be listed.
+pub(crate) const KIND_FIELD: &str = "spanKind";
 
 /// Jaeger's `_id` of a service document: FNV-1a (64 bits) over both names without anything between, lower hex, unpadded.
 pub(crate) fn document_id(service: &[u8], operation: &[u8]) -> String {
@@ -106,6 +137,19 @@ mod tests {
     fn the_id_is_jaegers() {
         assert_eq!(document_id(b"test-service", b"test-operation"), "cb42af354c445afb");
         assert_eq!(document_id(b"ab", b"c"), document_id(b"a", b"bc"), "as there, nothing lies between");
+    }
+
+    #[test]
+    fn documents_about_kinds_have_ids_of_their_own() {
+        let pair = key(1, 0);
+        let kinds =
+            [SpanKind::Unspecified, SpanKind::Server, SpanKind::Client].map(|kind| pair.of_kind(kind));
+        let names = kinds.map(|key| key.kind_name().unwrap());
+        assert_eq!(names, ["unspecified", "server", "client"]);
+        let ids: Vec<_> = kinds.iter().zip(names).map(|(key, name)| key.kind_document_id(name)).collect();
+        assert!(ids.iter().all(|id| id.len() > 33 && id.starts_with(&ids[0][..33])), "{ids:?}");
+        assert_eq!(kinds.map(ServiceKey::pair), [pair; 3]);
+        assert_eq!(pair.kind_name(), None);
     }
 
     #[test]

@@ -144,9 +144,9 @@ impl ElasticsearchStore {
             BulkEncoder::named(config, names.clone())?,
             registry,
         );
-        let access = Access::new(client.clone(), setup.clone());
-        let sampling = ElasticsearchSampling::new(access, &names, config);
-        let reader = ElasticsearchReader::new(client, setup.clone(), names, config);
+        let access = Access::new(client, setup.clone(), config);
+        let sampling = ElasticsearchSampling::new(access.clone(), &names, config);
+        let reader = ElasticsearchReader::new(access, names, config);
         Ok(Self { writer: Arc::new(writer), reader: Arc::new(reader), sampling, setup })
     }
 
@@ -161,7 +161,7 @@ impl ElasticsearchStore {
         let plan =
             Plan { known, families: watched(config, &names, false), templates: None, pace: Pace::default() };
         let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::default()));
-        Ok(Arc::new(ElasticsearchReader::new(client, setup, names, config)))
+        Ok(Arc::new(ElasticsearchReader::new(Access::new(client, setup, config), names, config)))
     }
 
     /// The door in.

@@ -28,7 +28,8 @@ impl Shards {
     pub(crate) fn check(&self, timed_out: bool, attempted: &str) -> Result<(), ReadError> {
         let incomplete = |what: String| Err(ReadError::new(ReadErrorKind::Incomplete, attempted, what));
         if timed_out {
-            return incomplete("the store ran out of time half-way".to_owned());
+            let what = "the store ran out of time half-way";
+            return Err(ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what));
         }
         let Self { total, successful, failed, failures } = self;
         match failures.first() {

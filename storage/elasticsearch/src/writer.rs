@@ -12,6 +12,7 @@ use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErro
 
 use crate::bulk::{BulkWriter, Outcome, Outcomes};
 use crate::encode::{BulkEncoder, Services};
+use crate::service::ServiceKey;
 use crate::setup::Setup;
 
 /// What a writer tells a caller whom it has no room for.
@@ -52,9 +53,13 @@ impl ElasticsearchWriter {
         outcomes: Outcomes,
     ) -> Result<Written, WriteError> {
         let (spans, documents) = outcomes.items.split_at(batch.len());
-        let stored_services =
-            services.keys.iter().zip(documents).filter(|(_, outcome)| **outcome == Outcome::Stored);
-        self.encoder.confirm(stored_services.map(|(key, _)| *key), Instant::now());
+        // A kind that the index takes no field for is not tried again: the pair is listed without it.
+        let told = services.keys.iter().zip(documents).filter(|(key, outcome)| match outcome {
+            Outcome::Stored => true,
+            Outcome::Rejected => key.kind_name().is_some() && pair_is_settled(services, documents, **key),
+            Outcome::Open | Outcome::Unfinished => false,
+        });
+        self.encoder.confirm(told.map(|(key, _)| *key), Instant::now());
         let mut unfinished = Vec::new();
         let mut written = Written::default();
         for (index, outcome) in spans.iter().enumerate() {
@@ -105,8 +110,18 @@ impl ElasticsearchWriter {
 fn is_listed(services: &Services, documents: &[Outcome], span: usize) -> bool {
     match services.of_span.get(span) {
         None | Some(&Services::KNOWN) => true,
-        Some(&position) => matches!(documents[position as usize], Outcome::Stored | Outcome::Rejected),
+        Some(&position) => match documents[position as usize] {
+            Outcome::Stored => true,
+            Outcome::Rejected => pair_is_settled(services, documents, services.keys[position as usize]),
+            Outcome::Open | Outcome::Unfinished => false,
+        },
     }
+}
+
+/// The document of the pair alone is stored, now or before, or will never be.
+fn pair_is_settled(services: &Services, documents: &[Outcome], key: ServiceKey) -> bool {
+    let own = services.keys.iter().position(|other| *other == key.pair());
+    own.is_none_or(|position| matches!(documents[position], Outcome::Stored | Outcome::Rejected))
 }
 
 #[async_trait]

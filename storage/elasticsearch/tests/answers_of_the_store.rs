@@ -86,7 +86,7 @@ async fn a_bulk_too_large_for_the_server_is_split_until_it_fits() {
     let written = write(&open(&server, |_| {}), 9).await.unwrap();
     assert_eq!((written.stored, written.rejected.len()), (9, 0));
     let taken: usize = server.asked("_bulk").iter().map(Asked::actions).filter(|&items| items <= 2).sum();
-    assert_eq!(taken, 10, "nine spans and one service document, each once");
+    assert_eq!(taken, 11, "nine spans, a service document, and one with the kind, each once");
 }
 
 #[tokio::test]
@@ -128,6 +128,7 @@ async fn each_span_gets_its_own_verdict() {
             r#"{"index":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"queue full"}}}"#,
             r#"{"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse field [flags]"}}}"#,
             r#"{"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"there"}}}"#,
+            r#"{"index":{"status":201}}"#,
             r#"{"index":{"status":201}}"#,
         ];
         (200, "", format!(r#"{{"errors":true,"items":[{}]}}"#, items.join(",")))
@@ -174,17 +175,38 @@ async fn a_span_whose_service_is_not_listed_yet_is_unfinished() {
     assert_eq!(write(&store, 2).await.unwrap().stored, 2);
     assert_eq!(write(&store, 2).await.unwrap().stored, 2);
     let actions: Vec<usize> = server.asked("_bulk").iter().map(Asked::actions).collect();
-    assert_eq!(actions, [3, 3, 2], "the service document goes until it is confirmed, then no more");
+    assert_eq!(actions, [4, 3, 2], "each service document goes until it is confirmed, then no more");
 }
 
 #[tokio::test]
-async fn a_service_document_that_is_refused_for_good_rejects_no_span() {
+async fn a_kind_that_the_index_has_no_field_for_rejects_no_span_and_is_not_tried_again() {
+    let server = bulks(|asked| {
+        let answer = stored(asked.actions());
+        if !asked.body.contains("jaeger-service") {
+            return (200, "", answer);
+        }
+        let refused =
+            r#"{"index":{"status":400,"error":{"type":"strict_dynamic_mapping_exception","reason":"odd"}}}"#;
+        let kept = answer.rfind("{\"index\"").unwrap();
+        (200, "", format!("{}{refused}]}}", &answer[..kept]))
+    });
+    let store = open(&server, |_| {});
+    for _ in 0..2 {
+        let written = write(&store, 2).await.unwrap();
+        assert_eq!((written.stored, written.rejected.len()), (2, 0));
+    }
+    let actions: Vec<usize> = server.asked("_bulk").iter().map(Asked::actions).collect();
+    assert_eq!(actions, [4, 2]);
+}
+
+#[tokio::test]
+async fn service_documents_that_are_refused_for_good_reject_no_span() {
     let server = bulks(|asked| {
         let refused =
             r#"{"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"odd"}}}"#;
-        let answer = stored(asked.actions());
-        let kept = answer.rfind("{\"index\"").unwrap();
-        (200, "", format!("{}{refused}]}}", &answer[..kept]))
+        let items = [r#"{"index":{"status":201}}"#; 2].into_iter().chain([refused; 2]);
+        assert_eq!(asked.actions(), 4);
+        (200, "", format!(r#"{{"errors":true,"items":[{}]}}"#, items.collect::<Vec<_>>().join(",")))
     });
     let written = write(&open(&server, |_| {}), 2).await.unwrap();
     assert_eq!((written.stored, written.rejected.len()), (2, 0));
@@ -259,9 +281,9 @@ async fn writes_that_wait_share_a_bulk_and_those_given_up_leave_it() {
     }
     assert_eq!(stored, 27);
     let actions: Vec<usize> = server.asked("_bulk").iter().map(Asked::actions).collect();
-    assert_eq!(actions, [4, 32]);
+    assert_eq!(actions, [5, 40]);
     assert_eq!(metric(&registry, "jaeger_bulk_index_attempts_total "), 2);
-    assert_eq!(metric(&registry, "spoor_elasticsearch_bulk_documents_total{outcome=\"stored\"} "), 36);
+    assert_eq!(metric(&registry, "spoor_elasticsearch_bulk_documents_total{outcome=\"stored\"} "), 45);
 }
 
 #[tokio::test]

@@ -161,7 +161,7 @@ async fn bodies_and_answers_are_compressed_where_it_is_worth_it() {
         let bulk = server.asked("_bulk").pop().unwrap();
         assert_eq!(bulk.has("content-encoding: gzip"), zips, "{mode:?}");
         assert_eq!(bulk.has("accept-encoding: gzip"), zips, "{mode:?}");
-        assert_eq!(bulk.actions(), 11, "{mode:?}");
+        assert_eq!(bulk.actions(), 12, "{mode:?}");
     }
 }
 

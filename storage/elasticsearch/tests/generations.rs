@@ -175,7 +175,16 @@ async fn by_search(
     let tags = tags.iter().map(|[key, value]| (key.clone(), value.clone())).collect();
     let service = Some(service.to_owned());
     let (operation, duration_min, duration_max) = (None, None, None);
-    let query = TraceQuery { service, operation, tags, start, duration_min, duration_max, limit: 10 };
+    let query = TraceQuery {
+        service,
+        operation,
+        tags,
+        start,
+        duration_min,
+        duration_max,
+        limit: 10,
+        enough_spans: usize::MAX,
+    };
     reader.find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap()
 }
 

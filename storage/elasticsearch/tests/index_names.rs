@@ -42,6 +42,7 @@ async fn spans_by_search(store: &OwnStore, window_hours: u64) -> usize {
         duration_min: None,
         duration_max: None,
         limit: 10,
+        enough_spans: usize::MAX,
     };
     let found: Vec<SpanBatch> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();

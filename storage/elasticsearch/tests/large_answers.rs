@@ -29,7 +29,7 @@ fn answer(asked: &Asked) -> Answer {
     }
     let question: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
     if question.get("collapse").is_some() {
-        let hit = format!(r#"{{"fields":{{"traceID":["{}"]}}}}"#, trace_id(1));
+        let hit = format!(r#"{{"fields":{{"traceID":["{id}"]}},"sort":[600,"{id}"]}}"#, id = trace_id(1));
         return (200, "", format!(r#"{{{WHOLE},"hits":{{"hits":[{hit}]}}}}"#));
     }
     let size = usize::try_from(question["size"].as_u64().unwrap()).unwrap();

@@ -139,7 +139,7 @@ async fn services_are_written_once_a_day_and_again_by_another_process() {
     let batch = batch_of(&[of(1, "a"), of(2, "b"), of(3, "a"), Sample { start: two_days_ago, ..of(4, "a") }]);
     write_all(&store, &batch).await;
     write_all(&store, &batch).await;
-    assert_eq!((store.count("span"), store.count("service")), (4, 3));
+    assert_eq!((store.count("span"), store.count("service")), (4, 6), "each pair alone and with its kind");
     let other = ElasticsearchStore::open(
         &config(&store.prefix),
         &mut prometheus_client::registry::Registry::default(),
@@ -149,7 +149,7 @@ async fn services_are_written_once_a_day_and_again_by_another_process() {
         spoor_storage::SpanWriter::write(&other.writer(), &context(), &batch).await.unwrap().stored,
         4
     );
-    assert_eq!((store.count("span"), store.count("service")), (4, 3));
+    assert_eq!((store.count("span"), store.count("service")), (4, 6), "each pair alone and with its kind");
     let named = Sample { service: "test-service", name: "test-operation", ..of(5, "") };
     write_all(&store, &batch_of(&[named])).await;
     let id = format!("/{}/_doc/cb42af354c445afb", span_index(&store).replace("-span-", "-service-"));

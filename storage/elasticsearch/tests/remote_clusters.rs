@@ -28,6 +28,7 @@ fn search() -> TraceQuery {
         duration_min: None,
         duration_max: None,
         limit: 5,
+        enough_spans: usize::MAX,
     }
 }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use spoor_model::{OperationQuery, SpanBatch, SpanKind, TimeRange, TraceId, TraceLookup, TraceQuery};
+use spoor_model::{
+    FoundTrace, OperationQuery, SpanBatch, SpanKind, TimeRange, TraceId, TraceLookup, TraceQuery,
+};
 use spoor_model::{ReferenceKind, StatusCode, UnixNanos, ValueView};
 use spoor_storage::conformance::{Sample, SampleEvent, SampleLink, batch_of, trace_id};
 use spoor_storage::{RequestContext, SpanReader, SpanWriter};
@@ -187,6 +189,7 @@ fn question() -> TraceQuery {
         duration_min: None,
         duration_max: None,
         limit: 20,
+        enough_spans: usize::MAX,
     }
 }
 
@@ -259,6 +262,22 @@ async fn traces_are_found_and_read_by_the_reviewed_searches() {
     let without_service =
         async |store: &ElasticsearchStore| search(store, &TraceQuery { service: None, ..question() }).await;
     compare("daily/search-without-service.txt", daily, without_service).await;
+}
+
+#[tokio::test]
+async fn places_behind_a_place_and_summaries_are_asked_for_by_the_reviewed_searches() {
+    let behind = async |store: &ElasticsearchStore| {
+        let place = FoundTrace { newest_match_micros: at_noon(7).micros(), trace_id: trace_id(1) };
+        store.reader().find_trace_ids(&context(), &question(), Some(place)).await.unwrap();
+    };
+    compare("daily/places-behind.txt", daily, behind).await;
+    let sum_up = async |store: &ElasticsearchStore| {
+        let ids = [trace_id(1), TraceId(0x2a)];
+        let found = store.reader().summaries(&context(), &ids, question().start).await.unwrap();
+        assert_eq!(found, []);
+    };
+    compare("daily/summaries.txt", daily, sum_up).await;
+    compare("hourly/summaries.txt", hourly_with_remote, sum_up).await;
 }
 
 #[tokio::test]

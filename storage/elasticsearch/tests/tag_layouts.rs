@@ -41,6 +41,7 @@ async fn found(store: &OwnStore, change: impl FnOnce(&mut TraceQuery)) -> Vec<u1
         duration_min: None,
         duration_max: None,
         limit: 10,
+        enough_spans: usize::MAX,
     };
     change(&mut query);
     let pages: Vec<SpanBatch> =

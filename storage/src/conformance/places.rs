@@ -30,8 +30,7 @@ async fn pages(store: &dyn Fixture, query: &TraceQuery, limit: usize) -> Vec<Fou
 /// alike.
 pub async fn traces_of_one_microsecond_come_by_id(store: &dyn Fixture) {
     let base = some_minutes_ago();
-    let mut samples: Vec<_> =
-        (0..12).map(|number| Sample::new(trace_id(number * 5 % 12), 1, base)).collect();
+    let mut samples: Vec<_> = (0..12).map(|number| Sample::new(trace_id(number * 5 % 12), 1, base)).collect();
     samples.push(Sample::new(trace_id(50), 1, base.saturating_add(Duration::from_micros(1))));
     samples.push(Sample::new(trace_id(0x60), 1, base.saturating_sub(Duration::from_micros(1))));
     store_samples(store, &samples).await;
@@ -70,7 +69,8 @@ pub async fn pages_of_trace_ids_name_every_trace_once(store: &dyn Fixture) {
 /// A page may begin at a place where no trace stands: behind one that is gone, or in the middle of nowhere.
 pub async fn a_page_may_begin_anywhere(store: &dyn Fixture) {
     let base = some_minutes_ago();
-    let at = |number, micros| Sample::new(trace_id(number), 1, base.saturating_add(Duration::from_micros(micros)));
+    let at =
+        |number, micros| Sample::new(trace_id(number), 1, base.saturating_add(Duration::from_micros(micros)));
     store_samples(store, &[at(1, 30), at(2, 20), at(3, 20), at(4, 10)]).await;
     let behind = async |micros: u64, id| {
         let place = FoundTrace { newest_match_micros: base.micros() + micros, trace_id: id };

@@ -34,7 +34,8 @@ fn root(service: &str, operation: &str) -> Option<RootSpan> {
 pub async fn a_summary_says_what_the_whole_trace_says(store: &dyn Fixture) {
     let base = some_minutes_ago();
     let at = |micros| base.saturating_add(Duration::from_micros(micros));
-    let child = |id, micros, service| Sample { parent: 1, service, ..Sample::new(trace_id(1), id, at(micros)) };
+    let child =
+        |id, micros, service| Sample { parent: 1, service, ..Sample::new(trace_id(1), id, at(micros)) };
     let failed = |sample: Sample<'static>| Sample { status: StatusCode::Error, ..sample };
     let samples = [
         // A clock that goes behind: the root is not the earliest span.
@@ -58,7 +59,7 @@ pub async fn a_summary_says_what_the_whole_trace_says(store: &dyn Fixture) {
         failed_spans: 3,
         services: vec![service("cart", 3, 1), service("shop", 3, 0), service("stock", 3, 2)],
     };
-    assert_eq!(summaries(store, &[trace_id(1)], base).await, [expected.clone()]);
+    assert_eq!(summaries(store, &[trace_id(1)], base).await, std::slice::from_ref(&expected));
     assert_eq!(of_whole_trace(store, trace_id(1)).await, Some(expected));
 }
 
@@ -96,7 +97,8 @@ pub async fn a_trace_without_a_root_has_a_summary_without_one(store: &dyn Fixtur
 /// Of several spans without a parent the earliest is the root, and a link makes nobody a child.
 pub async fn the_earliest_span_without_a_parent_is_the_root(store: &dyn Fixture) {
     let base = some_minutes_ago();
-    let link = SampleLink { trace_id: trace_id(2), span_id: 1, kind: spoor_model::ReferenceKind::FollowsFrom };
+    let link =
+        SampleLink { trace_id: trace_id(2), span_id: 1, kind: spoor_model::ReferenceKind::FollowsFrom };
     let samples = [
         Sample { name: "late", ..Sample::new(trace_id(1), 1, base.saturating_add(Duration::from_micros(9))) },
         Sample { name: "early", links: vec![link], ..Sample::new(trace_id(1), 2, base) },

@@ -105,6 +105,7 @@ pub async fn a_tag_value_with_special_characters_is_found_literally(store: &dyn 
         "a & b",
         "x@y",
         "#1",
+        "^from here$",
         "http://host:80/a.b?c=d&e=*",
     ];
     for (number, value) in values.iter().enumerate() {

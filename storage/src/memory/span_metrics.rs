@@ -142,6 +142,7 @@ fn all_of(service: &str, start: TimeRange) -> TraceQuery {
         duration_min: None,
         duration_max: None,
         limit: usize::MAX,
+        enough_spans: usize::MAX,
     }
 }
 

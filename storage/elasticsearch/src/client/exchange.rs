@@ -15,8 +15,6 @@ use super::request::JSON;
 use super::{Cause, Chunks, Client, NodeUrl, Refusal, Request, bounded, compression, error, transport};
 use crate::QuestionMethod;
 
-/// The largest answer taken, in bytes.
-const MAX_ANSWER_BYTES: usize = 128 << 20;
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// A request on its way, possibly to several nodes one after another.
@@ -82,9 +80,10 @@ impl Exchange<'_> {
         let body = if zips { self.zipped().await } else { self.request.body.clone() };
         let message = self.message(node, authorization, body, zips)?;
         let (head, body) = self.client.transport.send(message).await?;
-        let mut body = transport::read_body(body, MAX_ANSWER_BYTES).await?;
+        let largest = self.request.largest_answer;
+        let mut body = transport::read_body(body, largest).await?;
         if head.headers.get(CONTENT_ENCODING) == Some(&GZIP) {
-            body = compression::gunzip(body, MAX_ANSWER_BYTES).await?;
+            body = compression::gunzip(body, largest).await?;
         }
         if head.status.is_success() {
             return Ok(body);

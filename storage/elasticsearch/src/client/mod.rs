@@ -25,7 +25,7 @@ pub(crate) use auth::check_writer;
 pub(crate) use body::Chunks;
 pub(crate) use error::{Cause, Error, FailedShard, Fault, Refusal, ServerError, bounded};
 pub use node_url::{NodeUrl, ParseNodeUrlError};
-pub(crate) use request::{Reply, Request};
+pub(crate) use request::{MAX_ANSWER_BYTES, Reply, Request};
 pub use settings_error::ConnectionError;
 pub use version::Server;
 

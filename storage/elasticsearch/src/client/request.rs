@@ -5,6 +5,9 @@ use http::{HeaderValue, Method};
 
 use super::{Cause, Chunks, Error, Fault, bounded};
 
+/// The largest answer taken, in bytes, unless the request says less.
+pub(crate) const MAX_ANSWER_BYTES: usize = 128 << 20;
+
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bulks and multi-searches. Elasticsearch's vendor type is refused by OpenSearch with 406.
 const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
@@ -19,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) body: Chunks,
     /// True when another node may be asked even if this one may have done the work already.
     pub(crate) repeatable: bool,
+    /// The largest answer taken, in bytes.
+    pub(crate) largest_answer: usize,
     /// The beginning of the sentence in an error.
     pub(crate) attempted: String,
 }
@@ -31,6 +36,7 @@ impl Request {
             content_type: None,
             body: Chunks::default(),
             repeatable: true,
+            largest_answer: MAX_ANSWER_BYTES,
             attempted: attempted.into(),
         }
     }

@@ -7,6 +7,7 @@ mod connection;
 mod documents;
 mod indices;
 mod layout;
+mod reading;
 mod sampling;
 mod sniffing;
 mod templates;
@@ -21,6 +22,7 @@ pub use connection::{Compression, ConnectionConfig, CustomHeader, QuestionMethod
 pub use documents::{DocumentConfig, TagValues};
 pub use indices::IndexConfig;
 pub use layout::{Layout, LayoutConfig};
+pub use reading::ReadConfig;
 pub use sampling::SamplingConfig;
 pub use sniffing::SniffingConfig;
 pub use templates::TemplateConfig;
@@ -57,6 +59,10 @@ pub struct Config {
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]
     pub sampling: SamplingConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub reading: ReadConfig,
 }
 
 /// `Default` for settings: what the flags say when none is given.
@@ -179,6 +185,7 @@ mod tests {
         for flag in [
             "--es.max-doc-count=10001",
             "--es.bulk.workers=0",
+            "--es.max-concurrent-searches=0",
             "--es.max-span-age=-1h",
             "--es.timeout=5",
             "--es.server-urls=localhost",

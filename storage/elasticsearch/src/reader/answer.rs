@@ -10,7 +10,8 @@ use crate::wholeness::Shards;
 
 /// An answer to one search. What tells whether it is whole is required: an answer without it is none.
 #[derive(Debug, Deserialize)]
-pub(super) struct Answer<'a> {
+#[serde(bound(deserialize = "A: Deserialize<'de>"))]
+pub(super) struct Answer<'a, A = Aggregations> {
     timed_out: bool,
     #[serde(rename = "_shards")]
     shards: Shards,
@@ -19,7 +20,7 @@ pub(super) struct Answer<'a> {
     pub(super) hits: Hits<'a>,
     /// Nothing where no index exists.
     #[serde(default)]
-    pub(super) aggregations: Option<Aggregations>,
+    pub(super) aggregations: Option<A>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,6 +65,20 @@ pub(super) struct Names {
 #[derive(Debug, Deserialize)]
 pub(super) struct NameBucket {
     pub(super) key: NameKey,
+    /// Of operations, where a document tells a kind.
+    #[serde(default)]
+    pub(super) kinds: Kinds,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Kinds {
+    #[serde(default)]
+    pub(super) buckets: Vec<KindBucket>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct KindBucket {
+    pub(super) key: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,7 +101,7 @@ struct FailedItem {
     status: u16,
 }
 
-impl Answer<'_> {
+impl<A> Answer<'_, A> {
     /// Nothing when all shards answered in time, else the error that says what is missing.
     pub(super) fn check(&self, attempted: &str) -> Result<(), ReadError> {
         self.shards.check(self.timed_out, attempted)
@@ -94,12 +109,15 @@ impl Answer<'_> {
 }
 
 /// Reads one item of several searches.
-pub(super) fn parse_item<'a>(item: &'a RawValue, attempted: &str) -> Result<Answer<'a>, ReadError> {
+pub(super) fn parse_item<'a, A: Deserialize<'a>>(
+    item: &'a RawValue,
+    attempted: &str,
+) -> Result<Answer<'a, A>, ReadError> {
     if let Ok(FailedItem { error, status }) = serde_json::from_str(item.get()) {
         let kind = if status == 429 { ReadErrorKind::Busy } else { ReadErrorKind::Incomplete };
         return Err(ReadError::new(kind, attempted, error.text()));
     }
-    let answer: Answer<'a> = serde_json::from_str(item.get()).map_err(|error| {
+    let answer: Answer<'a, A> = serde_json::from_str(item.get()).map_err(|error| {
         ReadError::new(
             ReadErrorKind::Incomplete,
             attempted,
@@ -118,7 +136,9 @@ mod tests {
 
     fn checked(text: &str) -> Result<usize, String> {
         let item: &RawValue = serde_json::from_str(text).unwrap();
-        parse_item(item, "search").map(|answer| answer.hits.hits.len()).map_err(|error| error.to_string())
+        parse_item::<Aggregations>(item, "search")
+            .map(|answer| answer.hits.hits.len())
+            .map_err(|error| error.to_string())
     }
 
     #[test]

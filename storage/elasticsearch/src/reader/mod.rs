@@ -8,25 +8,27 @@ mod convert;
 mod document;
 mod names;
 mod page;
+mod places;
 mod query;
 mod search;
+mod summaries;
+mod summary_query;
 mod trace;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use serde_json::Value;
-use spoor_model::{Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
-use spoor_storage::{Capabilities, ReadError, RequestContext, SpanReader, SpanStream};
+use serde_json::value::RawValue;
+use spoor_model::{
+    FoundTrace, Operation, OperationQuery, TimeRange, TraceId, TraceLookup, TraceQuery, TraceSummary,
+};
+use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader, SpanStream};
 
-use crate::access::{Access, check_ready, parse_json, search};
-use crate::client::{Cause, Client, Fault};
-use crate::index::{IndexNames, SLACK, Targets, now, widened};
-use crate::setup::{Readiness, Setup};
+use crate::access::{Access, parse_json};
+use crate::index::{IndexNames, SLACK, now, widened};
+use crate::setup::Readiness;
 use crate::{Config, ElasticsearchDependencies, ElasticsearchSpanMetrics};
-use answer::Answer;
+use answer::{Answer, MultiAnswer};
 use trace::TraceCursor;
 
 /// Spans in one page of a trace: a few megabytes of documents.
@@ -37,11 +39,10 @@ const PAGE_SIZE: usize = 2_000;
 /// A tag value with operators of Lucene's regular expressions finds both itself and what matches it as an expression of the
 /// whole value (`GET /api/.*`); `\` takes an operator its meaning. Of names and values over 256 characters, those that Spoor wrote
 /// are found, as they are; Jaeger's indices do not know them. A binary value
-/// is found by its lower-case hexadecimal digits. Kinds of operations are not known.
+/// is found by its lower-case hexadecimal digits. Kinds of operations are told by what Spoor wrote; Jaeger does not store them.
 #[derive(Debug)]
 pub struct ElasticsearchReader {
-    client: Arc<Client>,
-    setup: Arc<Setup>,
+    access: Access,
     names: IndexNames,
     dot_replacement: String,
     max_span_age: Duration,
@@ -49,10 +50,9 @@ pub struct ElasticsearchReader {
 }
 
 impl ElasticsearchReader {
-    pub(crate) fn new(client: Arc<Client>, setup: Arc<Setup>, names: IndexNames, config: &Config) -> Self {
+    pub(crate) fn new(access: Access, names: IndexNames, config: &Config) -> Self {
         Self {
-            client,
-            setup,
+            access,
             names,
             dot_replacement: config.documents.dot_replacement.clone(),
             max_span_age: config.indices.max_span_age,
@@ -63,56 +63,37 @@ impl ElasticsearchReader {
     /// Whether the store can be used, and if not, why: now and whenever it changes.
     #[must_use]
     pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
-        self.setup.readiness()
+        self.access.readiness()
     }
 
     /// Who calls whom, in the same store.
     #[must_use]
     pub fn dependencies(&self) -> ElasticsearchDependencies {
-        ElasticsearchDependencies::new(self.access(), self.names.dependencies.clone(), self.max_doc_count)
+        let family = self.names.dependencies.clone();
+        ElasticsearchDependencies::new(self.access.clone(), family, self.max_doc_count)
     }
 
     /// Rates and latencies of the same spans.
     #[must_use]
     pub fn span_metrics(&self) -> ElasticsearchSpanMetrics {
         let (spans, dots) = (self.names.spans.clone(), self.dot_replacement.clone());
-        ElasticsearchSpanMetrics::new(self.access(), spans, dots, self.max_doc_count)
-    }
-
-    fn access(&self) -> Access {
-        Access::new(self.client.clone(), self.setup.clone())
+        ElasticsearchSpanMetrics::new(self.access.clone(), spans, dots, self.max_doc_count)
     }
 
     /// At least two: a page of one could never tell whether its group goes on.
     fn page_size(&self) -> usize {
         PAGE_SIZE.min(self.max_doc_count as usize).max(2)
     }
-
-    async fn check_ready(&self, context: &RequestContext, attempted: &str) -> Result<(), ReadError> {
-        check_ready(&self.setup, context, attempted).await
-    }
-
-    /// Sends one search. `filter` names what is to come back besides what tells that the answer is whole.
-    async fn search(
-        &self,
-        context: &RequestContext,
-        targets: &Targets,
-        filter: &str,
-        body: &Value,
-        attempted: &str,
-    ) -> Result<Bytes, ReadError> {
-        search(&self.client, context, targets, filter, body, attempted).await
-    }
 }
 
 #[async_trait]
 impl SpanReader for ElasticsearchReader {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { search_without_service: true, ..Capabilities::default() }
+        Capabilities { search_without_service: true, operation_kinds: true }
     }
 
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
-        self.check_ready(context, "list services").await?;
+        self.access.check_ready(context, "list services").await?;
         self.list_services(context).await
     }
 
@@ -121,7 +102,7 @@ impl SpanReader for ElasticsearchReader {
         context: &RequestContext,
         query: &OperationQuery,
     ) -> Result<Vec<Operation>, ReadError> {
-        self.check_ready(context, "list operations").await?;
+        self.access.check_ready(context, "list operations").await?;
         self.list_operations(context, query).await
     }
 
@@ -131,15 +112,10 @@ impl SpanReader for ElasticsearchReader {
         lookup: &TraceLookup,
     ) -> Result<SpanStream<'a>, ReadError> {
         let attempted = format!("read trace {}", lookup.trace_id);
-        self.check_ready(context, &attempted).await?;
-        let mut window = self.retention(now());
-        if let Some(hint) = lookup.hint {
-            // The hint can only add: a trace older than what is looked for by default is found with it.
-            window = TimeRange { start: window.start.min(hint.start), end: window.end.max(hint.end) };
-        }
+        self.access.check_ready(context, &attempted).await?;
         let cursor = TraceCursor {
             trace_id: lookup.trace_id,
-            targets: self.names.span_targets(widened(window, SLACK)),
+            targets: self.names.span_targets(widened(self.whereabouts(lookup.hint), SLACK)),
             after: None,
             page_size: self.page_size(),
             attempted,
@@ -152,20 +128,51 @@ impl SpanReader for ElasticsearchReader {
         context: &RequestContext,
         query: &TraceQuery,
     ) -> Result<SpanStream<'a>, ReadError> {
-        let attempted = match &query.service {
-            Some(service) => format!("search traces of service {service}"),
-            None => "search traces".to_owned(),
-        };
-        self.check_ready(context, &attempted).await?;
-        let ids =
-            if query.limit == 0 { Vec::new() } else { self.find_ids(context, query, &attempted).await? };
+        let attempted = searching(query);
+        self.access.check_ready(context, &attempted).await?;
+        let places = self.find_places(context, query, None, &attempted).await?;
+        let ids = places.into_iter().map(|place| place.trace_id).collect();
         Ok(self.traces(context.clone(), query, ids, attempted))
+    }
+
+    async fn find_trace_ids(
+        &self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        after: Option<FoundTrace>,
+    ) -> Result<Vec<FoundTrace>, ReadError> {
+        let attempted = searching(query);
+        self.access.check_ready(context, &attempted).await?;
+        self.find_places(context, query, after, &attempted).await
+    }
+
+    async fn summaries(
+        &self,
+        context: &RequestContext,
+        trace_ids: &[TraceId],
+        around: TimeRange,
+    ) -> Result<Vec<TraceSummary>, ReadError> {
+        let attempted = format!("sum up {} traces", trace_ids.len());
+        self.access.check_ready(context, &attempted).await?;
+        self.sum_up(context, trace_ids, around, &attempted).await
     }
 }
 
-/// The answer was larger than what we take: less has to be asked for at once.
-fn is_too_large(error: &ReadError) -> bool {
-    error.source.downcast_ref::<Fault>().is_some_and(|fault| matches!(fault.cause, Cause::TooLarge(_)))
+fn searching(query: &TraceQuery) -> String {
+    match &query.service {
+        Some(service) => format!("search traces of service {service}"),
+        None => "search traces".to_owned(),
+    }
+}
+
+/// Reads the answer to several searches; each item is to be read by [`answer::parse_item`].
+fn parse_items<'a>(body: &'a [u8], asked: usize, attempted: &str) -> Result<Vec<&'a RawValue>, ReadError> {
+    let MultiAnswer { responses } = parse_json(body, attempted)?;
+    if responses.len() != asked {
+        let what = format!("{} answers came for {asked} questions", responses.len());
+        return Err(ReadError::new(ReadErrorKind::Incomplete, attempted, what));
+    }
+    Ok(responses)
 }
 
 /// Reads an answer and makes sure that it is whole.

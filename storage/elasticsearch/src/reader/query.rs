@@ -6,16 +6,19 @@ mod compact;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use spoor_model::jaeger::{ERROR, STATUS_CODE};
-use spoor_model::{TraceId, TraceQuery};
+use spoor_model::{FoundTrace, TraceId, TraceQuery};
 
 use crate::long_values;
+use crate::service::KIND_FIELD;
 
+/// As many kinds as an operation can have, the unspecified one included.
+pub(super) const KINDS: u32 = 6;
 /// The longest regular expression servers take by default (`index.max_regex_length`).
 const MAX_PATTERN_CHARS: usize = 1_000;
-/// Characters that mean something in Lucene's regular expressions (all optional operators on, as servers have them).
-const OPERATORS: &[char] = &[
-    '.', '?', '+', '*', '|', '{', '}', '[', ']', '(', ')', '"', '\\', '#', '@', '&', '<', '>', '~', '^', '$',
-];
+/// Characters that mean something in Lucene's regular expressions (all optional operators on, as servers have them). `^` and
+/// `$` are not among them: an expression is of the whole value anyway, and `^` means something between brackets only.
+const OPERATORS: &[char] =
+    &['.', '?', '+', '*', '|', '{', '}', '[', ']', '(', ')', '"', '\\', '#', '@', '&', '<', '>', '~'];
 
 /// How tag values are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +38,46 @@ fn is_pattern(value: &str) -> bool {
     value.contains(OPERATORS) && value.chars().count() <= MAX_PATTERN_CHARS
 }
 
-/// The newest traces with a matching span, each once, by their newest matching span.
+/// What of the matching spans a question is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part<'a> {
+    /// All.
+    Whole,
+    /// Those behind this place. Ids that are not spelled with 32 digits may be found again in the microsecond of the place.
+    Behind(FoundTrace),
+    /// Those of these traces that are not older than the microsecond of this place.
+    NotOlder(FoundTrace, &'a [TraceId]),
+}
+
+/// The newest traces with a matching span, each spelling of an id once, by their newest matching span.
 pub(super) fn find_trace_ids(
     query: &TraceQuery,
     dot_replacement: &str,
     patterns: Patterns,
+    part: Part<'_>,
     size: usize,
 ) -> Value {
+    let mut filters = filters(query, dot_replacement, patterns);
+    match part {
+        Part::Whole => {}
+        Part::Behind(place) => {
+            let (micros, id) = (place.newest_match_micros, place.trace_id.to_string());
+            let older = json!({ "range": { "startTime": { "lt": micros } } });
+            let same = json!({ "term": { "startTime": micros } });
+            let next = json!({ "bool": { "filter": [same, { "range": { "traceID": { "gt": id } } }] } });
+            filters.push(json!({ "bool": { "should": [older, next], "minimum_should_match": 1 } }));
+        }
+        Part::NotOlder(place, trace_ids) => {
+            let ids: Vec<String> = trace_ids.iter().copied().flat_map(spellings).collect();
+            filters.push(json!({ "range": { "startTime": { "gte": place.newest_match_micros } } }));
+            filters.push(json!({ "terms": { "traceID": ids } }));
+        }
+    }
     json!({
         "size": size,
         "_source": false,
         "track_total_hits": false,
-        "query": { "bool": { "filter": filters(query, dot_replacement, patterns) } },
+        "query": { "bool": { "filter": filters } },
         "collapse": { "field": "traceID" },
         "sort": [
             { "startTime": { "order": "desc", "unmapped_type": "long" } },
@@ -83,6 +114,14 @@ pub(super) fn names(field: &str, of_service: Option<&str>, size: u32, after: Opt
     if let Some(service) = of_service {
         body["query"] = json!({ "bool": { "filter": [{ "term": { "serviceName": service } }] } });
     }
+    body
+}
+
+/// [`names`] of operations, each with the kinds that documents tell of it.
+pub(super) fn operations(of_service: &str, size: u32, after: Option<&str>) -> Value {
+    let mut body = names("operationName", Some(of_service), size, after);
+    let field = format!("tag.{KIND_FIELD}");
+    body["aggs"]["names"]["aggs"] = json!({ "kinds": { "terms": { "field": field, "size": KINDS } } });
     body
 }
 

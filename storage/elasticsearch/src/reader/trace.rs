@@ -8,8 +8,10 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 use super::answer::{Answer, Hit};
 use super::convert::PageBuilder;
 use super::page::{Page, judge};
-use super::{ElasticsearchReader, is_too_large, query};
+use super::{ElasticsearchReader, query};
+use crate::access::is_too_large;
 use crate::index::Targets;
+use crate::turns::Room;
 
 const FILTER: &str = "hits.hits._source,hits.hits.sort";
 /// The most hits a server gives at once by default (`index.max_result_window`).
@@ -61,11 +63,18 @@ impl ElasticsearchReader {
     ) -> Result<(SpanBatch, Option<TraceCursor>), ReadError> {
         let mut size = cursor.page_size;
         let mut most = LARGEST_PAGE;
+        let mut room = Room::Usual;
         loop {
             let body = query::trace_page(cursor.trace_id, size, cursor.after.as_deref());
-            let reply = self.search(context, &cursor.targets, FILTER, &body, &cursor.attempted).await;
-            if size > SMALLEST_PAGE && reply.as_ref().is_err_and(is_too_large) {
-                // These spans are large ones: this page and those behind it have fewer.
+            let reply = self
+                .access
+                .search_within(room, context, &cursor.targets, FILTER, &body, &cursor.attempted)
+                .await;
+            if room == Room::Usual && reply.as_ref().is_err_and(is_too_large) {
+                // These spans are large ones: this page and those behind it have fewer, and more room when they have the fewest.
+                if size == SMALLEST_PAGE {
+                    room = Room::Most;
+                }
                 size = (size / 4).max(SMALLEST_PAGE);
                 (most, cursor.page_size) = (size, size);
                 continue;

@@ -20,7 +20,7 @@ fn search() -> TraceQuery {
 }
 
 fn filters_of(query: &TraceQuery) -> Vec<Value> {
-    let body = find_trace_ids(query, "@", Patterns::Allowed, query.limit);
+    let body = find_trace_ids(query, "@", Patterns::Allowed, Part::Whole, query.limit);
     body["query"]["bool"]["filter"].as_array().unwrap()[2..].to_vec()
 }
 
@@ -31,7 +31,7 @@ fn of_tag(key: &str, value: &str) -> Value {
 #[test]
 fn a_search_asks_for_each_trace_once_newest_first() {
     assert_eq!(
-        find_trace_ids(&search(), "@", Patterns::Allowed, 20),
+        find_trace_ids(&search(), "@", Patterns::Allowed, Part::Whole, 20),
         json!({
             "size": 20,
             "_source": false,
@@ -197,4 +197,11 @@ fn in_the_compact_layout_a_pattern_passes_over_the_type_and_takes_the_key_as_it_
     let pattern =
         clauses.as_array().unwrap().iter().find_map(|clause| clause.pointer("/regexp/span.a/value")).unwrap();
     assert_eq!(pattern, r"a\.b\~\@c(\=|\?|\@|\$|\!|\%|\#[a-u]?)(5..)");
+}
+
+#[test]
+fn anchors_are_characters_like_any_other() {
+    let in_jaegers_layout = |value| of_tag("key", value).to_string().contains(r#""regexp":{"tag.key""#);
+    assert!(!in_jaegers_layout("^from $5 on"));
+    assert!(in_jaegers_layout("[^a]"));
 }

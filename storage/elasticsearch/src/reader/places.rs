@@ -1,0 +1,151 @@
+//! Where found traces stand: the newest ones behind a place, exactly, however many shards hold their spans.
+//!
+//! A search that is collapsed on the trace id gives each trace at its newest matching span, on all shards. Behind a place
+//! it would name again the traces from before that have older matching spans as well; so the traces that it names are asked
+//! for once more on the other side of the place, and those found there go.
+
+use std::collections::HashSet;
+
+use serde_json::value::RawValue;
+use spoor_model::{FoundTrace, TraceId, TraceQuery};
+use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
+
+use super::ElasticsearchReader;
+use super::answer::{Answer, Hit};
+use super::convert::stored_id;
+use super::query::{self, Part, Patterns};
+
+/// What a server gives at once by default (`index.max_result_window`).
+const MOST_HITS: usize = 10_000;
+/// In so many ways an id may be spelled.
+const SPELLINGS: usize = 3;
+/// So many traces have all their spellings within [`MOST_HITS`].
+const MOST_CHECKED: usize = MOST_HITS / SPELLINGS;
+const FILTER: &str = "hits.hits.fields,hits.hits.sort";
+
+/// One question for places.
+struct Search<'a> {
+    reader: &'a ElasticsearchReader,
+    context: &'a RequestContext,
+    question: &'a TraceQuery,
+    attempted: &'a str,
+    patterns: Patterns,
+}
+
+impl ElasticsearchReader {
+    /// The places of the newest traces that match, behind `after`, at most `question.limit`.
+    pub(super) async fn find_places(
+        &self,
+        context: &RequestContext,
+        question: &TraceQuery,
+        mut after: Option<FoundTrace>,
+        attempted: &str,
+    ) -> Result<Vec<FoundTrace>, ReadError> {
+        let mut search = Search { reader: self, context, question, attempted, patterns: Patterns::Allowed };
+        let mut found: Vec<FoundTrace> = Vec::new();
+        while found.len() < question.limit {
+            let (places, last) = search.next(after, question.limit - found.len()).await?;
+            if let Some(behind) = after {
+                found.extend(search.not_named_before(behind, places).await?);
+            } else {
+                found.extend(places);
+            }
+            match last {
+                Some(last) if after.is_some_and(|after| last <= after) => {
+                    return Err(search.not_understood("the same traces came again".to_owned()));
+                }
+                Some(_) => after = last,
+                None => break,
+            }
+        }
+        found.truncate(question.limit);
+        Ok(found)
+    }
+}
+
+impl Search<'_> {
+    /// Distinct places behind `after` in order, at least one if there is any, and where to go on if there may be more. Some
+    /// may belong to traces that were named before.
+    async fn next(
+        &mut self,
+        after: Option<FoundTrace>,
+        wanted: usize,
+    ) -> Result<(Vec<FoundTrace>, Option<FoundTrace>), ReadError> {
+        let (part, most) =
+            after.map_or((Part::Whole, MOST_HITS), |after| (Part::Behind(after), MOST_CHECKED));
+        let mut size = wanted.saturating_add(1).clamp(2, most);
+        loop {
+            let mut hits = self.hits(part, size).await?;
+            let full = hits.len() >= size;
+            // Traces of one microsecond stand by the number of their ids, which the store does not know: they are taken
+            // together, or left to the next page.
+            let edge = hits.last().map(|last| last.newest_match_micros).filter(|_| full);
+            let within = edge.map_or(hits.len(), |edge| {
+                hits.iter().rposition(|hit| hit.newest_match_micros != edge).map_or(0, |before| before + 1)
+            });
+            if within > 0 || !full {
+                hits.truncate(within);
+            } else if size < most {
+                size = size.saturating_mul(4).min(most);
+                continue;
+            }
+            hits.sort_unstable();
+            let last = hits.last().copied().filter(|_| full);
+            let mut seen = HashSet::with_capacity(hits.len());
+            hits.retain(|hit| after.is_none_or(|after| *hit > after) && seen.insert(hit.trace_id));
+            return Ok((hits, last));
+        }
+    }
+
+    /// Those of the places whose traces do not stand at or before `behind`.
+    async fn not_named_before(
+        &mut self,
+        behind: FoundTrace,
+        mut places: Vec<FoundTrace>,
+    ) -> Result<Vec<FoundTrace>, ReadError> {
+        if places.is_empty() {
+            return Ok(places);
+        }
+        let ids: Vec<TraceId> = places.iter().map(|place| place.trace_id).collect();
+        let newer = self.hits(Part::NotOlder(behind, &ids), ids.len() * SPELLINGS).await?;
+        let named: HashSet<TraceId> =
+            newer.into_iter().filter(|hit| *hit <= behind).map(|hit| hit.trace_id).collect();
+        places.retain(|place| !named.contains(&place.trace_id));
+        Ok(places)
+    }
+
+    /// What the store finds, as it says it.
+    async fn hits(&mut self, part: Part<'_>, size: usize) -> Result<Vec<FoundTrace>, ReadError> {
+        let Self { reader, context, question, attempted, .. } = *self;
+        let targets = reader.names.span_targets(question.start);
+        let body = |patterns| query::find_trace_ids(question, &reader.dot_replacement, patterns, part, size);
+        let mut reply =
+            reader.access.search(context, &targets, FILTER, &body(self.patterns), attempted).await;
+        // A value that is no regular expression is still a value.
+        if self.patterns == Patterns::Allowed
+            && query::has_patterns(question)
+            && matches!(&reply, Err(error) if error.kind == ReadErrorKind::Invalid)
+        {
+            self.patterns = Patterns::Literal;
+            reply = reader.access.search(context, &targets, FILTER, &body(self.patterns), attempted).await;
+        }
+        let reply = reply?;
+        let answer: Answer<'_> = super::parse(&reply, attempted)?;
+        answer.hits.hits.iter().map(|hit| self.place(hit)).collect()
+    }
+
+    fn place(&self, hit: &Hit<'_>) -> Result<FoundTrace, ReadError> {
+        let (Some(text), Some(sort)) = (hit.fields.trace_id.first(), hit.sort) else {
+            return Err(self.not_understood("a hit came without its trace id or its sort values".to_owned()));
+        };
+        let trace_id =
+            stored_id(text).map_err(|error| self.not_understood(format!("trace id {text:?}: {error}")))?;
+        let (newest_match_micros, _): (u64, &RawValue) = serde_json::from_str(sort.get())
+            .map_err(|error| self.not_understood(format!("sort values {}: {error}", sort.get())))?;
+        Ok(FoundTrace { newest_match_micros, trace_id })
+    }
+
+    fn not_understood(&self, what: String) -> ReadError {
+        ReadError::new(ReadErrorKind::Incomplete, self.attempted, what)
+    }
+}

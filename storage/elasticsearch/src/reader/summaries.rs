@@ -1,0 +1,150 @@
+//! Summaries of traces, added up by the store, several traces a request. What the store cannot tell exactly is read whole: where
+//! scripts or costly queries are forbidden, where a trace has more services than one answer tells, where a name is too long to
+//! be counted by.
+
+use serde_json::value::RawValue;
+use spoor_model::jaeger::NO_SERVICE_NAME;
+use spoor_model::{RootSpan, ServiceSummary, TimeRange, TraceId, TraceSummary, UnixNanos};
+use spoor_storage::{ReadError, ReadErrorKind, RequestContext, summed_up};
+
+use super::ElasticsearchReader;
+use super::answer::{Answer, parse_item};
+use super::document::ProcessDocument;
+use super::summary_query::{self, Sums};
+use super::trace::TraceCursor;
+use crate::index::{SLACK, Targets, now, widened};
+
+/// Traces asked for in one request.
+const TRACES_AT_ONCE: usize = 20;
+
+/// What the store told of a trace.
+enum Told {
+    /// Its summary; none when there is no such trace.
+    Summary(Option<TraceSummary>),
+    /// Not all of it.
+    TooLittle,
+}
+
+impl ElasticsearchReader {
+    /// Summaries of these traces, in this order.
+    pub(super) async fn sum_up(
+        &self,
+        context: &RequestContext,
+        trace_ids: &[TraceId],
+        around: TimeRange,
+        attempted: &str,
+    ) -> Result<Vec<TraceSummary>, ReadError> {
+        let targets = self.names.span_targets(widened(self.whereabouts(Some(around)), SLACK));
+        let mut summaries = Vec::with_capacity(trace_ids.len());
+        for group in trace_ids.chunks(TRACES_AT_ONCE) {
+            let told = self.ask(context, group, &targets, attempted).await?;
+            for (&trace_id, told) in group.iter().zip(told) {
+                summaries.extend(match told {
+                    Told::Summary(summary) => summary,
+                    Told::TooLittle => self.read_and_sum_up(context, trace_id, &targets, attempted).await?,
+                });
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// What the store tells of each of these traces.
+    async fn ask(
+        &self,
+        context: &RequestContext,
+        group: &[TraceId],
+        targets: &Targets,
+        attempted: &str,
+    ) -> Result<Vec<Told>, ReadError> {
+        let questions = group.iter().map(|&trace_id| summary_query::summary(trace_id, &self.dot_replacement));
+        let filter = summary_query::FILTER;
+        let reply = self.access.multi_search(context, targets, filter, questions, attempted).await?;
+        let answers = super::parse_items(&reply, group.len(), attempted)?;
+        let told = |(&trace_id, item)| {
+            let told = parse_item(item, attempted).and_then(|answer| read(trace_id, answer, attempted));
+            told.or_else(|error: ReadError| {
+                if error.kind == ReadErrorKind::Busy {
+                    return Err(error);
+                }
+                tracing::debug!(%error, %trace_id, "the store does not sum this trace up; it is read whole");
+                Ok(Told::TooLittle)
+            })
+        };
+        group.iter().zip(answers).map(told).collect()
+    }
+
+    async fn read_and_sum_up(
+        &self,
+        context: &RequestContext,
+        trace_id: TraceId,
+        targets: &Targets,
+        attempted: &str,
+    ) -> Result<Option<TraceSummary>, ReadError> {
+        let cursor = TraceCursor {
+            trace_id,
+            targets: targets.clone(),
+            after: None,
+            page_size: self.page_size(),
+            attempted: attempted.to_owned(),
+        };
+        summed_up(self.pages(context.clone(), cursor)).await
+    }
+
+    /// Where traces are looked for by id: within the retention, and also where the caller thinks one lies. The hint can only
+    /// add: a trace older than what is looked for by default is found with it.
+    pub(super) fn whereabouts(&self, hint: Option<TimeRange>) -> TimeRange {
+        let window = self.retention(now());
+        hint.map_or(window, |hint| TimeRange {
+            start: window.start.min(hint.start),
+            end: window.end.max(hint.end),
+        })
+    }
+}
+
+fn read(trace_id: TraceId, answer: Answer<'_, Sums>, attempted: &str) -> Result<Told, ReadError> {
+    // Without any index there are no sums.
+    let Some(sums) = answer.aggregations else { return Ok(Told::Summary(None)) };
+    let spans = sums.spans.whole();
+    if spans == 0 {
+        return Ok(Told::Summary(None));
+    }
+    let mut services: Vec<ServiceSummary> = sums
+        .services
+        .buckets
+        .into_iter()
+        .map(|bucket| ServiceSummary {
+            service: if bucket.key == NO_SERVICE_NAME { String::new() } else { bucket.key },
+            spans: bucket.doc_count,
+            failed_spans: bucket.failed.doc_count,
+        })
+        .collect();
+    services.sort_unstable_by(|left, right| left.service.cmp(&right.service));
+    let counted: u64 = services.iter().map(|service| service.spans).sum();
+    let distinct = services.windows(2).all(|pair| pair[0].service != pair[1].service);
+    if sums.services.sum_other_doc_count > 0 || counted != spans || !distinct {
+        return Ok(Told::TooLittle);
+    }
+    let root = answer.hits.hits.first().and_then(|hit| hit.source.as_ref()).map(|document| {
+        let process = document.process.map_or("{}", RawValue::get);
+        let ProcessDocument { service_name, .. } = serde_json::from_str(process)?;
+        let service =
+            if service_name.0 == NO_SERVICE_NAME { String::new() } else { service_name.0.into_owned() };
+        Ok(RootSpan { service, operation: document.operation_name.0.to_string() })
+    });
+    let root = root.transpose().map_err(|error: serde_json::Error| {
+        ReadError::new(
+            ReadErrorKind::Incomplete,
+            attempted,
+            format!("the root's process is not understood: {error}"),
+        )
+    })?;
+    Ok(Told::Summary(Some(TraceSummary {
+        trace_id,
+        root,
+        start: UnixNanos::from_micros(sums.start.whole()),
+        end: UnixNanos::from_micros(sums.end.whole()),
+        spans,
+        failed_spans: services.iter().map(|service| service.failed_spans).sum(),
+        services,
+    })))
+}

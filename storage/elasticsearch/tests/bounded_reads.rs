@@ -1,0 +1,160 @@
+//! What searches may take: so many at a time, so much time each, and answers no larger than there is room for.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use prometheus_client::registry::Registry;
+use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
+use spoor_storage::conformance::trace_id;
+use spoor_storage::{ReadErrorKind, RequestContext, SpanReader};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
+use support::fake::{Answer, Asked, FakeServer, healthy};
+
+const WHOLE: &str = r#""timed_out":false,"_shards":{"total":1,"successful":1,"failed":0}"#;
+
+fn open(server: &FakeServer, change: impl FnOnce(&mut Config)) -> ElasticsearchStore {
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server.url().parse().unwrap()];
+    change(&mut config);
+    ElasticsearchStore::open(&config, &mut Registry::default()).unwrap()
+}
+
+fn context(time: Duration) -> RequestContext {
+    RequestContext::with_timeout(time)
+}
+
+/// Answers searches with nothing, each when the sender is told so or dropped; every search that begins is told to `begun`.
+fn held() -> (Sender<()>, tokio::sync::mpsc::Receiver<()>, FakeServer) {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = tokio::sync::mpsc::channel(16);
+    let held = Mutex::new(held);
+    let server = FakeServer::start(move |asked| {
+        if asked.line.contains("_search") {
+            let _ = begin.blocking_send(());
+            let _ = held.lock().unwrap().recv();
+            return (200, "", format!("{{{WHOLE}}}"));
+        }
+        healthy(asked)
+    });
+    (release, begun, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_searches_than_allowed_are_under_way_and_the_others_wait_or_are_told_so() {
+    let (release, mut begun, server) = held();
+    let store = Arc::new(open(&server, |config| config.reading.max_concurrent_searches = 2));
+    let ask = |time| {
+        let store = store.clone();
+        tokio::spawn(async move { store.reader().services(&context(time)).await })
+    };
+    let minute = Duration::from_secs(60);
+    let first = [ask(minute), ask(minute)];
+    begun.recv().await.unwrap();
+    begun.recv().await.unwrap();
+    let error = ask(Duration::from_millis(200)).await.unwrap().unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::Busy, "{error}");
+    assert!(error.to_string().contains("--es.max-concurrent-searches"), "{error}");
+    assert!(begun.try_recv().is_err(), "the store was asked a third time");
+    let waiting = ask(minute);
+    drop(release);
+    for asked in first.into_iter().chain([waiting]) {
+        assert_eq!(asked.await.unwrap().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_gives_the_turn_back() {
+    let (_release, mut begun, server) = held();
+    let store = open(&server, |config| config.reading.max_concurrent_searches = 1);
+    for _ in 0..3 {
+        let (reader, context) = (store.reader(), context(Duration::from_secs(60)));
+        tokio::select! {
+            answer = reader.services(&context) => panic!("answered: {answer:?}"),
+            begun = begun.recv() => begun.unwrap(),
+        }
+    }
+}
+
+fn search() -> TraceQuery {
+    TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange { start: UnixNanos(0), end: UnixNanos(1_000_000) },
+        duration_min: None,
+        duration_max: None,
+        limit: 20,
+        enough_spans: usize::MAX,
+    }
+}
+
+/// One trace is found, and is empty.
+fn one_trace(asked: &Asked) -> Answer {
+    if asked.line.contains("_msearch") {
+        return (200, "", format!(r#"{{"responses":[{{{WHOLE},"hits":{{"hits":[]}}}}]}}"#));
+    }
+    if asked.line.contains("_search") {
+        let hit = format!(r#"{{"fields":{{"traceID":["{id}"]}},"sort":[5,"{id}"]}}"#, id = trace_id(1));
+        return (200, "", format!(r#"{{{WHOLE},"hits":{{"hits":[{hit}]}}}}"#));
+    }
+    healthy(asked)
+}
+
+#[tokio::test]
+async fn the_store_is_told_how_long_somebody_waits() {
+    for (timeout, told) in
+        [(Duration::ZERO, r#""timeout":"30s""#), (Duration::from_millis(2_500), r#""timeout":"3s""#)]
+    {
+        let server = FakeServer::start(one_trace);
+        let store = open(&server, |config| config.connection.timeout = timeout);
+        let context = context(Duration::from_secs(30));
+        let reader = store.reader();
+        let found = reader.find_traces(&context, &search()).await.unwrap();
+        assert_eq!(found.try_collect::<Vec<SpanBatch>>().await.unwrap().len(), 0);
+        let questions = server.asked("search");
+        assert_eq!(questions.len(), 2);
+        assert!(questions.iter().all(|asked| asked.body.contains(told)), "{questions:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_ran_out_of_time_is_a_matter_of_the_deadline() {
+    let server = FakeServer::start(|asked| {
+        if asked.line.contains("_search") {
+            let late = WHOLE.replace("false", "true");
+            return (200, "", format!(r#"{{{late},"hits":{{"hits":[]}}}}"#));
+        }
+        healthy(asked)
+    });
+    let store = open(&server, |_| {});
+    let error = store.reader().services(&context(Duration::from_secs(30))).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::DeadlineExceeded, "{error}");
+}
+
+#[tokio::test]
+async fn a_span_larger_than_a_turn_is_read_with_the_room_of_several() {
+    let server = FakeServer::start(|asked| {
+        if !asked.line.contains("_search") {
+            return healthy(asked);
+        }
+        let name = "n".repeat(20 << 20);
+        let span =
+            format!(r#"{{"traceID":"{}","spanID":"1","operationName":"{name}","startTime":5}}"#, trace_id(1));
+        (200, "", format!(r#"{{{WHOLE},"hits":{{"hits":[{{"sort":[5,"1"],"_source":{span}}}]}}}}"#))
+    });
+    for turns in [1, 32] {
+        let store = open(&server, |config| config.reading.max_concurrent_searches = turns);
+        let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
+        let context = context(Duration::from_secs(60));
+        let parts: Vec<SpanBatch> =
+            store.reader().trace(&context, &lookup).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(parts[0].span(0).unwrap().name().len(), 20 << 20);
+    }
+}
