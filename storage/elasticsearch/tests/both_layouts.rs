@@ -51,6 +51,7 @@ async fn found(store: &OwnStore, tags: &[(&str, &str)], limit: usize) -> Vec<Tra
         duration_min: Some(Duration::from_millis(1)),
         duration_max: None,
         limit,
+        enough_spans: usize::MAX,
     };
     let parts: Vec<SpanBatch> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();
