@@ -43,3 +43,33 @@ async fn bulks_shrink_until_the_store_has_memory_for_them_and_every_span_is_stor
     assert!(sizes[0] > 50_000 && sizes.iter().any(|&size| size <= 20_000), "{sizes:?}");
     assert!(sizes.len() < 40, "it is not asked in a busy loop: {sizes:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_late_gets_less_until_it_answers() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let server = FakeServer::start(move |asked| {
+        if asked.line.starts_with("POST /_bulk") {
+            let _ = held.lock().expect("no panic in a server thread").recv();
+        }
+        healthy(asked)
+    });
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server.url().parse().expect("a URL")];
+    let mut registry = Registry::default();
+    let store = ElasticsearchStore::open(&config, &mut registry).expect("the settings can work");
+    let batch = batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())]);
+    let short = RequestContext::with_timeout(Duration::from_millis(500));
+    store.writer().write(&short, &batch).await.expect_err("nobody answers");
+    let slowdowns = || {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("metrics are text");
+        text.lines().any(|line| line == "spoor_elasticsearch_bulk_slowdowns_total 1")
+    };
+    while !slowdowns() {
+        tokio::task::yield_now().await;
+    }
+    drop(release);
+    let written = store.writer().write(&RequestContext::with_timeout(Duration::from_secs(30)), &batch).await;
+    assert_eq!(written.expect("it answers again").stored, 1);
+}

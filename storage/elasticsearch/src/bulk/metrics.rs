@@ -76,7 +76,7 @@ impl BulkMetrics {
         );
         registry.register(
             "spoor_elasticsearch_bulk_slowdowns",
-            "Bulk requests to which the store said that it has too much to do (429), after which it gets less",
+            "Bulk requests that were too much for the store (429, or no answer in time), after which it gets less",
             slowdowns.clone(),
         );
         registry.register(

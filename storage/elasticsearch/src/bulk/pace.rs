@@ -1,8 +1,10 @@
-//! How hard the store is pressed: less after each bulk that it answered with "too much" (429), more again after several that it took.
+//! How hard the store is pressed: less after each bulk that it answered with "too much" (429) or not in
+//! time, more again after several that it took.
 //! Pure: no clock and no chance of its own.
 //!
 //! A store without memory for a bulk (`circuit_breaking_exception`) or without room in its queue is helped by smaller bulks, fewer at
-//! a time, and a pause; sending on at full strength keeps it where it is.
+//! a time, and a pause; sending on at full strength keeps it where it is. One that
+//! does not answer works through all that it was sent, abandoned or not, before anything new.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) enum Load {
     /// The store took what it was given, or failed for another reason.
     Bearable,
-    /// The store said that it has too much to do, and perhaps when it wants to be asked again.
+    /// The store said that it has too much to do, and perhaps when it wants to be asked again; or it was late.
     TooMuch(Option<Duration>),
 }
 

@@ -75,7 +75,9 @@ async fn send_once(client: &Client, metrics: &BulkMetrics, bulk: Vec<Part>) -> S
         Err(error) => {
             metrics.failed(begun.elapsed(), items);
             fail(&bulk, &error);
-            let too_much = error.write_kind() == WriteErrorKind::Busy;
+            // A store that is late works on what it was sent even when nobody waits for it any more.
+            let too_much =
+                matches!(error.write_kind(), WriteErrorKind::Busy | WriteErrorKind::DeadlineExceeded);
             Sent::Settled(if too_much { Load::TooMuch(error.retry_after()) } else { Load::Bearable })
         }
     }
