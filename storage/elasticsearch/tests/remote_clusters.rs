@@ -51,7 +51,10 @@ async fn every_question_goes_to_the_remote_clusters_too() {
     assert_eq!(asked.len(), 3);
     for question in asked {
         for cluster in ["east:", "west:"] {
-            let local = question.line.matches("jaeger-").count() / 3;
+            // Of both layouts.
+            let names =
+                question.line.matches("jaeger-").count() + question.line.matches("spoor-span").count();
+            let local = names / 3;
             assert_eq!(question.line.matches(cluster).count(), local, "{}", question.line);
         }
     }

@@ -64,7 +64,7 @@ pub struct TemplateConfig {
     )]
     pub service_priority: u32,
 
-    /// Priority of the dependencies template; as --es.prioirity-span-template.
+    /// Priority of the dependencies template; as --es.prioirity-span-template. No role installs that template in this version.
     #[arg(
         id = "es.prioirity-dependencies-template",
         long = "es.prioirity-dependencies-template",
@@ -73,7 +73,7 @@ pub struct TemplateConfig {
     )]
     pub dependencies_priority: u32,
 
-    /// Priority of the template of adaptive sampling; as --es.prioirity-span-template.
+    /// Priority of the template of adaptive sampling; as --es.prioirity-span-template. No role installs that template in this version.
     #[arg(
         id = "es.prioirity-sampling-template",
         long = "es.prioirity-sampling-template",
