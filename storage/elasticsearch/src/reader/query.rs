@@ -157,11 +157,11 @@ fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec
         filters.push(json!({ "range": { "duration": { "lte": micros(max) } } }));
     }
     if let Some(service) = query.service.as_deref() {
-        let named = json!({ "term": { "process.serviceName": service } });
+        let named = exact("process.serviceName", service);
         filters.push(or_marked(named, long_values::has_service(service)));
     }
     if let Some(operation) = query.operation.as_deref() {
-        let named = json!({ "term": { "operationName": operation } });
+        let named = exact("operationName", operation);
         filters.push(or_marked(named, long_values::has_operation(operation)));
     }
     filters.extend(query.tags.iter().map(|(key, value)| tag(key, value, dot_replacement, patterns)));
@@ -204,7 +204,7 @@ fn plain_tag(
         should.push(matches(&format!("process.tag.{field}"), value, patterns));
     }
     for path in ["tags", "process.tags", "logs.fields"] {
-        let key = json!({ "term": { format!("{path}.key"): key } });
+        let key = exact(&format!("{path}.key"), key);
         let value = matches(&format!("{path}.value"), value, patterns);
         should.push(json!({ "nested": { "path": path, "query": { "bool": { "filter": [key, value] } } } }));
     }
@@ -220,10 +220,18 @@ fn or_marked(named: Value, marked: Option<Value>) -> Value {
     }
 }
 
+/// The longest text that an index can hold, in bytes; newer servers refuse to be asked for a longer one.
+const LONGEST_TERM: usize = 32_766;
+
+/// Exactly this text; nothing where no index can hold it.
+fn exact(field: &str, text: &str) -> Value {
+    if text.len() > LONGEST_TERM { json!({ "match_none": {} }) } else { json!({ "term": { field: text } }) }
+}
+
 /// The value as it is; where it holds operators also the values that match it as a regular expression, as in Jaeger (`\`
 /// takes an operator its meaning).
 fn matches(field: &str, value: &str, patterns: Patterns) -> Value {
-    let literal = json!({ "term": { field: value } });
+    let literal = exact(field, value);
     if patterns == Patterns::Literal || !is_pattern(value) {
         return literal;
     }
