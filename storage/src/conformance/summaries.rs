@@ -106,7 +106,12 @@ pub async fn the_earliest_span_without_a_parent_is_the_root(store: &dyn Fixture)
         Sample { name: "second of two", ..Sample::new(trace_id(2), 2, base) },
     ];
     store_samples(store, &samples).await;
-    let found = summaries(store, &[trace_id(1), trace_id(2)], base).await;
+    // A root whose clock is ahead: it starts after 30 children.
+    let later = |micros| base.saturating_add(Duration::from_micros(micros));
+    let children = (2..32).map(|id| Sample { parent: 1, ..Sample::new(trace_id(3), id, later(id)) });
+    let late = Sample { name: "late root", ..Sample::new(trace_id(3), 1, later(100)) };
+    store_samples(store, &children.chain([late]).collect::<Vec<_>>()).await;
+    let found = summaries(store, &[1, 2, 3].map(trace_id), base).await;
     let roots: Vec<_> = found.iter().map(|summary| summary.root.clone()).collect();
-    assert_eq!(roots, [root("shop", "early"), root("shop", "first of two")]);
+    assert_eq!(roots, [root("shop", "early"), root("shop", "first of two"), root("shop", "late root")]);
 }

@@ -9,8 +9,8 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext, summed_up};
 
 use super::ElasticsearchReader;
 use super::answer::{Answer, parse_item};
-use super::document::ProcessDocument;
-use super::summary_query::{self, Sums};
+use super::document::{ProcessDocument, SpanDocument};
+use super::summary_query::{self, ROOT_CANDIDATES, Sums};
 use super::trace::TraceCursor;
 use crate::index::{SLACK, Targets, now, widened};
 
@@ -113,7 +113,7 @@ fn read(trace_id: TraceId, answer: Answer<'_, Sums>, attempted: &str) -> Result<
         .buckets
         .into_iter()
         .map(|bucket| ServiceSummary {
-            service: if bucket.key == NO_SERVICE_NAME { String::new() } else { bucket.key },
+            service: shown(bucket.key),
             spans: bucket.doc_count,
             failed_spans: bucket.failed.doc_count,
         })
@@ -124,19 +124,16 @@ fn read(trace_id: TraceId, answer: Answer<'_, Sums>, attempted: &str) -> Result<
     if sums.services.sum_other_doc_count > 0 || counted != spans || !distinct {
         return Ok(Told::TooLittle);
     }
-    let root = answer.hits.hits.first().and_then(|hit| hit.source.as_ref()).map(|document| {
-        let process = document.process.map_or("{}", RawValue::get);
-        let ProcessDocument { service_name, .. } = serde_json::from_str(process)?;
-        let service =
-            if service_name.0 == NO_SERVICE_NAME { String::new() } else { service_name.0.into_owned() };
-        Ok(RootSpan { service, operation: document.operation_name.0.to_string() })
-    });
-    let root = root.transpose().map_err(|error: serde_json::Error| {
-        ReadError::new(
-            ReadErrorKind::Incomplete,
-            attempted,
-            format!("the root's process is not understood: {error}"),
-        )
+    let candidates = &answer.hits.hits;
+    let documents = candidates.iter().filter_map(|hit| hit.source.as_ref());
+    let root =
+        documents.into_iter().find(|span| span.parent_span_id.as_ref().is_none_or(|id| id.0.is_empty()));
+    if root.is_none() && candidates.len() >= ROOT_CANDIDATES {
+        return Ok(Told::TooLittle);
+    }
+    let root = root.map(root_span).transpose().map_err(|error| {
+        let what = format!("the root's process is not understood: {error}");
+        ReadError::new(ReadErrorKind::Incomplete, attempted, what)
     })?;
     Ok(Told::Summary(Some(TraceSummary {
         trace_id,
@@ -147,4 +144,16 @@ fn read(trace_id: TraceId, answer: Answer<'_, Sums>, attempted: &str) -> Result<
         failed_spans: services.iter().map(|service| service.failed_spans).sum(),
         services,
     })))
+}
+
+fn root_span(document: &SpanDocument<'_>) -> Result<RootSpan, serde_json::Error> {
+    let process = document.process.map_or("{}", RawValue::get);
+    let ProcessDocument { service_name, .. } = serde_json::from_str(process)?;
+    let service = shown(service_name.0.into_owned());
+    Ok(RootSpan { service, operation: document.operation_name.0.to_string() })
+}
+
+/// A service's name as the reader gives it.
+fn shown(service: String) -> String {
+    if service == NO_SERVICE_NAME { String::new() } else { service }
 }

@@ -7,6 +7,9 @@ use spoor_model::jaeger::{ERROR, SPAN_KIND, STATUS_CODE};
 
 use super::query::spellings;
 
+/// Spans told of one trace that may be its root. In Jaeger's layout the first one is; in the compact layout the store does not
+/// know which spans have a parent, so the earliest ones are told, and a trace whose root is none of them is read whole.
+pub(super) const ROOT_CANDIDATES: usize = 20;
 /// Services told of one trace; a trace with more is read whole.
 const SERVICES: u32 = 1_000;
 /// Where Jaeger, and so the reader, takes a failure from if nothing else tells of one.
@@ -68,8 +71,8 @@ impl Sum {
     }
 }
 
-/// Sums over a trace's spans, and as the only hit its root: the earliest span without a parent. The parent is a field or, in
-/// documents of Jaeger before 2.20, a reference within the trace.
+/// Sums over a trace's spans, and as hits, earliest first, those that may be its root: the spans without a parent as far as
+/// the store knows. The parent is a field or, in documents of Jaeger before 2.20, a reference within the trace.
 pub(super) fn summary(trace_id: TraceId, dot_replacement: &str) -> Value {
     let ids = spellings(trace_id);
     let parent_field = json!({ "bool": {
@@ -84,7 +87,7 @@ pub(super) fn summary(trace_id: TraceId, dot_replacement: &str) -> Value {
     } });
     let failed = failed(dot_replacement);
     json!({
-        "size": 1,
+        "size": ROOT_CANDIDATES,
         "track_total_hits": false,
         "query": { "bool": { "filter": [{ "terms": { "traceID": ids } }] } },
         "post_filter": { "bool": { "must_not": [parent_field, parent_reference] } },
@@ -92,7 +95,7 @@ pub(super) fn summary(trace_id: TraceId, dot_replacement: &str) -> Value {
             { "startTime": { "order": "asc", "unmapped_type": "long" } },
             { "spanID": { "order": "asc", "unmapped_type": "keyword" } },
         ],
-        "_source": ["traceID", "spanID", "startTime", "operationName", "process.serviceName"],
+        "_source": ["traceID", "spanID", "parentSpanID", "startTime", "operationName", "process.serviceName"],
         "aggs": {
             "spans": { "value_count": { "field": "startTime" } },
             "start": { "min": { "field": "startTime" } },
