@@ -74,7 +74,7 @@ impl Access {
     }
 
     /// Sends one search, whatever the size of its answer. `filter` names what is to come back besides what tells that the
-    /// answer is whole.
+    /// answer is whole, or is [`EVERYTHING`].
     pub(crate) async fn search(
         &self,
         context: &RequestContext,
@@ -122,9 +122,7 @@ impl Access {
             let question = self.timed(context, &question).to_string();
             lines.extend([header.as_str(), "\n", question.as_str(), "\n"]);
         }
-        let fields = WHOLENESS.split(',').chain(filter.split(','));
-        let fields: Vec<String> = fields.map(|field| format!("responses.{field}")).collect();
-        let path = format!("/_msearch?filter_path=responses.error,responses.status,{}", fields.join(","));
+        let path = multi_search_path(filter);
         let request = Request::lines(path, Chunks::from(lines.into_bytes()), attempted);
         self.ask_within(Room::Usual, context, request).await
     }
@@ -167,12 +165,23 @@ pub(crate) fn is_too_large(error: &ReadError) -> bool {
     error.source.downcast_ref::<Fault>().is_some_and(|fault| matches!(fault.cause, Cause::TooLarge(_)))
 }
 
+/// In place of a filter: all of an answer comes back. To take whole documents out of it costs the store half as much again as
+/// to find and send them as they lie there, and what comes besides is a sixth of them.
+pub(crate) const EVERYTHING: &str = "";
+
 /// The address of a search; `more` are parameters, each with `&` behind it.
 pub(crate) fn search_path(targets: &Targets, more: &str, filter: &str) -> String {
-    let targets = targets.path();
-    format!(
-        "/{targets}/_search?{more}ignore_unavailable=true&allow_no_indices=true&filter_path={WHOLENESS},{filter}"
-    )
+    let path = format!("/{}/_search?{more}ignore_unavailable=true&allow_no_indices=true", targets.path());
+    if filter == EVERYTHING { path } else { format!("{path}&filter_path={WHOLENESS},{filter}") }
+}
+
+fn multi_search_path(filter: &str) -> String {
+    if filter == EVERYTHING {
+        return "/_msearch".to_owned();
+    }
+    let fields = WHOLENESS.split(',').chain(filter.split(','));
+    let fields: Vec<String> = fields.map(|field| format!("responses.{field}")).collect();
+    format!("/_msearch?filter_path=responses.error,responses.status,{}", fields.join(","))
 }
 
 /// Reads an answer's JSON.

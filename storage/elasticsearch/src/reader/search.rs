@@ -11,10 +11,8 @@ use super::ElasticsearchReader;
 use super::answer::{Answer, parse_item};
 use super::query;
 use super::trace::{Progress, TraceCursor};
-use crate::access::is_too_large;
+use crate::access::{EVERYTHING, is_too_large};
 use crate::index::{SLACK, Targets, widened};
-
-const FILTER: &str = "hits.hits._source,hits.hits.sort";
 
 /// Traces asked for in one request.
 const TRACES_AT_ONCE: usize = 20;
@@ -93,7 +91,7 @@ impl ElasticsearchReader {
         let questions = ids.iter().map(|&id| query::trace_page(id, size, None));
         let reply = self
             .access
-            .multi_search(&found.context, &found.targets, FILTER, questions, &found.attempted)
+            .multi_search(&found.context, &found.targets, EVERYTHING, questions, &found.attempted)
             .await;
         if reply.as_ref().is_err_and(is_too_large) {
             // Their spans are large ones: each trace is read by its cursor alone, page by page.

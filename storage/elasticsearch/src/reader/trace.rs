@@ -9,11 +9,10 @@ use super::answer::{Answer, Hit};
 use super::convert::PageBuilder;
 use super::page::{Page, judge};
 use super::{ElasticsearchReader, query};
-use crate::access::is_too_large;
+use crate::access::{EVERYTHING, is_too_large};
 use crate::index::Targets;
 use crate::turns::Room;
 
-const FILTER: &str = "hits.hits._source,hits.hits.sort";
 /// The most hits a server gives at once by default (`index.max_result_window`).
 const LARGEST_PAGE: usize = 10_000;
 /// A page of one could never tell whether its group goes on.
@@ -68,7 +67,7 @@ impl ElasticsearchReader {
             let body = query::trace_page(cursor.trace_id, size, cursor.after.as_deref());
             let reply = self
                 .access
-                .search_within(room, context, &cursor.targets, FILTER, &body, &cursor.attempted)
+                .search_within(room, context, &cursor.targets, EVERYTHING, &body, &cursor.attempted)
                 .await;
             if room == Room::Usual && reply.as_ref().is_err_and(is_too_large) {
                 // These spans are large ones: this page and those behind it have fewer, and more room when they have the fewest.
