@@ -30,8 +30,6 @@ pub(super) fn mappings() -> Value {
         "properties": {
             "traceID": { "type": "keyword" },
             "spanID": { "type": "keyword", "index": false },
-            // Roots are told by its absence, as in Jaeger's layout.
-            "parentSpanID": { "type": "keyword" },
             "operationName": name(),
             "startTime": { "type": "long" },
             "startTimeMillis": { "type": "date", "format": "epoch_millis" },
