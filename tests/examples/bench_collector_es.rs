@@ -1,12 +1,11 @@
 //! Benchmark of a whole collector: OTLP gRPC in, OpenSearch out, an answer only after every item is confirmed.
 //! Prints its figures as JSON lines; run it with `cargo xtask bench collector_es`, which brings the server and a release build.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use anyhow::{Result, ensure};
 use spoor_load::{Protocol, SendConfig};
+use spoor_tests::figures::print_figure;
 use spoor_tests::traffic::{requests, send, to};
 use spoor_tests::{Role, Spoor, delete_indices, unique_prefix};
 
@@ -42,9 +41,9 @@ async fn main() -> Result<()> {
     let measured = requests(2, SPANS, SPANS_PER_REQUEST);
     send(&patient, warm_up).await?;
 
-    let before = cpu_seconds(&collector)?;
+    let before = collector.cpu_seconds()?;
     let report = send(&patient, measured).await?;
-    let spent = cpu_seconds(&collector)? - before;
+    let spent = collector.cpu_seconds()? - before;
     ensure!(report.acknowledged.spans == SPANS, "everything was acknowledged: {report}");
     eprintln!("{report}");
     let method = format!(
@@ -54,44 +53,14 @@ async fn main() -> Result<()> {
     );
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     let per_million = spent * 1e6 / SPANS as f64;
-    print_figure("collector_es_cpu_s_per_million", per_million, "CPU s", CPU_BAR, &method);
+    print_figure("collector_es_cpu_s_per_million", per_million, "CPU s", CPU_BAR, SPANS, &method);
     print_figure(
         "collector_es_peak_rss_mib",
-        peak_mib(&collector)?,
+        collector.peak_mib()?,
         "MiB",
         MEMORY_BAR,
+        SPANS,
         "VmHWM of the collector at the end of the same run",
     );
     delete_indices(&server, &prefix).await
-}
-
-fn print_figure(figure: &str, value: f64, unit: &str, bar: f64, method: &str) {
-    let value = (value * 1000.0).round() / 1000.0;
-    println!(
-        "{}",
-        json!({"figure": figure, "value": value, "unit": unit, "bar": bar, "spans": SPANS, "method": method})
-    );
-}
-
-fn proc_file(collector: &Spoor, name: &str) -> Result<String> {
-    let path = PathBuf::from(format!("/proc/{}/{name}", collector.pid()));
-    std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
-}
-
-/// User and system time; Linux counts 100 ticks a second.
-fn cpu_seconds(collector: &Spoor) -> Result<f64> {
-    let stat = proc_file(collector, "stat")?;
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').context("stat names the command")?.1.split_whitespace().collect();
-    let ticks = |index: usize| {
-        fields.get(index).and_then(|field| field.parse::<f64>().ok()).context("stat has times")
-    };
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-fn peak_mib(collector: &Spoor) -> Result<f64> {
-    let status = proc_file(collector, "status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("status has VmHWM")?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib / 1024.0)
 }

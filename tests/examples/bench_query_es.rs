@@ -1,12 +1,12 @@
 //! Benchmark of a whole query process on OpenSearch: searches of 20 traces, and one trace of 50,000 spans by id.
 //! Prints its figures as JSON lines; run it with `cargo xtask bench query_es`, which brings the server and a release build.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use spoor_load::{Protocol, SendConfig};
+use spoor_tests::figures::print_figure;
 use spoor_tests::traffic::{requests, send, to};
 use spoor_tests::{Role, Spoor, delete_indices, unique_prefix};
 
@@ -105,7 +105,7 @@ async fn measure_searches(query: &Spoor, http: &reqwest::Client) -> Result<()> {
     let mut before = 0.0;
     for number in 0..WARM_UP_SEARCHES + SEARCHES {
         if number == WARM_UP_SEARCHES {
-            (found, before) = (0, cpu_seconds(query)?);
+            (found, before) = (0, query.cpu_seconds()?);
         }
         let service = asked.next().context("some service")?;
         let parameters = [("service", service.as_str()), ("limit", limit.as_str())];
@@ -114,23 +114,23 @@ async fn measure_searches(query: &Spoor, http: &reqwest::Client) -> Result<()> {
         let answer: serde_json::Value = http.get(url).send().await?.error_for_status()?.json().await?;
         found += answer["data"].as_array().map_or(0, Vec::len);
     }
-    let spent = cpu_seconds(query)? - before;
+    let spent = query.cpu_seconds()? - before;
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     let per_search = spent * 1e3 / SEARCHES as f64;
     let method = format!(
         "{SEARCHES} searches by service, one after the other, for {TRACES} traces of 8 to 30 spans, {found} found, after a \
          warm-up; user and system time of the query process"
     );
-    print_figure("query_search_cpu_ms", per_search, "CPU ms", SEARCH_BAR, &method);
+    print_figure("query_search_cpu_ms", per_search, "CPU ms", SEARCH_BAR, SPANS, &method);
     Ok(())
 }
 
 async fn measure_giant(query: &Spoor, http: &reqwest::Client) -> Result<()> {
-    let (idle, before, started) = (status_mib(query, "VmHWM:")?, cpu_seconds(query)?, Instant::now());
+    let (idle, before, started) = (query.peak_mib()?, query.cpu_seconds()?, Instant::now());
     let url = format!("{}/api/traces/{GIANT}", query.url("query-http"));
     let answer = http.get(url).send().await?.error_for_status()?.bytes().await?;
     let wall = started.elapsed().as_secs_f64();
-    let (spent, grown) = (cpu_seconds(query)? - before, status_mib(query, "VmHWM:")? - idle);
+    let (spent, grown) = (query.cpu_seconds()? - before, query.peak_mib()? - idle);
     let spans = answer.windows(10).filter(|window| *window == b"\"spanID\":\"").count();
     ensure!(spans >= GIANT_SPANS, "{spans} of {GIANT_SPANS} spans came");
     let method = format!(
@@ -142,6 +142,7 @@ async fn measure_giant(query: &Spoor, http: &reqwest::Client) -> Result<()> {
         grown,
         "MiB",
         GIANT_MEMORY_BAR,
+        GIANT_SPANS as u64,
         &format!("{method}; growth of VmHWM"),
     );
     print_figure(
@@ -149,6 +150,7 @@ async fn measure_giant(query: &Spoor, http: &reqwest::Client) -> Result<()> {
         spent,
         "CPU s",
         GIANT_CPU_BAR,
+        GIANT_SPANS as u64,
         &format!("{method}; user and system time"),
     );
     print_figure(
@@ -156,38 +158,8 @@ async fn measure_giant(query: &Spoor, http: &reqwest::Client) -> Result<()> {
         wall,
         "s",
         GIANT_WALL_BAR,
+        GIANT_SPANS as u64,
         &format!("{method}; with the store beside it"),
     );
     Ok(())
-}
-
-fn print_figure(figure: &str, value: f64, unit: &str, bar: f64, method: &str) {
-    let value = (value * 1000.0).round() / 1000.0;
-    println!("{}", json!({"figure": figure, "value": value, "unit": unit, "bar": bar, "method": method}));
-}
-
-fn proc_file(process: &Spoor, name: &str) -> Result<String> {
-    let path = PathBuf::from(format!("/proc/{}/{name}", process.pid()));
-    std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
-}
-
-/// User and system time; Linux counts 100 ticks a second.
-fn cpu_seconds(process: &Spoor) -> Result<f64> {
-    let stat = proc_file(process, "stat")?;
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').context("stat names the command")?.1.split_whitespace().collect();
-    let ticks = |index: usize| {
-        fields.get(index).and_then(|field| field.parse::<f64>().ok()).context("stat has times")
-    };
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-fn status_mib(process: &Spoor, name: &str) -> Result<f64> {
-    let status = proc_file(process, "status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name))
-        .with_context(|| format!("status has {name}"))?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib / 1024.0)
 }

@@ -2,6 +2,7 @@
 //! and looks at what it answers, stores, counts and prints.
 
 pub mod accounts;
+pub mod figures;
 pub mod metrics;
 mod process;
 mod python;
