@@ -46,7 +46,7 @@ pub struct TemplateConfig {
     )]
     pub composable: bool,
 
-    /// Priority of the span template among composable templates; legacy ones have none. (The flag is spelled as in Jaeger.)
+    /// Priority of the span template among composable templates; legacy ones have none. The spelling of the flag is Jaeger's.
     #[arg(
         id = "es.prioirity-span-template",
         long = "es.prioirity-span-template",
