@@ -1,7 +1,6 @@
 //! Hot path: a batch of spans as items of a bulk: the span documents, then the service documents not yet known as stored.
 //! Budget: a handful of allocations per batch. Runs in the caller's task; the bulk queue only moves the bytes.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Instant;
 
@@ -14,7 +13,7 @@ use crate::config::Layout;
 use crate::document::{CompactWriter, SpanWriter, TagFields, TagStyle, write_action_head};
 use crate::filing::{Belief, Filing};
 use crate::index::{Family, IndexNames};
-use crate::service::{KIND_FIELD, ServiceCache, ServiceKey, document_id};
+use crate::service::{KIND_FIELD, ServiceCache, ServiceKey, ServiceMap, document_id};
 use crate::{Config, OpenError};
 
 /// Reserved per span before the first one is written; a buffer that must grow is copied.
@@ -164,7 +163,7 @@ struct ServiceScan<'a> {
     indices: &'a Family,
     filing: Filing,
     service_hashes: Vec<u64>,
-    positions: HashMap<ServiceKey, u32>,
+    positions: ServiceMap<u32>,
     /// Each pair, and behind it each of its kinds, with the first span that has it.
     distinct: Vec<(ServiceKey, SpanView<'a>)>,
     of_span: Vec<u32>,
@@ -180,7 +179,7 @@ impl<'a> ServiceScan<'a> {
                 .resources()
                 .map(|resource| xxh3_64(resource.service().as_bytes()))
                 .collect(),
-            positions: HashMap::new(),
+            positions: ServiceMap::default(),
             distinct: Vec::new(),
             of_span: Vec::with_capacity(batch.len()),
         }

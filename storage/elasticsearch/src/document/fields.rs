@@ -147,7 +147,18 @@ impl TagFields {
     #[inline]
     pub(super) fn write_name(&self, out: &mut Vec<u8>, key: &[u8]) {
         out.push(b'"');
-        self.for_each_part(key, |part| write_escaped(out, part));
+        if let [replacement] = *self.replacement.as_bytes()
+            && !matches!(replacement, b'"' | b'\\')
+        {
+            let start = out.len();
+            write_escaped(out, key);
+            // No escape has a dot in it, and this sign needs none.
+            for byte in &mut out[start..] {
+                *byte = if *byte == b'.' { replacement } else { *byte };
+            }
+        } else {
+            self.for_each_part(key, |part| write_escaped(out, part));
+        }
         out.push(b'"');
     }
 
@@ -243,6 +254,9 @@ mod tests {
         assert!(can("_", "a.b") && !can("_", "http.status_code"));
         assert!(can("__", "http.status_code") && !can("__", "a__b") && !can("__", "a_.b"));
         assert_eq!(name("@", "a.b..c."), "a@b@@c@");
+        assert_eq!(name("@", ".\"a\\.b"), "@\"a\\@b");
+        assert_eq!(name("\"", "a.b"), "a\"b");
+        assert_eq!(name("\\", "a.b"), "a\\b");
     }
 
     #[test]
@@ -279,7 +293,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_becomes_a_field_comes_back(key in "[a._@ é]{0,8}", replacement in "[_@#]{1,3}") {
+        fn whatever_becomes_a_field_comes_back(key in "[a._@ é]{0,8}", replacement in "[_@#\"\\\\]{1,3}") {
             if can(&replacement, &key) {
                 prop_assert_eq!(name(&replacement, &key).replace(&replacement, "."), key);
             }
