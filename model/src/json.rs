@@ -92,11 +92,43 @@ pub fn write_int(out: &mut Vec<u8>, number: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Appends the shortest decimal that reads back as the same double. `number` must be finite: JSON has no other.
+/// Appends the shortest decimal that reads back as the same double, spelled as Jaeger spells it: `1` and not `1.0`, exponents from
+/// 1e+21 up and below 1e-6 (`golang/go encoding/json encode.go`, `floatEncoder`). Searches compare this text.
+/// `number` must be finite: JSON has no other.
 #[inline]
 pub fn write_finite(out: &mut Vec<u8>, number: f64) {
     debug_assert!(number.is_finite());
-    out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(number).as_bytes();
+    if text.contains(&b'e') || (number.abs() < 1e-6 && number != 0.0) {
+        write_far_from_one(out, number);
+    } else {
+        out.extend_from_slice(text.strip_suffix(b".0").unwrap_or(text));
+    }
+}
+
+/// As [`write_finite`], but a whole number keeps its `.0`: for places where no type stands beside it.
+#[inline]
+pub fn write_finite_with_point(out: &mut Vec<u8>, number: f64) {
+    let start = out.len();
+    write_finite(out, number);
+    if !out[start..].iter().any(|byte| matches!(byte, b'.' | b'e')) {
+        out.extend_from_slice(b".0");
+    }
+}
+
+#[cold]
+fn write_far_from_one(out: &mut Vec<u8>, number: f64) {
+    use std::io::Write;
+    // Writing to memory does not fail.
+    let _ = if (1e-6..1e21).contains(&number.abs()) {
+        write!(out, "{number}")
+    } else {
+        let text = format!("{number:e}");
+        let (digits, exponent) = text.split_once('e').expect("this format has an exponent");
+        let sign = if exponent.starts_with('-') { "" } else { "+" };
+        write!(out, "{digits}e{sign}{exponent}")
+    };
 }
 
 /// Appends a double; what JSON cannot say becomes the strings `"NaN"`, `"Infinity"`, `"-Infinity"` (protobuf JSON's spelling).
@@ -149,6 +181,34 @@ mod tests {
                 write_escaped(&mut out, &text);
                 assert_eq!(out, expected, "at {at} of {len}");
             }
+        }
+    }
+
+    /// Spellings taken from Go's `json.Marshal`.
+    #[test]
+    fn doubles_are_spelled_as_go_spells_them() {
+        for (number, expected) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-3.0, "-3"),
+            (72.5, "72.5"),
+            (0.000_001, "0.000001"),
+            (0.000_012_5, "0.0000125"),
+            (1.5e-7, "1.5e-7"),
+            (1e16, "10000000000000000"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (1e21, "1e+21"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+        ] {
+            let (mut out, mut with_point) = (Vec::new(), Vec::new());
+            write_finite(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            write_finite_with_point(&mut with_point, number);
+            let plain = expected.contains(['.', 'e']);
+            let expected = if plain { expected.to_owned() } else { format!("{expected}.0") };
+            assert_eq!(String::from_utf8(with_point).unwrap(), expected);
         }
     }
 

@@ -168,7 +168,7 @@ async fn what_jaegers_layout_loses_comes_back_from_the_compact_one_and_is_found(
     store.refresh();
     let pages = trace(store.reader(), trace_id(1)).await;
     assert_eq!(pages[0].span(0), batch.span(0));
-    for (key, value) in [("library", "cold"), ("joined", "3"), ("list", r#"[1,"/w==",1.0]"#)] {
+    for (key, value) in [("library", "cold"), ("joined", "3"), ("list", r#"[1,"/w==",1]"#)] {
         assert_eq!(found(&store, &[(key, value)], 5).await, [trace_id(1)], "{key}");
     }
 }

@@ -1,7 +1,7 @@
 //! Hot path: tags in both of Jaeger's forms, as nested lists (`tags`) and as fields of their own (`tag`).
 //! Budget: no allocation per tag. Facts: `jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/to_dbmodel.go`.
 
-use spoor_model::json::{write_finite, write_int, write_string};
+use spoor_model::json::{write_finite, write_finite_with_point, write_int, write_string};
 use spoor_model::nested::{ListView, MapView};
 use spoor_model::{AttributesView, SpanBatch, Value, ValueView};
 
@@ -159,7 +159,8 @@ impl<'a> TagWriter<'a> {
                 }
                 ValueView::Int(number) => write_int(out, number),
                 ValueView::Bool(truth) => write_truth(out, truth),
-                ValueView::Double(number) => write_finite(out, number),
+                // A field has no type beside it.
+                ValueView::Double(number) => write_finite_with_point(out, number),
                 // Bytes are never kept.
                 ValueView::Empty | ValueView::Bytes(_) => write_string(out, b""),
             }

@@ -145,7 +145,7 @@ fn every_kind_of_value_has_jaegers_type() {
             { "key": "bool", "type": "bool", "value": true },
             { "key": "nan", "type": "string", "value": "NaN", "spoorType": "float64" },
             { "key": "inf", "type": "string", "value": "-Infinity", "spoorType": "float64" },
-            { "key": "one", "type": "float64", "value": 1.0 },
+            { "key": "one", "type": "float64", "value": 1 },
             { "key": "int", "type": "int64", "value": i64::MIN },
             { "key": "empty", "type": "string", "value": "" },
             { "key": "bytes", "type": "binary", "value": "00ff" },
@@ -281,7 +281,7 @@ fn values_that_are_strings_are_strings_in_every_list() {
         json!([
             { "key": "int", "type": "int64", "value": "-7" },
             { "key": "bool", "type": "bool", "value": "true" },
-            { "key": "double", "type": "float64", "value": "1.0" },
+            { "key": "double", "type": "float64", "value": "1" },
             { "key": "nan", "type": "string", "value": "NaN", "spoorType": "float64" },
             { "key": "text", "type": "string", "value": "a\"b" },
         ])

@@ -7,7 +7,7 @@
 //!
 //! Tokens longer than [`LIMIT`] are not indexed; a second token beside such a one, made of its hash, is found instead.
 
-use spoor_model::json::{write_escaped, write_finite, write_int};
+use spoor_model::json::{write_escaped, write_finite, write_finite_with_point, write_int};
 use spoor_model::{SpanBatch, Value, ValueView, json, write_base64};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -228,14 +228,14 @@ fn push_hash(out: &mut Vec<u8>, token: &[u8]) {
 /// A double's shortest exact digits, never with an exponent, always with a point.
 fn push_positional(out: &mut Vec<u8>, number: f64) {
     let start = out.len();
-    write_finite(out, number);
+    write_finite_with_point(out, number);
     if out[start..].contains(&b'e') {
         out.truncate(start);
         use std::io::Write;
         let _ = write!(out, "{number}");
-    }
-    if !out[start..].contains(&b'.') {
-        out.extend_from_slice(b".0");
+        if !out[start..].contains(&b'.') {
+            out.extend_from_slice(b".0");
+        }
     }
 }
 
@@ -293,7 +293,7 @@ pub(crate) fn tokens_of(key: &str, text: &str) -> Vec<String> {
         "true" | "false" => add(TRUTH, text.as_bytes()),
         "NaN" | "Infinity" | "-Infinity" => add(NOT_FINITE, text.as_bytes()),
         _ => {
-            if let Some(number) = number_of(text) {
+            for number in numbers_of(text) {
                 add(NUMBER, &number);
             }
         }
@@ -301,19 +301,26 @@ pub(crate) fn tokens_of(key: &str, text: &str) -> Vec<String> {
     all
 }
 
-/// The number as it stands in a token, when this is how a number's text is written.
-fn number_of(text: &str) -> Option<Vec<u8>> {
-    let (mut canonical, mut digits, mut value) = (Vec::new(), Vec::new(), Vec::new());
-    if let Ok(number) = text.parse::<i64>() {
-        write_int(&mut canonical, number);
+/// The numbers that are written as this text, an integer and a double, as they stand in tokens. A whole double may be
+/// asked for with its point too.
+fn numbers_of(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    let integer = text.parse::<i64>().ok().and_then(|number| {
+        let mut digits = Vec::new();
         write_int(&mut digits, number);
-    } else {
-        let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
-        write_finite(&mut canonical, number);
+        (digits == text.as_bytes()).then_some(digits)
+    });
+    let double = text.parse::<f64>().ok().filter(|number| number.is_finite()).and_then(|number| {
+        let (mut short, mut with_point, mut digits) = (Vec::new(), Vec::new(), Vec::new());
+        write_finite(&mut short, number);
+        write_finite_with_point(&mut with_point, number);
         push_positional(&mut digits, number);
-    }
-    push_number(&mut value, &digits);
-    (canonical == text.as_bytes()).then_some(value)
+        (short == text.as_bytes() || with_point == text.as_bytes()).then_some(digits)
+    });
+    integer.into_iter().chain(double).map(|digits| {
+        let mut value = Vec::new();
+        push_number(&mut value, &digits);
+        value
+    })
 }
 
 #[cfg(test)]

@@ -200,8 +200,13 @@ fn plain_tag(
     let mut should = Vec::with_capacity(5);
     // An empty key is not a field's name.
     if !field.is_empty() {
-        should.push(matches(&format!("tag.{field}"), value, patterns));
-        should.push(matches(&format!("process.tag.{field}"), value, patterns));
+        // Where no type stands beside it, a whole double is written with its point.
+        let with_point = is_whole_number(value).then(|| format!("{value}.0"));
+        for path in ["tag", "process.tag"] {
+            let field = format!("{path}.{field}");
+            should.push(matches(&field, value, patterns));
+            should.extend(with_point.as_deref().map(|value| exact(&field, value)));
+        }
     }
     for path in ["tags", "process.tags", "logs.fields"] {
         let key = exact(&format!("{path}.key"), key);
@@ -210,6 +215,14 @@ fn plain_tag(
     }
     should.extend(long_values::has_tag(key, value));
     should.into_iter()
+}
+
+/// The text of a whole double as it is shown.
+fn is_whole_number(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    (1..=21).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'))
 }
 
 /// A name as it is indexed; one that is too long for that may have a mark.

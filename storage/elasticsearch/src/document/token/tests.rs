@@ -29,8 +29,8 @@ fn a_number_is_its_digits_behind_a_letter() {
 
 #[test]
 fn a_search_asks_for_every_type_that_has_this_text() {
-    assert_eq!(tokens_of("k", "503"), ["k=503", "k@503", "k$503", "k#d503"]);
-    assert_eq!(tokens_of("k", "-5"), ["k=-5", "k@-5", "k$-5", "k#-5"]);
+    assert_eq!(tokens_of("k", "503"), ["k=503", "k@503", "k$503", "k#d503", "k#d503.0"]);
+    assert_eq!(tokens_of("k", "-5"), ["k=-5", "k@-5", "k$-5", "k#-5", "k#-5.0"]);
     assert_eq!(tokens_of("k", "true"), ["k=true", "k@true", "k$true", "k?true"]);
     assert_eq!(tokens_of("k", ""), ["k=", "k@", "k$", "k!"]);
     assert_eq!(tokens_of("k", "1.0"), ["k=1.0", "k@1.0", "k$1.0", "k#b1.0"]);
