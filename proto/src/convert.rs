@@ -3,3 +3,5 @@
 pub mod jaeger_v2;
 pub(crate) mod limits;
 pub mod otlp;
+pub(crate) mod placed;
+pub(crate) mod walk;

@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod error;
 pub mod jaeger;
+pub mod record;
 pub mod wire;
 
 pub use error::DecodeError;

@@ -10,6 +10,7 @@ mod span;
 mod tags;
 mod time;
 
+pub(crate) use decode::Decoder;
 pub use decode::{decode_post_spans, decode_span};
 pub use encode::{Process, encode_batch, encode_post_spans, encode_span};
 

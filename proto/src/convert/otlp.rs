@@ -6,13 +6,17 @@ mod attributes;
 mod decode;
 mod encode;
 mod fields;
+mod framing;
 mod json;
 mod nested;
 mod span;
 
 pub use super::limits::Limits;
+pub(crate) use decode::Decoder;
 pub use decode::{decode_export_request, decode_export_request_within};
 pub use encode::{encode_some_traces_data, encode_traces_data};
+pub(crate) use framing::Framing;
+pub(crate) use json::Walk as JsonWalk;
 pub use json::{decode_export_request_json, decode_export_request_json_within};
 
 use spoor_model::{REFERENCE_KIND_ATTRIBUTE, ReferenceKind, Rows, SpanBatch, ValueView};

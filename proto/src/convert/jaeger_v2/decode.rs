@@ -4,11 +4,14 @@
 
 use bytes::Bytes;
 use spoor_model::jaeger::NO_SERVICE_NAME;
-use spoor_model::{AttributeRow, LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow, Text};
+use spoor_model::{
+    AttributeRow, Checkpoint, LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow, Text,
+};
 
 use super::fields::{batch, process, request};
 use super::tags;
 use crate::convert::limits::{Budget, Limits};
+use crate::convert::walk::RecordWalk;
 use crate::error::DecodeError;
 use crate::wire::{Reader, Slice};
 
@@ -30,7 +33,8 @@ const BYTES_PER_TAG: usize = 64;
 /// a request of this length. Nothing of the request is usable then.
 pub fn decode_post_spans(body: Bytes) -> Result<SpanBatch, DecodeError> {
     let source = body.clone();
-    let mut decoder = Decoder::new(body)?;
+    let mut decoder = Decoder::new(SpanBatchBuilder::with_source(body)?);
+    decoder.budget = Budget::new(Limits::for_body(source.len()));
     decoder.request(Reader::new(&source)?).map_err(|error| error.within("PostSpansRequest"))?;
     Ok(decoder.builder.finish()?)
 }
@@ -41,13 +45,13 @@ pub fn decode_post_spans(body: Bytes) -> Result<SpanBatch, DecodeError> {
 /// As [`decode_post_spans`].
 pub fn decode_span(body: Bytes) -> Result<SpanBatch, DecodeError> {
     let source = body.clone();
-    let mut decoder = Decoder::new(body)?;
-    decoder.span(Reader::new(&source)?, None).map_err(|error| error.within("Span"))?;
+    let mut decoder = Decoder::new(SpanBatchBuilder::with_source(body)?);
+    decoder.walk(Slice { bytes: &source, start: 0 }, Limits::for_body(source.len()))?;
     Ok(decoder.builder.finish()?)
 }
 
 /// The walk over one request.
-pub(super) struct Decoder<'a> {
+pub(crate) struct Decoder<'a> {
     pub(super) builder: SpanBatchBuilder,
     pub(super) budget: Budget,
     /// The references of the span being walked, until its own fields are done.
@@ -60,17 +64,39 @@ pub(super) struct Decoder<'a> {
     scopes: Vec<(ScopeRow, u32)>,
 }
 
+impl<'a> RecordWalk<'a> for Decoder<'a> {
+    fn builder(&mut self) -> &mut SpanBatchBuilder {
+        &mut self.builder
+    }
+
+    fn walk(&mut self, record: Slice<'a>, limits: Limits) -> Result<(), DecodeError> {
+        self.budget = Budget::new(limits);
+        self.budget.take::<SpanRow>(1, record.start)?;
+        self.span(record.reader(), None).map_err(|error| error.within("Span"))
+    }
+
+    fn forget(&mut self, checkpoint: Checkpoint) {
+        self.processes.retain(|(_, row)| (*row as usize) < checkpoint.resources());
+        self.scopes.retain(|(_, row)| (*row as usize) < checkpoint.scopes());
+    }
+}
+
 impl<'a> Decoder<'a> {
-    fn new(body: Bytes) -> Result<Self, DecodeError> {
-        let budget = Budget::new(Limits::for_body(body.len()));
-        Ok(Self {
-            builder: SpanBatchBuilder::with_source(body)?,
-            budget,
+    /// For messages that lie in the source of `builder`.
+    pub(crate) fn new(builder: SpanBatchBuilder) -> Self {
+        Self {
+            builder,
+            budget: Budget::new(Limits { max_row_bytes: 0 }),
             references: Vec::new(),
             warnings: Vec::new(),
             processes: Vec::new(),
             scopes: Vec::new(),
-        })
+        }
+    }
+
+    /// The builder with the rows of everything that was read.
+    pub(crate) fn into_builder(self) -> SpanBatchBuilder {
+        self.builder
     }
 
     fn request(&mut self, mut reader: Reader<'a>) -> Result<(), DecodeError> {

@@ -16,7 +16,9 @@ use self::message::Request;
 use self::scalar::Scalar;
 use self::visit::{Items, List, Message, Object};
 use crate::convert::limits::{Budget, Limits, Row};
+use crate::convert::walk::RecordWalk;
 use crate::error::{DecodeError, Problem};
+use crate::wire::Slice;
 
 /// Reads an OTLP `ExportTraceServiceRequest` in its JSON form within [`Limits::for_body`]. Texts are copied.
 ///
@@ -33,20 +35,13 @@ pub fn decode_export_request_json(body: &[u8]) -> Result<SpanBatch, DecodeError>
 /// # Errors
 /// As there.
 pub fn decode_export_request_json_within(body: &[u8], limits: Limits) -> Result<SpanBatch, DecodeError> {
-    let mut walk = Walk {
-        builder: SpanBatchBuilder::new(),
-        budget: Budget::new(limits),
-        refusal: None,
-        scratch: Vec::new(),
-    };
-    match walk.run(body) {
-        Ok(()) => Ok(walk.builder.finish()?),
-        Err(error) => Err(located(&error, walk.refusal, body)),
-    }
+    let mut walk = Walk::new(SpanBatchBuilder::new());
+    walk.walk(Slice { bytes: body, start: 0 }, limits)?;
+    Ok(walk.builder.finish()?)
 }
 
 /// One decoding: what the visitors write to.
-struct Walk {
+pub(crate) struct Walk {
     builder: SpanBatchBuilder,
     budget: Budget,
     /// Why a visitor of ours gave up; serde's own error carries only the place then.
@@ -55,7 +50,30 @@ struct Walk {
     scratch: Vec<u8>,
 }
 
+impl RecordWalk<'_> for Walk {
+    fn builder(&mut self) -> &mut SpanBatchBuilder {
+        &mut self.builder
+    }
+
+    fn walk(&mut self, record: Slice<'_>, limits: Limits) -> Result<(), DecodeError> {
+        self.budget = Budget::new(limits);
+        self.refusal = None;
+        self.run(record.bytes).map_err(|error| located(&error, self.refusal, record.bytes))
+    }
+}
+
 impl Walk {
+    /// For texts that are copied into `builder`.
+    pub(crate) fn new(builder: SpanBatchBuilder) -> Self {
+        let budget = Budget::new(Limits { max_row_bytes: 0 });
+        Self { builder, budget, refusal: None, scratch: Vec::new() }
+    }
+
+    /// The builder with the rows of everything that was read.
+    pub(crate) fn into_builder(self) -> SpanBatchBuilder {
+        self.builder
+    }
+
     fn run(&mut self, body: &[u8]) -> Result<(), serde_json::Error> {
         let mut json = serde_json::Deserializer::from_slice(body);
         // Unknown parts are skipped without recursion, known ones nest only so deep as `value.rs` allows.
