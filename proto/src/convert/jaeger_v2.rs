@@ -5,6 +5,7 @@
 mod decode;
 mod encode;
 mod fields;
+mod json_encode;
 mod references;
 mod span;
 mod tags;
@@ -13,6 +14,7 @@ mod time;
 pub(crate) use decode::Decoder;
 pub use decode::{decode_post_spans, decode_span};
 pub use encode::{Process, encode_batch, encode_post_spans, encode_span};
+pub use json_encode::encode_span_json;
 
 #[cfg(test)]
 mod tests;

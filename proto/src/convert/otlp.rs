@@ -8,6 +8,7 @@ mod encode;
 mod fields;
 mod framing;
 mod json;
+mod json_framing;
 mod nested;
 mod span;
 
@@ -18,6 +19,7 @@ pub use encode::{encode_some_traces_data, encode_traces_data};
 pub(crate) use framing::Framing;
 pub(crate) use json::Walk as JsonWalk;
 pub use json::{decode_export_request_json, decode_export_request_json_within};
+pub(crate) use json_framing::JsonFraming;
 
 use spoor_model::{REFERENCE_KIND_ATTRIBUTE, ReferenceKind, Rows, SpanBatch, ValueView};
 

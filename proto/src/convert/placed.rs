@@ -28,6 +28,14 @@ impl Placed {
         all.sort_unstable();
         all
     }
+
+    pub(crate) fn shares_resource(&self, other: &Self) -> bool {
+        self.resource == other.resource
+    }
+
+    pub(crate) fn shares_scope(&self, other: &Self) -> bool {
+        self.scope == other.scope
+    }
 }
 
 /// Puts spans (given in the order of [`Placed`]) into one message each time.

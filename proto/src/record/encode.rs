@@ -7,7 +7,7 @@ use bytes::Bytes;
 use spoor_model::{SpanBatch, TraceId};
 
 use super::Encoding;
-use crate::convert::jaeger_v2::{Process, encode_span};
+use crate::convert::jaeger_v2::{Process, encode_span, encode_span_json};
 use crate::convert::otlp;
 use crate::convert::placed::{Placed, TraceFraming};
 
@@ -89,7 +89,10 @@ impl RecordEncoder {
         match self.encoding {
             Encoding::Protobuf => plan.spans(batch, |span, out| encode_span(out, span, Process::Embedded)),
             Encoding::OtlpProto => plan.traces(batch, &otlp::Framing::new(batch)),
-            Encoding::Json | Encoding::OtlpJson | Encoding::ZipkinThrift => {}
+            Encoding::Json => plan.spans(batch, |span, out| encode_span_json(out, span)),
+            Encoding::OtlpJson => plan.traces(batch, &otlp::JsonFraming::new(batch)),
+            // Refused where the encoder is made.
+            Encoding::ZipkinThrift => {}
         }
         plan.finish()
     }

@@ -1,7 +1,8 @@
 //! Timestamps and durations of protobuf's well-known types: seconds and nanoseconds apart, both signed.
 //! What the model cannot say (before 1970, beyond 2554, a negative duration) becomes the nearest it can, and is told.
 
-use spoor_model::UnixNanos;
+use spoor_model::{UnixNanos, json};
+use time::OffsetDateTime;
 
 use super::fields::moment;
 use crate::error::DecodeError;
@@ -55,6 +56,58 @@ pub(super) fn write(writer: &mut Writer<'_>, number: u32, nanos: u64) {
             writer.varint(moment::NANOS.number(), rest);
         }
     });
+}
+
+/// Appends a point in time as RFC 3339 in UTC between quotes, with 0, 3, 6 or 9 digits of a second's fraction.
+pub(super) fn write_json_time(out: &mut Vec<u8>, time: UnixNanos) {
+    let (seconds, rest) = (time.0 / NANOS_PER_SECOND, time.0 % NANOS_PER_SECOND);
+    // Up to 2554, where the model's times end.
+    let date =
+        OffsetDateTime::from_unix_timestamp(seconds.cast_signed()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (year, month, day) = date.to_calendar_date();
+    let (hour, minute, second) = date.to_hms();
+    out.push(b'"');
+    for (number, width, sign) in [
+        (year.unsigned_abs(), 4, b'-'),
+        (u32::from(u8::from(month)), 2, b'-'),
+        (u32::from(day), 2, b'T'),
+        (u32::from(hour), 2, b':'),
+        (u32::from(minute), 2, b':'),
+    ] {
+        write_digits(out, u64::from(number), width);
+        out.push(sign);
+    }
+    write_digits(out, u64::from(second), 2);
+    write_fraction(out, rest);
+    out.extend_from_slice(b"Z\"");
+}
+
+/// Appends a length of time as protobuf's JSON has it: seconds with 0, 3, 6 or 9 digits of a fraction.
+pub(super) fn write_json_duration(out: &mut Vec<u8>, nanos: u64) {
+    out.push(b'"');
+    json::write_int(out, nanos / NANOS_PER_SECOND);
+    write_fraction(out, nanos % NANOS_PER_SECOND);
+    out.extend_from_slice(b"s\"");
+}
+
+fn write_fraction(out: &mut Vec<u8>, nanos: u64) {
+    let (mut rest, mut width) = (nanos, 9);
+    while width > 0 && rest % 1000 == 0 {
+        (rest, width) = (rest / 1000, width - 3);
+    }
+    if width > 0 {
+        out.push(b'.');
+        write_digits(out, rest, width);
+    }
+}
+
+fn write_digits(out: &mut Vec<u8>, mut number: u64, width: usize) {
+    let start = out.len();
+    out.resize(start + width, b'0');
+    for place in out[start..].iter_mut().rev() {
+        *place = b'0' + (number % 10).to_le_bytes()[0];
+        number /= 10;
+    }
 }
 
 /// A point in time, and whether it had to be moved to fit.

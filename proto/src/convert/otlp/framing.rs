@@ -79,7 +79,10 @@ impl<'b> Framing<'b> {
     fn resource_size(&self, spans: &[Placed]) -> usize {
         let first = spans.first().and_then(|first| self.resources.get(first.resource as usize));
         let ends = first.map_or(0, Ends::len);
-        ends + spans.chunk_by(same_scope).map(|group| field_size(self.scope_size(group))).sum::<usize>()
+        ends + spans
+            .chunk_by(Placed::shares_scope)
+            .map(|group| field_size(self.scope_size(group)))
+            .sum::<usize>()
     }
 
     fn write_resource_spans(&self, spans: &[Placed], writer: &mut Writer<'_>) {
@@ -87,7 +90,7 @@ impl<'b> Framing<'b> {
             return;
         };
         writer.raw(&self.parts[ends.head.clone()]);
-        for group in spans.chunk_by(same_scope) {
+        for group in spans.chunk_by(Placed::shares_scope) {
             writer.length(resource_spans::SCOPE_SPANS.number(), self.scope_size(group));
             self.write_scope_spans(group, writer);
         }
@@ -108,24 +111,16 @@ impl<'b> Framing<'b> {
 
 impl TraceFraming for Framing<'_> {
     fn size(&self, spans: &[Placed]) -> usize {
-        spans.chunk_by(same_resource).map(|group| field_size(self.resource_size(group))).sum()
+        spans.chunk_by(Placed::shares_resource).map(|group| field_size(self.resource_size(group))).sum()
     }
 
     fn write(&self, spans: &[Placed], out: &mut Vec<u8>) {
         let mut writer = Writer::new(out);
-        for group in spans.chunk_by(same_resource) {
+        for group in spans.chunk_by(Placed::shares_resource) {
             writer.length(traces::RESOURCE_SPANS.number(), self.resource_size(group));
             self.write_resource_spans(group, &mut writer);
         }
     }
-}
-
-fn same_resource(left: &Placed, right: &Placed) -> bool {
-    left.resource == right.resource
-}
-
-fn same_scope(left: &Placed, right: &Placed) -> bool {
-    left.scope == right.scope
 }
 
 /// Writes one part and answers its place.
