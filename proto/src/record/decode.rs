@@ -178,7 +178,12 @@ fn read_run(
             outcomes.extend(run.iter().map(|record| read(&mut walk, encoding, alone(record, texts))));
             walk.into_builder()
         }
-        Encoding::Json | Encoding::ZipkinThrift => {
+        Encoding::Json => {
+            let mut walk = jaeger_v2::JsonDecoder::new(builder);
+            outcomes.extend(run.iter().map(|record| read(&mut walk, encoding, alone(record, texts))));
+            walk.into_builder()
+        }
+        Encoding::ZipkinThrift => {
             outcomes.extend(run.iter().map(|_| Err(RecordError::Unrecognized)));
             builder
         }

@@ -65,7 +65,7 @@ impl Encoding {
     /// Tells a record's encoding by its first bytes; `None` when it looks like none of them.
     ///
     /// Jaeger writes both ids of a span first, whatever they are, so its protobuf records start with `0A 10`, 16 bytes (or
-    /// `0A 08` and 8, from old writers) and `12 08`. An OTLP record has nothing but field 1, so that the byte behind the
+    /// `0A 08` and 8, from old writers) and `12`, the tag of the span id. An OTLP record has nothing but field 1, so that the byte behind the
     /// same length is another. JSON is told by the name that only OTLP's root has. A Thrift list of structs starts with
     /// `0C` and its length in 4 bytes.
     #[must_use]
@@ -89,7 +89,7 @@ impl Encoding {
 }
 
 fn has_span_id_at(rest: &[u8], at: usize) -> bool {
-    rest.get(at..).is_some_and(|rest| rest.starts_with(&[0x12, 0x08]))
+    rest.get(at) == Some(&0x12)
 }
 
 impl fmt::Display for Encoding {

@@ -5,7 +5,8 @@
 use bytes::Bytes;
 use spoor_model::jaeger::NO_SERVICE_NAME;
 use spoor_model::{
-    AttributeRow, Checkpoint, LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow, Text,
+    AttributeRow, Checkpoint, LinkRow, ResourceRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow,
+    Text,
 };
 
 use super::fields::{batch, process, request};
@@ -177,9 +178,7 @@ impl<'a> Decoder<'a> {
             }
         }
         let attributes = self.builder.attributes_since(mark);
-        // What Jaeger writes for a resource that has neither a name nor anything else.
-        let is_nobody = attributes.is_empty() && self.builder.batch().str(service) == NO_SERVICE_NAME;
-        Ok(ResourceRow { service: (!is_nobody).then_some(service), attributes, ..ResourceRow::default() })
+        Ok(resource_row(&self.builder, service, attributes))
     }
 
     /// The scope of a resource with this name and version, for the span at the offset `at`.
@@ -204,6 +203,13 @@ impl<'a> Decoder<'a> {
         remember(&mut self.scopes, (row, index));
         Ok(index)
     }
+}
+
+/// The row of a process.
+pub(super) fn resource_row(builder: &SpanBatchBuilder, service: Text, attributes: Rows) -> ResourceRow {
+    // What Jaeger writes for a resource that has neither a name nor anything else.
+    let is_nobody = attributes.is_empty() && builder.batch().str(service) == NO_SERVICE_NAME;
+    ResourceRow { service: (!is_nobody).then_some(service), attributes, ..ResourceRow::default() }
 }
 
 /// Keeps the newest [`REMEMBERED`] entries, the newest last.
