@@ -6,3 +6,4 @@ pub(crate) mod limits;
 pub mod otlp;
 pub(crate) mod placed;
 pub(crate) mod walk;
+pub(crate) mod zipkin_thrift;

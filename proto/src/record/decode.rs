@@ -8,7 +8,7 @@ use spoor_model::{SpanBatch, SpanBatchBuilder, TooLarge};
 
 use super::Encoding;
 use crate::convert::walk::RecordWalk;
-use crate::convert::{jaeger_v2, otlp};
+use crate::convert::{jaeger_v2, otlp, zipkin_thrift};
 use crate::error::DecodeError;
 use crate::wire::Slice;
 
@@ -184,8 +184,9 @@ fn read_run(
             walk.into_builder()
         }
         Encoding::ZipkinThrift => {
-            outcomes.extend(run.iter().map(|_| Err(RecordError::Unrecognized)));
-            builder
+            let mut walk = zipkin_thrift::Decoder::new(builder);
+            outcomes.extend(run.iter().map(|record| read(&mut walk, encoding, in_source(record, source))));
+            walk.into_builder()
         }
     }
 }

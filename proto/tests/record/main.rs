@@ -4,6 +4,7 @@ mod golden;
 mod hostile;
 mod round_trip;
 mod splitting;
+mod zipkin;
 
 use bytes::Bytes;
 use spoor_load::{GenerateConfig, Protocol, Requests};
