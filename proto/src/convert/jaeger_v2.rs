@@ -8,6 +8,7 @@ mod event_name;
 mod fields;
 mod json_decode;
 mod json_encode;
+mod json_references;
 mod json_tags;
 mod references;
 mod span;

@@ -5,14 +5,13 @@
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess};
 use spoor_model::jaeger::{Interpreted, TagInterpreter};
 use spoor_model::{
-    AttributeRow, Checkpoint, EventRow, LinkRow, ReferenceKind, ResourceRow, Rows, ScopeRow,
-    SpanBatchBuilder, SpanId, SpanRow, Text, TraceId,
+    AttributeRow, Checkpoint, EventRow, LinkRow, ResourceRow, Rows, ScopeRow, SpanBatchBuilder, SpanRow, Text,
 };
 
 use super::decode::resource_row;
 use super::event_name::EventName;
-use super::fields::span_ref;
-use super::json_tags::{Tags, number_of};
+use super::json_references::{References, span_id, trace_id};
+use super::json_tags::Tags;
 use super::time::{LOG_MOVED, Moment, parse_json_duration, parse_json_time, point, span_times};
 use super::{references, warnings};
 use crate::convert::limits::Limits;
@@ -193,44 +192,6 @@ impl Message for Process {
     }
 }
 
-struct References<'s>(&'s mut Vec<LinkRow>);
-
-impl Items for References<'_> {
-    fn item<'de, D: Deserializer<'de>>(&mut self, walk: &mut Walk, item: D) -> Result<(), D::Error> {
-        walk.charge::<LinkRow, _>()?;
-        let mut reference = Reference(LinkRow { kind: ReferenceKind::ChildOf, ..LinkRow::default() });
-        Object(walk, &mut reference).deserialize(item)?;
-        self.0.push(reference.0);
-        Ok(())
-    }
-}
-
-struct Reference(LinkRow);
-
-impl Message for Reference {
-    fn field<'de, A: MapAccess<'de>>(
-        &mut self,
-        walk: &mut Walk,
-        key: &str,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        match key {
-            "traceId" | "trace_id" => self.0.trace_id = walk.scalar(map, trace_id)?,
-            "spanId" | "span_id" => self.0.span_id = walk.scalar(map, span_id)?,
-            "refType" | "ref_type" => {
-                let number = walk.scalar(map, |kind| number_of(kind, &["CHILD_OF", "FOLLOWS_FROM"]))?;
-                self.0.kind = match number {
-                    0 => ReferenceKind::ChildOf,
-                    span_ref::FOLLOWS_FROM => ReferenceKind::FollowsFrom,
-                    _ => ReferenceKind::Link,
-                };
-            }
-            _ => skip(map)?,
-        }
-        Ok(())
-    }
-}
-
 struct Logs {
     has_moved: bool,
 }
@@ -286,20 +247,6 @@ impl Items for Warnings<'_> {
         self.0.push(walk.builder.text(text));
         Ok(())
     }
-}
-
-fn trace_id(scalar: &Scalar<'_>) -> Result<TraceId, &'static str> {
-    if scalar.is_null() {
-        return Ok(TraceId::NONE);
-    }
-    TraceId::from_bytes(&scalar.bytes()?).ok_or("a trace id must be 16 or 8 bytes in base64")
-}
-
-fn span_id(scalar: &Scalar<'_>) -> Result<SpanId, &'static str> {
-    if scalar.is_null() {
-        return Ok(SpanId::NONE);
-    }
-    SpanId::from_bytes(&scalar.bytes()?).ok_or("a span id must be 8 bytes in base64")
 }
 
 fn time(scalar: &Scalar<'_>) -> Result<Moment, &'static str> {
