@@ -20,8 +20,8 @@ pub struct TooLarge;
 /// Makes a [`SpanBatch`]. Used by every decoder and every test.
 #[derive(Default)]
 pub struct SpanBatchBuilder {
-    batch: SpanBatch,
-    too_large: bool,
+    pub(crate) batch: SpanBatch,
+    pub(crate) too_large: bool,
 }
 
 impl SpanBatchBuilder {

@@ -4,6 +4,7 @@
 mod batch;
 mod builder;
 mod byte_size;
+mod checkpoint;
 mod copy;
 mod dependency;
 mod edit;
@@ -26,6 +27,7 @@ mod view;
 pub use batch::{SpanBatch, TraceGroup};
 pub use builder::{SpanBatchBuilder, TooLarge};
 pub use byte_size::{ByteSize, ParseByteSizeError};
+pub use checkpoint::Checkpoint;
 pub use dependency::{DependencyLink, DependencyReport, ServiceCalls};
 pub use go_duration::{ParseDurationError, parse_go_duration};
 pub use go_duration_text::go_duration_text;

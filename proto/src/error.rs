@@ -107,6 +107,14 @@ impl DecodeError {
         self.0.problem
     }
 
+    /// The same error with its place counted from `start` on, for a message that lies among others in one buffer.
+    #[cold]
+    #[must_use]
+    pub(crate) fn counted_from(mut self, start: usize) -> Self {
+        self.0.offset = self.0.offset.saturating_sub(start);
+        self
+    }
+
     /// Where it is wrong: bytes from the start of the message as received.
     #[must_use]
     pub fn offset(&self) -> usize {

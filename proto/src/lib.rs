@@ -3,6 +3,8 @@
 pub mod convert;
 pub mod error;
 pub mod jaeger;
+pub mod record;
+pub mod thrift;
 pub mod wire;
 
 pub use error::DecodeError;

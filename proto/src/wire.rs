@@ -7,6 +7,7 @@ mod writer;
 
 pub use reader::{Reader, Slice};
 pub use writer::Writer;
+pub(crate) use writer::varint_width;
 
 /// The longest message the readers take: offsets are kept as `u32` in the model.
 pub const MAX_MESSAGE_BYTES: usize = u32::MAX as usize;

@@ -25,13 +25,14 @@ struct Bench {
     whole_program: bool,
 }
 
-const ALL: [Bench; 5] = [
+const ALL: [Bench; 6] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
         examples: &["bench_decode", "bench_decode_allocations"],
         whole_program: false,
     },
+    Bench { name: "records", package: "spoor-proto", examples: &["bench_records"], whole_program: false },
     Bench {
         name: "bulk",
         package: "spoor-storage-elasticsearch",

@@ -4,14 +4,23 @@
 
 mod decode;
 mod encode;
+mod event_name;
 mod fields;
+mod json_decode;
+mod json_encode;
+mod json_references;
+mod json_tags;
 mod references;
 mod span;
 mod tags;
 mod time;
+mod warnings;
 
+pub(crate) use decode::Decoder;
 pub use decode::{decode_post_spans, decode_span};
 pub use encode::{Process, encode_batch, encode_post_spans, encode_span};
+pub(crate) use json_decode::JsonDecoder;
+pub use json_encode::encode_span_json;
 
 #[cfg(test)]
 mod tests;

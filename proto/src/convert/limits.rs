@@ -19,11 +19,21 @@ impl Limits {
     /// Bytes of rows allowed for the smallest of bodies.
     const ALWAYS: usize = 1 << 20;
 
+    /// Bytes of rows allowed for the smallest of records, of which thousands may share one batch.
+    const ALWAYS_OF_RECORD: usize = 16 << 10;
+
     /// The limits used when nothing else is said: 1 MiB and four times the (decompressed) body's length in bytes.
     /// Only requests of mostly empty messages need more.
     #[must_use]
     pub fn for_body(length: usize) -> Self {
         Self { max_row_bytes: length.saturating_mul(Self::ROWS_PER_BYTE).saturating_add(Self::ALWAYS) }
+    }
+
+    /// The limits of one record among many: 16 KiB and four times its length in bytes.
+    #[must_use]
+    pub fn for_record(length: usize) -> Self {
+        let rows = length.saturating_mul(Self::ROWS_PER_BYTE);
+        Self { max_row_bytes: rows.saturating_add(Self::ALWAYS_OF_RECORD) }
     }
 }
 

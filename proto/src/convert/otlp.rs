@@ -6,14 +6,21 @@ mod attributes;
 mod decode;
 mod encode;
 mod fields;
+mod framing;
 mod json;
+mod json_framing;
 mod nested;
 mod span;
 
 pub use super::limits::Limits;
+pub(crate) use decode::Decoder;
 pub use decode::{decode_export_request, decode_export_request_within};
 pub use encode::{encode_some_traces_data, encode_traces_data};
+pub(crate) use framing::Framing;
+pub(crate) use json::Walk as JsonWalk;
+pub(in crate::convert) use json::{Items, Message, Object, Scalar, skip};
 pub use json::{decode_export_request_json, decode_export_request_json_within};
+pub(crate) use json_framing::JsonFraming;
 
 use spoor_model::{REFERENCE_KIND_ATTRIBUTE, ReferenceKind, Rows, SpanBatch, ValueView};
 

@@ -79,6 +79,13 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(value);
     }
 
+    /// The beginning of a nested message whose length is known: its tag and length; the caller writes exactly so many bytes.
+    #[inline]
+    pub fn length(&mut self, number: u32, length: usize) {
+        self.tag(Tag::length(number));
+        self.raw_varint(length as u64);
+    }
+
     /// A `string` field.
     #[inline]
     pub fn string(&mut self, number: u32, value: &str) {
@@ -126,7 +133,8 @@ fn low_bits(value: u64) -> u8 {
     value.to_le_bytes()[0] & 0x7f
 }
 
-fn varint_width(value: u64) -> usize {
+/// Bytes of a varint.
+pub(crate) fn varint_width(value: u64) -> usize {
     let bits = 64 - (value | 1).leading_zeros();
     bits.div_ceil(7) as usize
 }

@@ -4,11 +4,15 @@
 
 use bytes::Bytes;
 use spoor_model::jaeger::NO_SERVICE_NAME;
-use spoor_model::{AttributeRow, LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow, Text};
+use spoor_model::{
+    AttributeRow, Checkpoint, LinkRow, ResourceRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow,
+    Text,
+};
 
 use super::fields::{batch, process, request};
 use super::tags;
 use crate::convert::limits::{Budget, Limits};
+use crate::convert::walk::RecordWalk;
 use crate::error::DecodeError;
 use crate::wire::{Reader, Slice};
 
@@ -30,7 +34,8 @@ const BYTES_PER_TAG: usize = 64;
 /// a request of this length. Nothing of the request is usable then.
 pub fn decode_post_spans(body: Bytes) -> Result<SpanBatch, DecodeError> {
     let source = body.clone();
-    let mut decoder = Decoder::new(body)?;
+    let mut decoder = Decoder::new(SpanBatchBuilder::with_source(body)?);
+    decoder.budget = Budget::new(Limits::for_body(source.len()));
     decoder.request(Reader::new(&source)?).map_err(|error| error.within("PostSpansRequest"))?;
     Ok(decoder.builder.finish()?)
 }
@@ -41,13 +46,13 @@ pub fn decode_post_spans(body: Bytes) -> Result<SpanBatch, DecodeError> {
 /// As [`decode_post_spans`].
 pub fn decode_span(body: Bytes) -> Result<SpanBatch, DecodeError> {
     let source = body.clone();
-    let mut decoder = Decoder::new(body)?;
-    decoder.span(Reader::new(&source)?, None).map_err(|error| error.within("Span"))?;
+    let mut decoder = Decoder::new(SpanBatchBuilder::with_source(body)?);
+    decoder.walk(Slice { bytes: &source, start: 0 }, Limits::for_body(source.len()))?;
     Ok(decoder.builder.finish()?)
 }
 
 /// The walk over one request.
-pub(super) struct Decoder<'a> {
+pub(crate) struct Decoder<'a> {
     pub(super) builder: SpanBatchBuilder,
     pub(super) budget: Budget,
     /// The references of the span being walked, until its own fields are done.
@@ -60,17 +65,39 @@ pub(super) struct Decoder<'a> {
     scopes: Vec<(ScopeRow, u32)>,
 }
 
+impl<'a> RecordWalk<'a> for Decoder<'a> {
+    fn builder(&mut self) -> &mut SpanBatchBuilder {
+        &mut self.builder
+    }
+
+    fn walk(&mut self, record: Slice<'a>, limits: Limits) -> Result<(), DecodeError> {
+        self.budget = Budget::new(limits);
+        self.budget.take::<SpanRow>(1, record.start)?;
+        self.span(record.reader(), None).map_err(|error| error.within("Span"))
+    }
+
+    fn forget(&mut self, checkpoint: Checkpoint) {
+        self.processes.retain(|(_, row)| (*row as usize) < checkpoint.resources());
+        self.scopes.retain(|(_, row)| (*row as usize) < checkpoint.scopes());
+    }
+}
+
 impl<'a> Decoder<'a> {
-    fn new(body: Bytes) -> Result<Self, DecodeError> {
-        let budget = Budget::new(Limits::for_body(body.len()));
-        Ok(Self {
-            builder: SpanBatchBuilder::with_source(body)?,
-            budget,
+    /// For messages that lie in the source of `builder`.
+    pub(crate) fn new(builder: SpanBatchBuilder) -> Self {
+        Self {
+            builder,
+            budget: Budget::new(Limits { max_row_bytes: 0 }),
             references: Vec::new(),
             warnings: Vec::new(),
             processes: Vec::new(),
             scopes: Vec::new(),
-        })
+        }
+    }
+
+    /// The builder with the rows of everything that was read.
+    pub(crate) fn into_builder(self) -> SpanBatchBuilder {
+        self.builder
     }
 
     fn request(&mut self, mut reader: Reader<'a>) -> Result<(), DecodeError> {
@@ -151,9 +178,7 @@ impl<'a> Decoder<'a> {
             }
         }
         let attributes = self.builder.attributes_since(mark);
-        // What Jaeger writes for a resource that has neither a name nor anything else.
-        let is_nobody = attributes.is_empty() && self.builder.batch().str(service) == NO_SERVICE_NAME;
-        Ok(ResourceRow { service: (!is_nobody).then_some(service), attributes, ..ResourceRow::default() })
+        Ok(resource_row(&self.builder, service, attributes))
     }
 
     /// The scope of a resource with this name and version, for the span at the offset `at`.
@@ -178,6 +203,13 @@ impl<'a> Decoder<'a> {
         remember(&mut self.scopes, (row, index));
         Ok(index)
     }
+}
+
+/// The row of a process.
+pub(super) fn resource_row(builder: &SpanBatchBuilder, service: Text, attributes: Rows) -> ResourceRow {
+    // What Jaeger writes for a resource that has neither a name nor anything else.
+    let is_nobody = attributes.is_empty() && builder.batch().str(service) == NO_SERVICE_NAME;
+    ResourceRow { service: (!is_nobody).then_some(service), attributes, ..ResourceRow::default() }
 }
 
 /// Keeps the newest [`REMEMBERED`] entries, the newest last.

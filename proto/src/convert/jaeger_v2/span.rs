@@ -1,25 +1,16 @@
 //! Hot path: one api_v2 `Span` message to a row. Budget: no allocation (warnings apart), texts are ranges.
 //! Rows of one kind must lie together, so logs are written during the walk and tags in a second walk over their stretch.
 
-use spoor_model::jaeger::{EVENT, Interpreted, TagInterpreter, WARNINGS};
-use spoor_model::nested::encode_list;
-use spoor_model::{
-    AttributeRow, EventRow, SpanBatchBuilder, SpanId, SpanRow, Text, TraceId, UnixNanos, Value, ValueView,
-};
+use spoor_model::jaeger::{Interpreted, TagInterpreter};
+use spoor_model::{AttributeRow, EventRow, SpanId, SpanRow, TraceId};
 
 use super::decode::Decoder;
+use super::event_name::EventName;
 use super::fields::{log, span};
-use super::time::{Moment, point};
-use super::{references, tags};
+use super::time::{LOG_MOVED, Moment, point, span_times};
+use super::{references, tags, warnings};
 use crate::error::{DecodeError, Problem};
 use crate::wire::{Reader, Slice};
-
-const START_MOVED: &str =
-    "the start time lies outside of what can be stored (1970 to 2554) and was moved to its edge";
-const DURATION_NEGATIVE: &str = "the duration was negative and is taken as zero";
-const DURATION_TOO_LONG: &str = "the span ends beyond what can be stored (2554) and was cut there";
-const LOG_MOVED: &str =
-    "the time of a log lies outside of what can be stored (1970 to 2554) and was moved to its edge";
 
 /// What a first walk over a span finds besides its row.
 #[derive(Default)]
@@ -99,33 +90,12 @@ impl<'a> Decoder<'a> {
     }
 
     fn times(&mut self, row: &mut SpanRow, found: &Found<'_>) {
-        let (start, is_moved) = point(found.start);
-        row.start = start;
-        if is_moved {
-            self.warn(START_MOVED);
-        }
-        row.end = match found.duration.nanos() {
-            Ok(nanos) => start.0.checked_add(nanos).map_or_else(|| self.cut_end(), UnixNanos),
-            Err(0) => {
-                self.warn(DURATION_NEGATIVE);
-                start
-            }
-            Err(_) => self.cut_end(),
-        };
+        let (builder, warnings) = (&mut self.builder, &mut self.warnings);
+        let mut warn = |warning: &str| warnings.push(builder.text(warning));
+        (row.start, row.end) = span_times(found.start, found.duration, &mut warn);
         if found.has_moved_log {
-            self.warn(LOG_MOVED);
+            warn(LOG_MOVED);
         }
-    }
-
-    fn cut_end(&mut self) -> UnixNanos {
-        self.warn(DURATION_TOO_LONG);
-        UnixNanos::MAX
-    }
-
-    #[cold]
-    fn warn(&mut self, warning: &str) {
-        let text = self.builder.text(warning);
-        self.warnings.push(text);
     }
 
     /// Reads one log as an event; answers whether its time had to be moved.
@@ -173,20 +143,10 @@ impl<'a> Decoder<'a> {
         }
         let fields = interpreter.finish(&mut self.builder);
         if !self.warnings.is_empty() {
-            self.push_warnings();
+            warnings::push(&mut self.builder, &self.warnings);
         }
         row.attributes = self.builder.attributes_since(mark);
         Ok(fields)
-    }
-
-    #[cold]
-    fn push_warnings(&mut self) {
-        let mut encoded = Vec::new();
-        let batch = self.builder.batch();
-        encode_list(&mut encoded, self.warnings.iter().map(|warning| ValueView::Str(batch.str(*warning))));
-        let list = self.builder.bytes(&encoded);
-        let key = self.builder.text(WARNINGS);
-        self.builder.push_attribute(key, Value::List(list));
     }
 }
 
@@ -201,46 +161,6 @@ fn skip_to_tag(reader: &mut Reader<'_>, end: usize) -> Result<bool, DecodeError>
         }
     }
     Ok(false)
-}
-
-/// Where a log's `event` fields went.
-#[derive(Clone, Copy, Default)]
-enum EventName {
-    /// There was none yet.
-    #[default]
-    Unknown,
-    /// The one so far is the event's name (key and text).
-    Taken(Text, Text),
-    /// They are all among the fields, which tells writers not to add the name (the first one, if textual) again.
-    Field(Text),
-}
-
-impl EventName {
-    /// Takes one field of a log: as the event's name, or into the run of attributes being written.
-    fn push(&mut self, builder: &mut SpanBatchBuilder, key: Text, value: Value) {
-        if builder.batch().bytes(key) == EVENT.as_bytes() {
-            *self = match (*self, value) {
-                (Self::Unknown, Value::Str(text)) if !text.is_empty() => {
-                    *self = Self::Taken(key, text);
-                    return;
-                }
-                (Self::Unknown, _) => Self::Field(Text::EMPTY),
-                (Self::Taken(first, text), _) => {
-                    builder.push_attribute(first, Value::Str(text));
-                    Self::Field(text)
-                }
-                (Self::Field(name), _) => Self::Field(name),
-            };
-        }
-        builder.push_attribute(key, value);
-    }
-
-    fn text(self) -> Text {
-        match self {
-            Self::Unknown => Text::EMPTY,
-            Self::Taken(_, text) | Self::Field(text) => text,
-        }
-    }
 }
 
 /// Reads a trace id of 16 bytes, or of 8 that are its low half.

@@ -60,6 +60,6 @@ pub(super) fn text(builder: &mut SpanBatchBuilder, slice: Option<Slice<'_>>) -> 
 
 /// A type that this protocol does not have yet: the value is out of reach, which the tag then says.
 #[cold]
-fn unknown_type(builder: &mut SpanBatchBuilder, v_type: u32) -> Value {
+pub(super) fn unknown_type(builder: &mut SpanBatchBuilder, v_type: u32) -> Value {
     Value::Str(builder.text(&format!("<unknown Jaeger value type {v_type}>")))
 }

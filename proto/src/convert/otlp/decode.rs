@@ -8,6 +8,7 @@ use spoor_model::{AttributeRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuild
 use super::SERVICE_NAME;
 use super::fields::{resource, resource_spans, scope, scope_spans, traces};
 use crate::convert::limits::{Budget, Limits};
+use crate::convert::walk::RecordWalk;
 use crate::error::DecodeError;
 use crate::wire::{Reader, Slice};
 
@@ -36,19 +37,13 @@ pub fn decode_export_request(body: Bytes) -> Result<SpanBatch, DecodeError> {
 /// As there.
 pub fn decode_export_request_within(body: Bytes, limits: Limits) -> Result<SpanBatch, DecodeError> {
     let source = body.clone();
-    let mut decoder = Decoder {
-        builder: SpanBatchBuilder::with_source(body)?,
-        budget: Budget::new(limits),
-        events: Vec::new(),
-        links: Vec::new(),
-    };
-    decoder.reserve(Reader::new(&source)?, source.len())?;
-    decoder.request(Reader::new(&source)?)?;
+    let mut decoder = Decoder::new(SpanBatchBuilder::with_source(body)?);
+    decoder.walk(Slice { bytes: &source, start: 0 }, limits)?;
     Ok(decoder.builder.finish()?)
 }
 
 /// The walk over one request.
-pub(super) struct Decoder<'a> {
+pub(crate) struct Decoder<'a> {
     pub(super) builder: SpanBatchBuilder,
     pub(super) budget: Budget,
     /// The events of the span being walked, until its own fields are done.
@@ -57,7 +52,30 @@ pub(super) struct Decoder<'a> {
     pub(super) links: Vec<Slice<'a>>,
 }
 
+impl<'a> RecordWalk<'a> for Decoder<'a> {
+    fn builder(&mut self) -> &mut SpanBatchBuilder {
+        &mut self.builder
+    }
+
+    fn walk(&mut self, record: Slice<'a>, limits: Limits) -> Result<(), DecodeError> {
+        self.budget = Budget::new(limits);
+        self.reserve(record.reader(), record.bytes.len())?;
+        self.request(record.reader())
+    }
+}
+
 impl<'a> Decoder<'a> {
+    /// For messages that lie in the source of `builder`.
+    pub(crate) fn new(builder: SpanBatchBuilder) -> Self {
+        let budget = Budget::new(Limits { max_row_bytes: 0 });
+        Self { builder, budget, events: Vec::new(), links: Vec::new() }
+    }
+
+    /// The builder with the rows of everything that was read.
+    pub(crate) fn into_builder(self) -> SpanBatchBuilder {
+        self.builder
+    }
+
     /// Charges the resources, and makes room for all rows.
     fn reserve(&mut self, mut reader: Reader<'a>, length: usize) -> Result<(), DecodeError> {
         let mut resources = 0;

@@ -55,11 +55,31 @@ impl<'a> Placed<'a> {
 fn write_resource_spans(writer: &mut Writer<'_>, group: &[Placed<'_>]) {
     let Some(first) = group.first() else { return };
     let view = first.span.resource();
-    writer.message(resource_spans::RESOURCE.number(), |writer| write_resource(writer, view));
+    write_resource_head(writer, view);
     for spans in group.chunk_by(|left, right| left.span.row().scope == right.span.row().scope) {
         writer.message(resource_spans::SCOPE_SPANS.number(), |writer| write_scope_spans(writer, spans));
     }
+    write_resource_tail(writer, view);
+}
+
+/// What stands in a `ResourceSpans` before its scopes.
+pub(super) fn write_resource_head(writer: &mut Writer<'_>, view: ResourceView<'_>) {
+    writer.message(resource_spans::RESOURCE.number(), |writer| write_resource(writer, view));
+}
+
+/// What stands in a `ResourceSpans` behind its scopes.
+pub(super) fn write_resource_tail(writer: &mut Writer<'_>, view: ResourceView<'_>) {
     write_text(writer, resource_spans::SCHEMA_URL, view.schema_url());
+}
+
+/// What stands in a `ScopeSpans` before its spans.
+pub(super) fn write_scope_head(writer: &mut Writer<'_>, view: ScopeView<'_>) {
+    writer.message(scope_spans::SCOPE.number(), |writer| write_scope(writer, view));
+}
+
+/// What stands in a `ScopeSpans` behind its spans.
+pub(super) fn write_scope_tail(writer: &mut Writer<'_>, view: ScopeView<'_>) {
+    write_text(writer, scope_spans::SCHEMA_URL, view.schema_url());
 }
 
 fn write_resource(writer: &mut Writer<'_>, view: ResourceView<'_>) {
@@ -74,14 +94,14 @@ fn write_resource(writer: &mut Writer<'_>, view: ResourceView<'_>) {
 fn write_scope_spans(writer: &mut Writer<'_>, spans: &[Placed<'_>]) {
     let Some(first) = spans.first() else { return };
     let view = first.span.scope();
-    writer.message(scope_spans::SCOPE.number(), |writer| write_scope(writer, view));
+    write_scope_head(writer, view);
     for Placed { span, .. } in spans {
         match span.encoded() {
             Some(encoded) => writer.bytes(scope_spans::SPANS.number(), encoded),
             None => writer.message(scope_spans::SPANS.number(), |writer| write_span(writer, *span)),
         }
     }
-    write_text(writer, scope_spans::SCHEMA_URL, view.schema_url());
+    write_scope_tail(writer, view);
 }
 
 fn write_scope(writer: &mut Writer<'_>, view: ScopeView<'_>) {
@@ -91,7 +111,7 @@ fn write_scope(writer: &mut Writer<'_>, view: ScopeView<'_>) {
     write_number(writer, scope::DROPPED_ATTRIBUTES, view.row().dropped_attributes);
 }
 
-fn write_span(writer: &mut Writer<'_>, view: SpanView<'_>) {
+pub(super) fn write_span(writer: &mut Writer<'_>, view: SpanView<'_>) {
     let row = view.row();
     write_id(writer, span::TRACE_ID, &row.trace_id.to_bytes());
     write_id(writer, span::SPAN_ID, &row.span_id.to_bytes());

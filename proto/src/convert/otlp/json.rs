@@ -13,10 +13,13 @@ use serde_json::error::Category;
 use spoor_model::{SpanBatch, SpanBatchBuilder, Text};
 
 use self::message::Request;
-use self::scalar::Scalar;
-use self::visit::{Items, List, Message, Object};
+pub(in crate::convert) use self::scalar::Scalar;
+use self::visit::List;
+pub(in crate::convert) use self::visit::{Items, Message, Object};
 use crate::convert::limits::{Budget, Limits, Row};
+use crate::convert::walk::RecordWalk;
 use crate::error::{DecodeError, Problem};
+use crate::wire::Slice;
 
 /// Reads an OTLP `ExportTraceServiceRequest` in its JSON form within [`Limits::for_body`]. Texts are copied.
 ///
@@ -33,21 +36,14 @@ pub fn decode_export_request_json(body: &[u8]) -> Result<SpanBatch, DecodeError>
 /// # Errors
 /// As there.
 pub fn decode_export_request_json_within(body: &[u8], limits: Limits) -> Result<SpanBatch, DecodeError> {
-    let mut walk = Walk {
-        builder: SpanBatchBuilder::new(),
-        budget: Budget::new(limits),
-        refusal: None,
-        scratch: Vec::new(),
-    };
-    match walk.run(body) {
-        Ok(()) => Ok(walk.builder.finish()?),
-        Err(error) => Err(located(&error, walk.refusal, body)),
-    }
+    let mut walk = Walk::new(SpanBatchBuilder::new());
+    walk.walk(Slice { bytes: body, start: 0 }, limits)?;
+    Ok(walk.builder.finish()?)
 }
 
 /// One decoding: what the visitors write to.
-struct Walk {
-    builder: SpanBatchBuilder,
+pub(crate) struct Walk {
+    pub(in crate::convert) builder: SpanBatchBuilder,
     budget: Budget,
     /// Why a visitor of ours gave up; serde's own error carries only the place then.
     refusal: Option<Problem>,
@@ -55,19 +51,52 @@ struct Walk {
     scratch: Vec<u8>,
 }
 
+impl RecordWalk<'_> for Walk {
+    fn builder(&mut self) -> &mut SpanBatchBuilder {
+        &mut self.builder
+    }
+
+    fn walk(&mut self, record: Slice<'_>, limits: Limits) -> Result<(), DecodeError> {
+        self.read(record.bytes, limits, &mut Request)
+    }
+}
+
 impl Walk {
-    fn run(&mut self, body: &[u8]) -> Result<(), serde_json::Error> {
+    /// For texts that are copied into `builder`.
+    pub(crate) fn new(builder: SpanBatchBuilder) -> Self {
+        let budget = Budget::new(Limits { max_row_bytes: 0 });
+        Self { builder, budget, refusal: None, scratch: Vec::new() }
+    }
+
+    /// The builder with the rows of everything that was read.
+    pub(crate) fn into_builder(self) -> SpanBatchBuilder {
+        self.builder
+    }
+
+    /// Reads a whole text as this message.
+    pub(in crate::convert) fn read(
+        &mut self,
+        body: &[u8],
+        limits: Limits,
+        root: &mut impl Message,
+    ) -> Result<(), DecodeError> {
+        self.budget = Budget::new(limits);
+        self.refusal = None;
+        self.run(body, root).map_err(|error| located(&error, self.refusal, body))
+    }
+
+    fn run(&mut self, body: &[u8], root: &mut impl Message) -> Result<(), serde_json::Error> {
         let mut json = serde_json::Deserializer::from_slice(body);
         // Unknown parts are skipped without recursion, known ones nest only so deep as `value.rs` allows.
         json.disable_recursion_limit();
-        if !Object(self, &mut Request).deserialize(&mut json)? {
-            return Err(self.refuse("the request must be an object"));
+        if !Object(self, root).deserialize(&mut json)? {
+            return Err(self.refuse("the message must be an object"));
         }
         json.end()
     }
 
     /// Reads the value of the current key as a message; false when it is `null`.
-    fn object<'de, A: MapAccess<'de>, M: Message>(
+    pub(in crate::convert) fn object<'de, A: MapAccess<'de>, M: Message>(
         &mut self,
         map: &mut A,
         message: &mut M,
@@ -76,12 +105,16 @@ impl Walk {
     }
 
     /// Reads the value of the current key as a list of messages; `null` is an empty one.
-    fn list<'de, A: MapAccess<'de>, I: Items>(&mut self, map: &mut A, items: &mut I) -> Result<(), A::Error> {
+    pub(in crate::convert) fn list<'de, A: MapAccess<'de>, I: Items>(
+        &mut self,
+        map: &mut A,
+        items: &mut I,
+    ) -> Result<(), A::Error> {
         map.next_value_seed(List(self, items))
     }
 
     /// Reads the value of the current key as a number, word or truth.
-    fn scalar<'de, A: MapAccess<'de>, T>(
+    pub(in crate::convert) fn scalar<'de, A: MapAccess<'de>, T>(
         &mut self,
         map: &mut A,
         convert: impl FnOnce(&Scalar<'de>) -> Result<T, &'static str>,
@@ -91,31 +124,31 @@ impl Walk {
     }
 
     /// Reads the value of the current key as text into the batch.
-    fn text<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<Text, A::Error> {
+    pub(in crate::convert) fn text<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<Text, A::Error> {
         let scalar = map.next_value::<Scalar<'de>>()?;
         let text = scalar.text().map_err(|what| self.refuse(what))?;
         Ok(self.builder.text(text))
     }
 
-    fn charge<R: Row, E: serde::de::Error>(&mut self) -> Result<(), E> {
+    pub(in crate::convert) fn charge<R: Row, E: serde::de::Error>(&mut self) -> Result<(), E> {
         self.budget.take::<R>(1, 0).map_err(|error| self.refuse_as(error.problem()))
     }
 
     /// An error of ours; its place is found when the whole decoding has ended.
     #[cold]
-    fn refuse<E: serde::de::Error>(&mut self, what: &'static str) -> E {
+    pub(in crate::convert) fn refuse<E: serde::de::Error>(&mut self, what: &'static str) -> E {
         self.refuse_as(Problem::Malformed(what))
     }
 
     #[cold]
-    fn refuse_as<E: serde::de::Error>(&mut self, problem: Problem) -> E {
+    pub(in crate::convert) fn refuse_as<E: serde::de::Error>(&mut self, problem: Problem) -> E {
         self.refusal = Some(problem);
         E::custom("refused")
     }
 }
 
 /// Skips the value of an unknown key.
-fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+pub(in crate::convert) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
     map.next_value::<IgnoredAny>().map(drop)
 }
 

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use spoor_model::{SpanId, SpanKind, StatusCode, TraceId};
 
 /// A JSON value that is neither object nor array.
-pub(super) enum Scalar<'de> {
+pub(in crate::convert) enum Scalar<'de> {
     Null,
     Bool(bool),
     Unsigned(u64),
@@ -24,11 +24,11 @@ const NOT_A_NUMBER: &str = "expected an integer, as a number or as text";
 const OUT_OF_RANGE: &str = "the number does not fit into its field";
 
 impl Scalar<'_> {
-    pub(super) fn is_null(&self) -> bool {
+    pub(in crate::convert) fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    pub(super) fn text(&self) -> Result<&str, &'static str> {
+    pub(in crate::convert) fn text(&self) -> Result<&str, &'static str> {
         match self {
             Self::Null => Ok(""),
             Self::Text(text) => Ok(text),
@@ -36,7 +36,7 @@ impl Scalar<'_> {
         }
     }
 
-    pub(super) fn truth(&self) -> Result<bool, &'static str> {
+    pub(in crate::convert) fn truth(&self) -> Result<bool, &'static str> {
         match self {
             Self::Null => Ok(false),
             Self::Bool(truth) => Ok(*truth),
@@ -58,20 +58,20 @@ impl Scalar<'_> {
         }
     }
 
-    pub(super) fn u64(&self) -> Result<u64, &'static str> {
+    pub(in crate::convert) fn u64(&self) -> Result<u64, &'static str> {
         u64::try_from(self.integer()?).map_err(|_| OUT_OF_RANGE)
     }
 
-    pub(super) fn u32(&self) -> Result<u32, &'static str> {
+    pub(in crate::convert) fn u32(&self) -> Result<u32, &'static str> {
         u32::try_from(self.integer()?).map_err(|_| OUT_OF_RANGE)
     }
 
-    pub(super) fn i64(&self) -> Result<i64, &'static str> {
+    pub(in crate::convert) fn i64(&self) -> Result<i64, &'static str> {
         i64::try_from(self.integer()?).map_err(|_| OUT_OF_RANGE)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a double that was written without a fraction")]
-    pub(super) fn f64(&self) -> Result<f64, &'static str> {
+    pub(in crate::convert) fn f64(&self) -> Result<f64, &'static str> {
         match self {
             Self::Null => Ok(0.0),
             Self::Double(number) => Ok(*number),
@@ -90,11 +90,11 @@ impl Scalar<'_> {
         }
     }
 
-    pub(super) fn bytes(&self) -> Result<Vec<u8>, &'static str> {
+    pub(in crate::convert) fn bytes(&self) -> Result<Vec<u8>, &'static str> {
         base64(self.text()?).ok_or("expected base64")
     }
 
-    pub(super) fn trace_id(&self) -> Result<TraceId, &'static str> {
+    pub(in crate::convert) fn trace_id(&self) -> Result<TraceId, &'static str> {
         let text = self.text()?;
         let id = match text.len() {
             0 => Some(TraceId::NONE),
@@ -105,7 +105,7 @@ impl Scalar<'_> {
         id.ok_or("a trace id must have 32 hex digits (or be 16 bytes in base64)")
     }
 
-    pub(super) fn span_id(&self) -> Result<SpanId, &'static str> {
+    pub(in crate::convert) fn span_id(&self) -> Result<SpanId, &'static str> {
         let text = self.text()?;
         let id = match text.len() {
             0 => Some(SpanId::NONE),
@@ -117,7 +117,7 @@ impl Scalar<'_> {
     }
 
     /// By number, or by its name in the .proto file (`SPAN_KIND_SERVER`).
-    pub(super) fn kind(&self) -> Result<SpanKind, &'static str> {
+    pub(in crate::convert) fn kind(&self) -> Result<SpanKind, &'static str> {
         match self {
             Self::Text(text) if text.starts_with("SPAN_KIND_") => match &text["SPAN_KIND_".len()..] {
                 "UNSPECIFIED" => Ok(SpanKind::Unspecified),
@@ -133,7 +133,7 @@ impl Scalar<'_> {
     }
 
     /// By number, or by its name in the .proto file (`STATUS_CODE_ERROR`).
-    pub(super) fn status(&self) -> Result<StatusCode, &'static str> {
+    pub(in crate::convert) fn status(&self) -> Result<StatusCode, &'static str> {
         match self {
             Self::Text(text) if text.starts_with("STATUS_CODE_") => match &text["STATUS_CODE_".len()..] {
                 "UNSET" => Ok(StatusCode::Unset),

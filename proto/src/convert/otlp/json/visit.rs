@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::Walk;
 
 /// A JSON object.
-pub(super) trait Message {
+pub(in crate::convert) trait Message {
     /// Reads the value of `key` from `map`.
     fn field<'de, A: MapAccess<'de>>(
         &mut self,
@@ -20,13 +20,16 @@ pub(super) trait Message {
 }
 
 /// A JSON array.
-pub(super) trait Items {
+pub(in crate::convert) trait Items {
     /// Reads one item.
     fn item<'de, D: Deserializer<'de>>(&mut self, walk: &mut Walk, item: D) -> Result<(), D::Error>;
 }
 
 /// Reads a message. Gives false for `null`, which counts as absent.
-pub(super) struct Object<'w, M>(pub(super) &'w mut Walk, pub(super) &'w mut M);
+pub(in crate::convert) struct Object<'w, M>(
+    pub(in crate::convert) &'w mut Walk,
+    pub(in crate::convert) &'w mut M,
+);
 
 impl<'de, M: Message> DeserializeSeed<'de> for Object<'_, M> {
     type Value = bool;
@@ -56,7 +59,10 @@ impl<'de, M: Message> Visitor<'de> for Object<'_, M> {
 }
 
 /// Reads an array. `null` counts as absent.
-pub(super) struct List<'w, I>(pub(super) &'w mut Walk, pub(super) &'w mut I);
+pub(in crate::convert) struct List<'w, I>(
+    pub(in crate::convert) &'w mut Walk,
+    pub(in crate::convert) &'w mut I,
+);
 
 impl<'de, I: Items> DeserializeSeed<'de> for List<'_, I> {
     type Value = ();
