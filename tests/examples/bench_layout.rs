@@ -2,16 +2,17 @@
 //! What the store spends is its own CPU time while spans are written and then merged into one segment; what it keeps are the bytes
 //! of its indices afterwards. Prints figures as JSON lines; run it with `cargo xtask bench layout`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use prometheus_client::registry::Registry;
-use serde_json::{Value, json};
 use spoor_model::SpanBatch;
 use spoor_proto::convert::otlp::decode_export_request;
 use spoor_storage::{RequestContext, SpanWriter};
 use spoor_storage_elasticsearch::{BulkEncoder, Config, ElasticsearchStore, Layout};
+use spoor_tests::figures::{print_figure, spans_or};
+use spoor_tests::server::{bytes, idle_cpu_ms, segments};
 use spoor_tests::traffic::requests;
 use spoor_tests::{delete_indices, unique_prefix};
 
@@ -40,10 +41,7 @@ struct Cost {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> Result<()> {
-    let spans = match std::env::var("SPOOR_BENCH_SPANS") {
-        Ok(text) => text.parse().context("SPOOR_BENCH_SPANS is a number of spans")?,
-        Err(_) => SPANS,
-    };
+    let spans = spans_or(SPANS)?;
     let server = xtask::servers::OpenSearch::start()?;
     let warm_up = batches(1, WARM_UP_SPANS)?;
     for layout in [Layout::Jaeger, Layout::Compact] {
@@ -95,7 +93,7 @@ async fn measure(server: &str, layout: Layout, batches: &[SpanBatch]) -> Result<
     let context = RequestContext::with_timeout(Duration::from_secs(1_800));
     // The templates are in when a write has been answered.
     writer.write(&context, &batches[0].select([0])).await.map_err(|error| anyhow::anyhow!("{error}"))?;
-    let before = cpu(server).await?;
+    let before = idle_cpu_ms(server).await?;
     stream::iter(batches)
         .map(|batch| async {
             let written = writer
@@ -111,9 +109,9 @@ async fn measure(server: &str, layout: Layout, batches: &[SpanBatch]) -> Result<
     let family = if layout == Layout::Jaeger { "jaeger" } else { "spoor" };
     let indices = format!("{server}/{prefix}-{family}-span-*");
     post(&format!("{indices}/_refresh")).await?;
-    let written = cpu(server).await?;
+    let written = idle_cpu_ms(server).await?;
     post(&format!("{indices}/_forcemerge?max_num_segments=1&flush=true")).await?;
-    let merged = cpu(server).await?;
+    let merged = idle_cpu_ms(server).await?;
     let bytes = merged_bytes(server, &format!("{prefix}-{family}-span-*")).await?;
     delete_indices(server, &prefix).await?;
     Ok(Cost {
@@ -128,14 +126,11 @@ async fn measure(server: &str, layout: Layout, batches: &[SpanBatch]) -> Result<
 /// Bytes of the one segment of each index. The sizes in `_stats` are up to ten seconds old, and count what was merged as well.
 async fn merged_bytes(server: &str, indices: &str) -> Result<f64> {
     post(&format!("{server}/{indices}/_refresh")).await?;
-    let segments =
-        get(&format!("{server}/_cat/segments/{indices}?format=json&bytes=b&h=index,size,searchable")).await?;
-    let searched = segments.as_array().context("a list of segments")?.iter();
-    let searched: Vec<&Value> = searched.filter(|segment| segment["searchable"] == "true").collect();
+    let searched = segments(server, indices).await?;
     let indices: std::collections::BTreeSet<_> =
         searched.iter().map(|segment| segment["index"].as_str()).collect();
-    ensure!(indices.len() == searched.len(), "each index is one segment: {segments}");
-    searched.iter().map(|segment| Ok(segment["size"].as_str().context("a size")?.parse::<f64>()?)).sum()
+    ensure!(indices.len() == searched.len(), "each index is one segment: {searched:?}");
+    searched.iter().map(bytes).sum()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
@@ -163,31 +158,6 @@ fn own_cpu() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// User and system time of the server's process so far, in ms, by its own account, once it is idle.
-async fn cpu(server: &str) -> Result<f64> {
-    let read = || async {
-        let stats = get(&format!("{server}/_nodes/stats/process?filter_path=nodes.*.process.cpu")).await?;
-        let nodes = stats["nodes"].as_object().context("the server tells of its nodes")?;
-        let spent = nodes.values().filter_map(|node| node["process"]["cpu"]["total_in_millis"].as_f64());
-        Ok::<f64, anyhow::Error>(spent.sum())
-    };
-    // Merges in the background belong to what was written before: they are waited for.
-    let limit = Instant::now() + Duration::from_secs(120);
-    let mut last = read().await?;
-    loop {
-        tokio::time::sleep(Duration::from_millis(1_000)).await;
-        let next = read().await?;
-        if next - last < 50.0 || Instant::now() > limit {
-            return Ok(next);
-        }
-        last = next;
-    }
-}
-
-async fn get(url: &str) -> Result<Value> {
-    Ok(reqwest::get(url).await?.error_for_status()?.json().await?)
-}
-
 async fn post(url: &str) -> Result<()> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(1_800)).build()?;
     client.post(url).send().await?.error_for_status()?;
@@ -200,11 +170,7 @@ fn report(spans: u64, [jaeger, compact]: &[Cost; 2]) {
          {REQUESTS_AT_ONCE} at once, after a warm-up; CPU time of the server until all is merged into one segment, bytes after that"
     );
     let print = |figure: &str, value: f64, unit: &str, bar: Option<f64>| {
-        let value = (value * 1000.0).round() / 1000.0;
-        println!(
-            "{}",
-            json!({"figure": figure, "value": value, "unit": unit, "bar": bar, "spans": spans, "method": method})
-        );
+        print_figure(figure, value, unit, bar, spans, &method);
     };
     print("compact_bytes_ratio", compact.bytes / jaeger.bytes, "x Jaeger's", Some(BAR));
     print("compact_cpu_ratio", compact.cpu / jaeger.cpu, "x Jaeger's", Some(BAR));

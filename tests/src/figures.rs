@@ -40,9 +40,30 @@ impl Spoor {
     }
 }
 
-/// One figure with its bar: a JSON line on standard output.
-pub fn print_figure(figure: &str, value: f64, unit: &str, bar: f64, spans: u64, method: &str) {
+/// How many spans a benchmark is to use: `SPOOR_BENCH_SPANS`, or what it uses by default.
+///
+/// # Errors
+/// When the variable holds no number.
+pub fn spans_or(default: u64) -> Result<u64> {
+    match std::env::var("SPOOR_BENCH_SPANS") {
+        Ok(text) => text
+            .parse()
+            .with_context(|| format!("SPOOR_BENCH_SPANS is {text:?}; set it to a number of spans")),
+        Err(_) => Ok(default),
+    }
+}
+
+/// One figure, with its bar if it has one: a JSON line on standard output.
+pub fn print_figure(
+    figure: &str,
+    value: f64,
+    unit: &str,
+    bar: impl Into<Option<f64>>,
+    spans: u64,
+    method: &str,
+) {
     let value = (value * 1000.0).round() / 1000.0;
+    let bar = bar.into();
     println!(
         "{}",
         json!({"figure": figure, "value": value, "unit": unit, "bar": bar, "spans": spans, "method": method})

@@ -6,6 +6,7 @@ pub mod figures;
 pub mod metrics;
 mod process;
 mod python;
+pub mod server;
 pub mod traffic;
 mod wait;
 

@@ -25,7 +25,7 @@ struct Bench {
     whole_program: bool,
 }
 
-const ALL: [Bench; 6] = [
+const ALL: [Bench; 7] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
@@ -45,6 +45,7 @@ const ALL: [Bench; 6] = [
         examples: &["bench_collector_es"],
         whole_program: true,
     },
+    Bench { name: "latency", package: "spoor-tests", examples: &["bench_latency"], whole_program: true },
     // It starts a server of its own.
     Bench { name: "layout", package: "spoor-tests", examples: &["bench_layout"], whole_program: false },
     Bench { name: "query_es", package: "spoor-tests", examples: &["bench_query_es"], whole_program: true },

@@ -31,7 +31,7 @@ impl fmt::Display for Figure {
             Some(bar) => format!("bar {bar:<6} over"),
             None => "no bar".to_owned(),
         };
-        write!(f, "{figure:<34} {value:>10.3} {unit:<12} {verdict:<16} {method}")
+        write!(f, "{figure:<38} {value:>10.3} {unit:<12} {verdict:<16} {method}")
     }
 }
 
