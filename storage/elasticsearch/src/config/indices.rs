@@ -113,3 +113,10 @@ pub struct IndexConfig {
 }
 
 super::defaults_from_flags!(IndexConfig);
+
+impl IndexConfig {
+    /// Names of the remote clusters that are read.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = &str> {
+        self.remote_read_clusters.iter().map(String::as_str).filter(|name| !name.is_empty())
+    }
+}

@@ -159,8 +159,7 @@ impl Maker {
         if is_no_name(separator) {
             return Err(OpenError::DateSeparator(separator.to_owned()));
         }
-        let remotes: Vec<String> =
-            config.remote_read_clusters.iter().filter(|name| !name.is_empty()).cloned().collect();
+        let remotes: Vec<String> = config.remotes().map(str::to_owned).collect();
         // Patterns of cluster names are taken by servers, too.
         if let Some(bad) = remotes.iter().find(|name| name.contains([',', ':', '/', ' ', '"', '\\'])) {
             return Err(OpenError::RemoteCluster(bad.clone()));
