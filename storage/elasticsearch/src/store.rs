@@ -49,6 +49,11 @@ pub enum OpenError {
     /// Aliases that nobody uses.
     #[error("--es.{0}-read-alias and --es.{0}-write-alias need --es.use-aliases")]
     AliasesNotUsed(&'static str),
+    /// One alias for two purposes.
+    #[error(
+        "the alias {0:?} is named twice; each of --es.span-…, --es.service-… and --es.compact-span-read-alias and -write-alias needs a name of its own"
+    )]
+    SharedAlias(String),
     /// An archive that cannot be told from the store, or with settings that cannot be.
     #[error("the archive cannot be opened: {0}")]
     Archive(String),
