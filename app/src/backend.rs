@@ -101,10 +101,12 @@ pub(crate) fn open_archive(
     Ok(Some(Archive { reader: store.reader(), writer: Arc::new(writer) }))
 }
 
-/// Opens the store of a role that shares it with other processes.
+/// Opens the store of a role that writes and shares it with other processes: what only questions need is not its business.
 pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Backend> {
     config.validate_shared()?;
-    open_elasticsearch(&config.elasticsearch, host)
+    let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
+    report_readiness("store", store.writer().readiness(), host.health.clone());
+    Ok(backend)
 }
 
 /// Opens the store of a role that only reads: nothing is installed in it.
@@ -123,18 +125,22 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
             Ok(Backend { writer: store.clone(), reader: store })
         }
         StorageKind::Elasticsearch | StorageKind::Opensearch => {
-            open_elasticsearch(&config.elasticsearch, host)
+            let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
+            report_readiness("store", store.readiness(), host.health.clone());
+            Ok(backend)
         }
     }
 }
 
-/// The writer repeats what the store leaves unfinished; the health says whether the store has been reached.
-fn open_elasticsearch(config: &spoor_storage_elasticsearch::Config, host: &mut Host) -> Result<Backend> {
+/// The writer repeats what the store leaves unfinished.
+fn open_elasticsearch(
+    config: &spoor_storage_elasticsearch::Config,
+    host: &mut Host,
+) -> Result<(Backend, ElasticsearchStore)> {
     let store = ElasticsearchStore::open(config, &mut host.registry).context("open the store")?;
     let metrics = RetryMetrics::register(&mut host.registry);
     let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
-    report_readiness("store", store.readiness(), host.health.clone());
-    Ok(Backend { writer: Arc::new(writer), reader: store.reader() })
+    Ok((Backend { writer: Arc::new(writer), reader: store.reader() }, store))
 }
 
 /// Reports the store's readiness at once, so that the role never looks ready before the first word of the store, and from then on.

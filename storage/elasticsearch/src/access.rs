@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::Config;
 use crate::client::{Cause, Chunks, Client, Error, Fault, Reply, Request, Server};
 use crate::index::Targets;
-use crate::setup::{Readiness, Setup};
+use crate::setup::{NotReady, Readiness, Setup};
 use crate::turns::{Answered, Room, Turns};
 use crate::wholeness::WHOLENESS;
 
@@ -38,22 +38,39 @@ impl Access {
         }
     }
 
-    /// Whether the store can be used, and if not, why: now and whenever it changes.
+    /// Whether all can be read, and if not, why: now and whenever it changes.
     pub(crate) fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
-        self.setup.readiness()
+        self.setup.readiness_to_read()
     }
 
-    /// Nothing when the store can be asked in time.
+    /// Nothing when the store can be asked in time for what is in all that is read: aliases and remote clusters.
     pub(crate) async fn check_ready(
         &self,
         context: &RequestContext,
         attempted: &str,
     ) -> Result<(), ReadError> {
+        Self::checked(context, attempted, self.setup.ready_to_read(context.deadline)).await
+    }
+
+    /// Nothing when the store itself can be asked in time.
+    pub(crate) async fn check_prepared(
+        &self,
+        context: &RequestContext,
+        attempted: &str,
+    ) -> Result<(), ReadError> {
+        Self::checked(context, attempted, self.setup.ready(context.deadline)).await
+    }
+
+    async fn checked(
+        context: &RequestContext,
+        attempted: &str,
+        ready: impl Future<Output = Result<Server, NotReady>>,
+    ) -> Result<(), ReadError> {
         if context.remaining().is_zero() {
             let what = "the deadline had passed before the question";
             return Err(ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what));
         }
-        match self.setup.ready(context.deadline).await {
+        match ready.await {
             Ok(_) => Ok(()),
             Err(not_ready) => Err(ReadError::new(ReadErrorKind::Unavailable, attempted, not_ready)),
         }

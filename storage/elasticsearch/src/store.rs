@@ -15,7 +15,7 @@ use crate::setup::{Pace, Plan, Readiness, Setup, SetupMetrics, Watched};
 use crate::template::Kind;
 use crate::{
     ArchiveConfig, ArchiveNames, Config, ConnectionError, ElasticsearchDependencies, ElasticsearchReader,
-    ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchWriter,
+    ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchWriter, TemplateConfig,
 };
 
 /// A configuration that cannot work.
@@ -49,6 +49,11 @@ pub enum OpenError {
     /// Aliases that nobody uses.
     #[error("--es.{0}-read-alias and --es.{0}-write-alias need --es.use-aliases")]
     AliasesNotUsed(&'static str),
+    /// One alias for two purposes.
+    #[error(
+        "the alias {0:?} is named twice; each of --es.span-…, --es.service-… and --es.compact-span-read-alias and -write-alias needs a name of its own"
+    )]
+    SharedAlias(String),
     /// An archive that cannot be told from the store, or with settings that cannot be.
     #[error("the archive cannot be opened: {0}")]
     Archive(String),
@@ -128,14 +133,14 @@ impl ElasticsearchStore {
     fn open_named(
         config: &Config,
         names: IndexNames,
-        families: Vec<Watched>,
+        watched: Families,
         registry: &mut Registry,
     ) -> Result<Self, OpenError> {
         check_writer(&config.connection)?;
         let (client, known) = parts(config)?;
         client.start();
         let metrics = BulkMetrics::register(registry);
-        let plan = Plan { known, families, templates: Some(config.templates.clone()), pace: Pace::default() };
+        let plan = plan(config, known, watched, Some(config.templates.clone()));
         let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::register(registry)));
         let bulk = BulkWriter::start(client.clone(), limits(config), metrics);
         let writer = ElasticsearchWriter::new(
@@ -158,8 +163,7 @@ impl ElasticsearchStore {
         let (client, known) = parts(config)?;
         let names = IndexNames::new(&config.indices)?;
         client.start();
-        let plan =
-            Plan { known, families: watched(config, &names, false), templates: None, pace: Pace::default() };
+        let plan = plan(config, known, watched(config, &names, false), None);
         let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::default()));
         Ok(Arc::new(ElasticsearchReader::new(Access::new(client, setup, config), names, config)))
     }
@@ -194,7 +198,7 @@ impl ElasticsearchStore {
         self.reader.span_metrics()
     }
 
-    /// Whether the store can be used, and if not, why: now and whenever it changes.
+    /// Whether the store can be used in every way, and if not, why: now and whenever it changes. Each door has a readiness of its own.
     #[must_use]
     pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
         self.setup.readiness()
@@ -210,16 +214,42 @@ fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {
     Ok((Arc::new(Client::new(config)?), known))
 }
 
-/// The families of spans, in the layout that is written, and services; `archive` when they have an archive's names.
-fn watched(config: &Config, names: &IndexNames, archive: bool) -> Vec<Watched> {
-    let max_age = config.indices.max_span_age;
-    let spans = match config.layout.layout {
-        Layout::Jaeger => (Kind::Span, &names.spans),
-        Layout::Compact => (Kind::CompactSpan, &names.compact),
+/// The families that are looked after.
+struct Families {
+    /// Of spans, in the layout that is written, and of services.
+    written: Vec<Watched>,
+    other_layout: Watched,
+}
+
+/// `archive` when the families have an archive's names.
+fn watched(config: &Config, names: &IndexNames, archive: bool) -> Families {
+    let watched = |(kind, family)| Watched::new(kind, family, archive, config.indices.max_span_age);
+    let (jaeger, compact) = ((Kind::Span, &names.spans), (Kind::CompactSpan, &names.compact));
+    let (spans, other) = match config.layout.layout {
+        Layout::Jaeger => (jaeger, compact),
+        Layout::Compact => (compact, jaeger),
     };
-    [spans, (Kind::Service, &names.services)]
-        .map(|(kind, family)| Watched::new(kind, family, archive, max_age))
-        .to_vec()
+    Families {
+        written: [spans, (Kind::Service, &names.services)].map(watched).to_vec(),
+        other_layout: watched(other),
+    }
+}
+
+fn plan(
+    config: &Config,
+    known: Option<Server>,
+    families: Families,
+    templates: Option<TemplateConfig>,
+) -> Plan {
+    Plan {
+        known,
+        families: families.written,
+        other_layout: Some(families.other_layout),
+        templates,
+        use_ilm: config.templates.use_ilm,
+        remotes: config.indices.remotes().map(str::to_owned).collect(),
+        pace: Pace::default(),
+    }
 }
 
 fn limits(config: &Config) -> Limits {

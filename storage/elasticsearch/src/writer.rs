@@ -13,7 +13,7 @@ use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErro
 use crate::bulk::{BulkWriter, Outcome, Outcomes};
 use crate::encode::{BulkEncoder, Services};
 use crate::service::ServiceKey;
-use crate::setup::Setup;
+use crate::setup::{Readiness, Setup};
 
 /// What a writer tells a caller whom it has no room for.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
@@ -43,6 +43,12 @@ impl ElasticsearchWriter {
             misdated.clone(),
         );
         Self { setup, bulk, encoder, misdated, service_refusal_told: AtomicBool::new(false) }
+    }
+
+    /// Whether spans can be written, and if not, why: now and whenever it changes.
+    #[must_use]
+    pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
+        self.setup.readiness_to_write()
     }
 
     /// Turns the outcomes of items (spans, then service documents) into the fate of the spans.

@@ -216,10 +216,14 @@ async fn service_documents_that_are_refused_for_good_reject_no_span() {
 async fn a_slow_store_ends_in_the_callers_deadline() {
     let (hold, server) = held_bulks();
     let store = open(&server, |_| {});
+    // The time is that of the bulk alone.
+    let ready = |state: &Readiness| matches!(state, Readiness::Ready(_));
+    store.readiness().wait_for(ready).await.unwrap();
     let context = RequestContext::with_timeout(Duration::from_millis(300));
     let error = store.writer().write(&context, &spans(2)).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::DeadlineExceeded, 2));
     let patient = open(&server, |config| config.connection.timeout = Duration::from_millis(300));
+    patient.readiness().wait_for(ready).await.unwrap();
     let error = write(&patient, 2).await.unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::Unavailable, "the caller has time left");
     assert!(error.to_string().contains("--es.timeout"), "{error}");

@@ -24,7 +24,9 @@ use spoor_model::{
 };
 use spoor_storage::SpanReader;
 use spoor_storage::conformance::context;
-use spoor_storage_elasticsearch::{ArchiveConfig, Config, ElasticsearchStore};
+use spoor_storage_elasticsearch::{
+    ArchiveConfig, Config, ElasticsearchReader, ElasticsearchStore, Readiness,
+};
 use support::{OwnStore, config, request};
 
 #[derive(Deserialize)]
@@ -58,7 +60,7 @@ fn settings<T: Args + FromArgMatches>(flags: &[String], prefix: &str) -> T {
 }
 
 /// The store that reads the documents: the archive beside it where the file is about one.
-fn reader_of(generation: &Generation, store: &OwnStore) -> Arc<dyn SpanReader> {
+fn reader_of(generation: &Generation, store: &OwnStore) -> Arc<ElasticsearchReader> {
     if generation.archive.is_empty() {
         return store.store.reader();
     }
@@ -202,9 +204,15 @@ async fn is_read(file: &str) {
             (templates.num_shards, templates.num_replicas);
     });
     let reader = reader_of(&generation, &store);
-    let mut ready = store.store.readiness();
-    ready.wait_for(|state| matches!(state, spoor_storage_elasticsearch::Readiness::Ready(_))).await.unwrap();
+    // The templates are there before anything else is looked at.
+    let mut readiness = store.store.readiness();
+    readiness.wait_for(|state| *state != Readiness::Starting).await.unwrap();
     let range = lay_down(&generation, &store);
+    if store.config.indices.use_aliases {
+        let alias = json!({ "aliases": { format!("{}-jaeger-service-read", store.prefix): {} } });
+        request("PUT", &format!("/{}-jaeger-service-000001", store.prefix), Some(&alias));
+    }
+    reader.readiness().wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
     store.refresh();
     let base = store.base.micros();
     let trace_id: TraceId = generation.trace.parse().unwrap();

@@ -10,8 +10,8 @@ use prometheus_client::registry::Registry;
 use serde_json::json;
 use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
 use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
-use spoor_storage::{SpanReader, SpanWriter, WriteErrorKind};
-use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchStore, Frequency};
+use spoor_storage::{ReadErrorKind, SpanReader, SpanWriter, WriteErrorKind};
+use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchStore, Frequency, Layout, Readiness};
 use support::{OwnStore, config, request};
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -78,6 +78,72 @@ async fn hourly_indices_are_written_and_read_with_the_daily_ones_from_before() {
     assert_eq!(hourly.reader().services(&context()).await.unwrap(), ["shop"]);
 }
 
+async fn ready(store: &ElasticsearchStore) {
+    store.readiness().wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
+}
+
+/// Does what a readiness says is to be done: every `PUT /… {…}` and `POST /… {…}` in it.
+fn follow(advice: &str) -> usize {
+    let mut done = 0;
+    for sentence in advice.split("; ") {
+        let Some(at) = sentence.find("PUT /").or_else(|| sentence.find("POST /")) else { continue };
+        let mut words = sentence[at..].splitn(3, ' ');
+        let (method, path, body) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        let answer = request(method, path, Some(&serde_json::from_str(body).unwrap()));
+        assert_eq!(answer["acknowledged"], true, "{sentence}: {answer}");
+        done += 1;
+    }
+    done
+}
+
+async fn advice(store: &ElasticsearchStore) -> String {
+    let mut readiness = store.readiness();
+    let told = readiness.wait_for(|state| matches!(state, Readiness::NotReady(_))).await.unwrap();
+    let Readiness::NotReady(reason) = told.clone() else { panic!("it was waited for") };
+    reason
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_what_is_said_of_missing_aliases_has_a_store_that_works_in_either_layout() {
+    for layout in [Layout::Jaeger, Layout::Compact] {
+        for custom in [false, true] {
+            let store = OwnStore::open_with(|config| {
+                config.indices.use_aliases = true;
+                config.layout.layout = layout;
+                if custom {
+                    let name = |end: &str| Some(format!("{}-own-{end}", config.indices.prefix));
+                    config.indices.span_read_alias = name("span-r");
+                    config.indices.span_write_alias = name("span-w");
+                    config.indices.compact_span_read_alias = name("compact-r");
+                    config.indices.compact_span_write_alias = name("compact-w");
+                }
+            });
+            let reason = advice(&store.store).await;
+            // One call makes both aliases of a family; each is told twice, to who writes and to who reads.
+            let mut calls: Vec<&str> = reason.split("; ").collect();
+            calls.sort_by_key(|sentence| sentence[sentence.find("PUT /").unwrap_or(0)..].to_owned());
+            calls.dedup_by_key(|sentence| sentence[sentence.find("PUT /").unwrap_or(0)..].to_owned());
+            assert_eq!(follow(&calls.join("; ")), 2, "{reason}");
+            ready(&store.store).await;
+            write(store.writer(), &span_at(&store, 0, 1)).await;
+            store.refresh();
+            assert_eq!(spans_by_id(store.reader()).await, [1], "{layout:?} {custom}");
+            let base = if layout == Layout::Compact { "spoor" } else { "jaeger" };
+            assert_eq!(store.count(&format!("{base}-span-000001")), 1);
+            // Gone again, the read alias alone is asked for.
+            let alias = if custom {
+                if layout == Layout::Compact { "own-compact-r" } else { "own-span-r" }.to_owned()
+            } else {
+                format!("{base}-span-read")
+            };
+            request("DELETE", &format!("/{0}-{base}-span-000001/_alias/{0}-{alias}", store.prefix), None);
+            let again = ElasticsearchStore::open(&store.config, &mut Registry::default()).unwrap();
+            assert_eq!(follow(&advice(&again).await), 1);
+            ready(&again).await;
+        }
+    }
+}
+
 fn make_behind_alias(prefix: &str, family: &str, number: u32) {
     let index = format!("{prefix}-jaeger-{family}-{number:06}");
     request("PUT", &format!("/{index}"), Some(&json!({})));
@@ -106,10 +172,16 @@ async fn nothing_is_written_before_the_aliases_are_there_and_all_generations_are
         "no index took the name of an alias: {:?}",
         indices(&store.prefix)
     );
-    assert_eq!(spans_by_id(store.reader()).await, [] as [u64; 0]);
+    let context = context();
+    let error = store.reader().services(&context).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::Unavailable, "{error}");
+    for part in ["-jaeger-span-read", "-jaeger-service-read", "jaeger-es-rollover init"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
     for family in ["span", "service"] {
         make_behind_alias(&store.prefix, family, 1);
     }
+    ready(&store.store).await;
     // Years old: behind aliases age is nobody's business.
     let old = span_at(&store, 20_000, 3);
     write(store.writer(), &old).await;
@@ -123,7 +195,7 @@ async fn nothing_is_written_before_the_aliases_are_there_and_all_generations_are
     assert_eq!(store.count("span-000002"), 1);
     assert_eq!(spans_by_id(store.reader()).await, [1, 2, 3]);
     assert_eq!(spans_by_search(&store, 1).await, 3);
-    assert_eq!(store.reader().services(&context()).await.unwrap(), ["shop"]);
+    assert_eq!(store.reader().services(&context).await.unwrap(), ["shop"]);
 }
 
 fn archive_of(store: &OwnStore, flags: &[&str]) -> ElasticsearchStore {

@@ -109,10 +109,17 @@ async fn dependencies_behind_aliases_are_read_and_written_there_and_nowhere_else
     assert!(error.contains(&format!("{base}-write")), "{error}");
     let aliases = json!({ "aliases": { format!("{base}-read"): {}, format!("{base}-write"): {} } });
     assert_eq!(request("PUT", &format!("/{base}-000001"), Some(&aliases))["acknowledged"], true);
+    // Questions wait for the aliases of spans and services.
+    for family in ["span", "service"] {
+        let base = format!("{}-jaeger-{family}", store.prefix);
+        let aliases = json!({ "aliases": { format!("{base}-read"): {}, format!("{base}-write"): {} } });
+        assert_eq!(request("PUT", &format!("/{base}-000001"), Some(&aliases))["acknowledged"], true);
+    }
     for _ in 0..2 {
         dependencies.write_dependencies(&context(), &report).await.unwrap();
     }
     assert_eq!(store.count("jaeger-dependencies-000001"), 1);
+    store.store.readiness().wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
     assert_eq!(links(&store, around(store.base)).await, [link("a", "b", "jaeger", 2)]);
 }
 

@@ -18,7 +18,7 @@ use spoor_model::{
 use spoor_model::{ReferenceKind, StatusCode, UnixNanos, ValueView};
 use spoor_storage::conformance::{Sample, SampleEvent, SampleLink, batch_of, trace_id};
 use spoor_storage::{RequestContext, SpanReader, SpanWriter};
-use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Frequency};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Frequency, Readiness};
 use support::fake::{Answer, Asked, FakeServer, healthy};
 
 const REWRITE: &str = "SPOOR_REWRITE_GOLDEN";
@@ -53,7 +53,12 @@ impl Asking {
     /// All that was sent for what is asked of spans and services, in a form for review.
     fn sent(&self) -> String {
         let asked = self.server.asked("/_bulk").into_iter().chain(self.server.asked("search"));
-        asked.map(|asked| shown(&asked)).collect::<Vec<_>>().join("\n")
+        let reached =
+            self.server.asked("/_remote/").into_iter().chain(self.server.asked("filter_path=*.aliases"));
+        // Looked at when the store is opened, and shown where it is all that was asked.
+        let reached = reached
+            .filter(|_| self.server.asked("search").is_empty() && self.server.asked("/_bulk").is_empty());
+        asked.chain(reached).map(|asked| shown(&asked)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -92,7 +97,9 @@ fn answer(asked: &Asked) -> Answer {
 
 /// Line, content type and body: JSON spread over lines, lines of JSON as they are.
 fn shown(asked: &Asked) -> String {
-    let content_type = asked.headers.iter().find(|header| header.starts_with("content-type: ")).unwrap();
+    let Some(content_type) = asked.headers.iter().find(|header| header.starts_with("content-type: ")) else {
+        return asked.line.clone() + "\n";
+    };
     let body = match serde_json::from_str::<Value>(&asked.body) {
         Ok(body) => serde_json::to_string_pretty(&body).unwrap() + "\n",
         Err(_) => asked.body.clone(),
@@ -224,6 +231,16 @@ async fn spans_are_written_by_the_reviewed_bulks() {
     compare("hourly/bulk.txt", hourly_with_remote, write).await;
     compare("aliases/bulk.txt", behind_aliases, write).await;
     compare("tags-as-fields/bulk.txt", tags_as_fields, write).await;
+}
+
+#[tokio::test]
+async fn aliases_and_remote_clusters_are_looked_at_by_the_reviewed_questions() {
+    let open = async |store: &ElasticsearchStore| {
+        let ready = |state: &Readiness| matches!(state, Readiness::Ready(_));
+        store.readiness().wait_for(ready).await.unwrap();
+    };
+    compare("hourly/reached.txt", hourly_with_remote, open).await;
+    compare("aliases/reached.txt", behind_aliases, open).await;
 }
 
 #[tokio::test]

@@ -15,11 +15,13 @@ const NAMES: &str = "es-archive.names";
 /// Settings of the store that an archive has no use for: it is read without regard to age, and knows no wrong clocks.
 const NOT_FOR_ARCHIVES: [&str; 3] = ["es.max-span-age", "es.span-window.past", "es.span-window.future"];
 /// Settings that would make the archive the store itself, or have it deleted along with it, were they taken over.
-const NOT_INHERITED: [&str; 5] = [
+const NOT_INHERITED: [&str; 7] = [
     "es.span-read-alias",
     "es.span-write-alias",
     "es.service-read-alias",
     "es.service-write-alias",
+    "es.compact-span-read-alias",
+    "es.compact-span-write-alias",
     // The store's policy deletes what an archive is to keep.
     "es.ilm-policy-name",
 ];
@@ -82,6 +84,8 @@ impl ArchiveConfig {
             &mut indices.span_write_alias,
             &mut indices.service_read_alias,
             &mut indices.service_write_alias,
+            &mut indices.compact_span_read_alias,
+            &mut indices.compact_span_write_alias,
         ] {
             *alias = None;
         }

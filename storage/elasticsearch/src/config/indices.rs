@@ -52,8 +52,11 @@ pub struct IndexConfig {
     pub rollover_frequency_sampling: Frequency,
 
     /// Write to and read from aliases (jaeger-span-write, jaeger-span-read) instead of dated indices. Something else makes the
-    /// indices behind them and rolls them over: jaeger-es-rollover, or a lifecycle policy. Needs Elasticsearch 7.10 or later,
-    /// or OpenSearch; while a write alias is missing, nothing is written and senders are told to try again.
+    /// indices behind them and rolls them over: jaeger-es-rollover, or a lifecycle policy. Those of the compact layout
+    /// (spoor-span-write, spoor-span-read) are not known to Jaeger's tools; the first index and its aliases are made by one request,
+    /// which stands in what a role says while it waits for them. Needs Elasticsearch 7.10 or later, or OpenSearch. While a write
+    /// alias is missing, whoever writes is not ready, and senders are told to try again; while a read alias is missing, whoever
+    /// reads is not ready, but whoever only reads can do with that of one layout, and with none beside remote clusters.
     #[arg(
         id = "es.use-aliases",
         long = "es.use-aliases",
@@ -66,11 +69,11 @@ pub struct IndexConfig {
     )]
     pub use_aliases: bool,
 
-    /// The alias to read spans from in place of jaeger-span-read. Goes with --es.use-aliases and --es.span-write-alias.
+    /// The alias to read spans from in place of jaeger-span-read, in Jaeger's layout. Goes with --es.use-aliases and --es.span-write-alias.
     #[arg(id = "es.span-read-alias", long = "es.span-read-alias", value_name = "NAME")]
     pub span_read_alias: Option<String>,
 
-    /// The alias to write spans to in place of jaeger-span-write.
+    /// The alias to write spans to in place of jaeger-span-write, in Jaeger's layout.
     #[arg(id = "es.span-write-alias", long = "es.span-write-alias", value_name = "NAME")]
     pub span_write_alias: Option<String>,
 
@@ -82,8 +85,18 @@ pub struct IndexConfig {
     #[arg(id = "es.service-write-alias", long = "es.service-write-alias", value_name = "NAME")]
     pub service_write_alias: Option<String>,
 
-    /// Names of remote clusters, as the store knows them, that are searched as well. One that is away fails the search unless the
-    /// store has skip_unavailable set for it. Written to is the store itself only.
+    /// The alias to read spans of the compact layout from in place of spoor-span-read. Goes with --es.use-aliases and
+    /// --es.compact-span-write-alias.
+    #[arg(id = "es.compact-span-read-alias", long = "es.compact-span-read-alias", value_name = "NAME")]
+    pub compact_span_read_alias: Option<String>,
+
+    /// The alias to write spans of the compact layout to in place of spoor-span-write.
+    #[arg(id = "es.compact-span-write-alias", long = "es.compact-span-write-alias", value_name = "NAME")]
+    pub compact_span_write_alias: Option<String>,
+
+    /// Names of remote clusters, as the store knows them, that are searched as well; a star stands for any text. While the store
+    /// does not know one, or has no connection to it and no skip_unavailable for it, whoever reads is not ready. The store's nodes
+    /// need the role remote_cluster_client. Written to is the store itself only.
     #[arg(
         id = "es.remote-read-clusters",
         long = "es.remote-read-clusters",
@@ -113,3 +126,10 @@ pub struct IndexConfig {
 }
 
 super::defaults_from_flags!(IndexConfig);
+
+impl IndexConfig {
+    /// Names of the remote clusters that are read.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = &str> {
+        self.remote_read_clusters.iter().map(String::as_str).filter(|name| !name.is_empty())
+    }
+}

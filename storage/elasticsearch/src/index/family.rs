@@ -28,6 +28,17 @@ pub(super) enum Rotation {
     One(String),
 }
 
+impl Rotation {
+    /// Its aliases, each once: one that knows its write index may serve for both.
+    pub(super) fn alias_names(&self) -> Vec<&str> {
+        match self {
+            Self::Aliases { read, write } if read == write => vec![read],
+            Self::Aliases { read, write } => vec![read, write],
+            Self::Periodic(_) | Self::One(_) => Vec::new(),
+        }
+    }
+}
+
 impl Family {
     pub(super) fn new(base: String, rotation: Rotation, remotes: Vec<String>) -> Self {
         Self { base, rotation, remotes, ageless: false }

@@ -92,11 +92,11 @@ impl IndexNames {
     /// The families of a store.
     pub(crate) fn new(config: &IndexConfig) -> Result<Self, OpenError> {
         let maker = Maker::new(config)?;
-        let [span_aliases, service_aliases] = all_custom_aliases(config)?;
+        let [span_aliases, service_aliases, compact_aliases] = all_custom_aliases(config)?;
         Ok(Self {
             spans: maker.family("jaeger-span", config.rollover_frequency_spans, span_aliases),
             // A name that no pattern of Jaeger's matches: it would not understand these documents.
-            compact: maker.family("spoor-span", config.rollover_frequency_spans, None),
+            compact: maker.family("spoor-span", config.rollover_frequency_spans, compact_aliases),
             services: maker.family("jaeger-service", config.rollover_frequency_services, service_aliases),
             // Jaeger's are daily whatever is set, and only its own rollover tool makes aliases for them.
             dependencies: maker.family("jaeger-dependencies", Frequency::Day, None),
@@ -130,10 +130,10 @@ impl IndexNames {
             };
             Family::new(base, rotation, maker.remotes.clone())
         };
-        let [spans, services] = all_custom_aliases(config)?;
+        let [spans, services, compact] = all_custom_aliases(config)?;
         Ok(Self {
             spans: archive("jaeger-span", spans),
-            compact: archive("spoor-span", None),
+            compact: archive("spoor-span", compact),
             services: archive("jaeger-service", services),
             ..Self::new(config)?
         })
@@ -159,8 +159,7 @@ impl Maker {
         if is_no_name(separator) {
             return Err(OpenError::DateSeparator(separator.to_owned()));
         }
-        let remotes: Vec<String> =
-            config.remote_read_clusters.iter().filter(|name| !name.is_empty()).cloned().collect();
+        let remotes: Vec<String> = config.remotes().map(str::to_owned).collect();
         // Patterns of cluster names are taken by servers, too.
         if let Some(bad) = remotes.iter().find(|name| name.contains([',', ':', '/', ' ', '"', '\\'])) {
             return Err(OpenError::RemoteCluster(bad.clone()));
@@ -190,9 +189,9 @@ fn default_aliases(base: &str) -> Rotation {
     Rotation::Aliases { read: format!("{base}-read"), write: format!("{base}-write") }
 }
 
-/// The aliases that the settings name for spans and for services.
-fn all_custom_aliases(config: &IndexConfig) -> Result<[Option<Rotation>; 2], OpenError> {
-    Ok([
+/// The aliases that the settings name for spans, services, and spans of the compact layout.
+fn all_custom_aliases(config: &IndexConfig) -> Result<[Option<Rotation>; 3], OpenError> {
+    let all = [
         custom_aliases(config, "span", config.span_read_alias.as_ref(), config.span_write_alias.as_ref())?,
         custom_aliases(
             config,
@@ -200,7 +199,20 @@ fn all_custom_aliases(config: &IndexConfig) -> Result<[Option<Rotation>; 2], Ope
             config.service_read_alias.as_ref(),
             config.service_write_alias.as_ref(),
         )?,
-    ])
+        custom_aliases(
+            config,
+            "compact-span",
+            config.compact_span_read_alias.as_ref(),
+            config.compact_span_write_alias.as_ref(),
+        )?,
+    ];
+    // Documents of two kinds behind one alias would be taken for one another.
+    let mut names: Vec<&str> = all.iter().flatten().flat_map(Rotation::alias_names).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(OpenError::SharedAlias(pair[0].to_owned())),
+        None => Ok(all),
+    }
 }
 
 /// The aliases that the settings name for a family; both or none, and only with aliases in use.

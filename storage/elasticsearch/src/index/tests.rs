@@ -200,3 +200,26 @@ fn a_dated_archive_is_read_whole() {
     assert_eq!(spans.targets(day).path(), "kept-jaeger-span-2*,kept-jaeger-span-1*");
     assert_eq!(written(&spans, AUGUST_20), "kept-jaeger-span-2026-08-20");
 }
+
+#[test]
+fn aliases_of_the_compact_layout_have_settings_of_their_own_and_are_nobody_elses() {
+    let mut config = IndexConfig { use_aliases: true, prefix: "prod".to_owned(), ..IndexConfig::default() };
+    let set = |name: &str| Some(name.to_owned());
+    (config.span_read_alias, config.span_write_alias) = (set("r"), set("w"));
+    let names = IndexNames::new(&config).unwrap();
+    assert_eq!(names.spans.aliases(), Some(("r", "w")));
+    assert_eq!(names.compact.aliases(), Some(("prod-spoor-span-read", "prod-spoor-span-write")));
+    (config.compact_span_read_alias, config.compact_span_write_alias) = (set("cr"), set("cw"));
+    assert_eq!(IndexNames::new(&config).unwrap().compact.aliases(), Some(("cr", "cw")));
+    assert_eq!(IndexNames::archive(&config).unwrap().compact.aliases(), Some(("cr", "cw")));
+    config.compact_span_read_alias = set("r");
+    let error = IndexNames::new(&config).unwrap_err().to_string();
+    assert!(error.contains("\"r\"") && error.contains("--es.compact-span-read-alias"), "{error}");
+    config.compact_span_read_alias = None;
+    let error = IndexNames::new(&config).unwrap_err().to_string();
+    assert!(error.contains("--es.compact-span-read-alias") && error.contains("go together"), "{error}");
+    config.compact_span_write_alias = None;
+    // An alias that knows its write index serves for both.
+    config.span_read_alias = set("w");
+    IndexNames::new(&config).unwrap();
+}

@@ -60,7 +60,7 @@ impl ElasticsearchReader {
         }
     }
 
-    /// Whether the store can be used, and if not, why: now and whenever it changes.
+    /// Whether all can be read, and if not, why: now and whenever it changes.
     #[must_use]
     pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
         self.access.readiness()

@@ -112,7 +112,7 @@ impl SamplingStore for ElasticsearchSampling {
         range: TimeRange,
     ) -> Result<Vec<Throughput>, ReadError> {
         const ATTEMPTED: &str = "read the throughput of operations";
-        self.access.check_ready(context, ATTEMPTED).await?;
+        self.access.check_prepared(context, ATTEMPTED).await?;
         let targets = self.family.targets(range);
         let scroll = Scroll {
             access: &self.access,
@@ -148,7 +148,7 @@ impl SamplingStore for ElasticsearchSampling {
         context: &RequestContext,
     ) -> Result<Option<SamplingProbabilities>, ReadError> {
         const ATTEMPTED: &str = "read sampling probabilities";
-        self.access.check_ready(context, ATTEMPTED).await?;
+        self.access.check_prepared(context, ATTEMPTED).await?;
         let now = now();
         // Clocks of other hosts may be ahead.
         let window = TimeRange { start: now.saturating_sub(self.lookback), end: now.saturating_add(SLACK) };

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::doors::Doors;
 use super::look::{self, AHEAD, Findings};
+use super::reach;
 use super::{Checked, Plan, Readiness, STEP_TIMEOUT, SetupMetrics, install};
 use crate::client::{Client, Error, Server};
 use crate::index::now;
@@ -17,13 +19,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Keeper {
     pub(super) client: Arc<Client>,
     pub(super) plan: Plan,
-    pub(super) state: watch::Sender<Readiness>,
+    pub(super) doors: Doors,
     pub(super) checked: watch::Sender<Checked>,
     pub(super) wanted: Arc<Notify>,
     pub(super) metrics: SetupMetrics,
     pub(super) findings: Findings,
     /// When everything was looked at, and the indices to come that were thought of.
     pub(super) looked: Option<(Instant, Vec<String>)>,
+    /// When aliases and remote clusters were looked at.
+    pub(super) reached: Option<Instant>,
 }
 
 impl Keeper {
@@ -31,11 +35,7 @@ impl Keeper {
     pub(super) async fn run(mut self) {
         let mut server = self.prepare().await;
         loop {
-            let pause = self.pause();
-            tokio::select! {
-                () = self.wanted.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+            self.rest(self.pause()).await;
             let began = Instant::now();
             let away = match self.check(server).await {
                 Ok(found) => {
@@ -52,12 +52,24 @@ impl Keeper {
         }
     }
 
+    /// Until somebody wants a look, at most that long. Those who are told to wait come again and again, and get one in a while.
+    async fn rest(&self, longest: Duration) {
+        let shortest = if self.doors.is_ready() { Duration::ZERO } else { FIRST_PAUSE.min(longest) };
+        tokio::time::sleep(shortest).await;
+        tokio::select! {
+            () = self.wanted.notified() => {}
+            () = tokio::time::sleep(longest.saturating_sub(shortest)) => {}
+        }
+    }
+
     fn pause(&self) -> Duration {
         let pace = &self.plan.pace;
-        match (&self.plan.templates, self.findings.to_come.is_empty()) {
-            (None, _) => pace.whole,
-            (Some(_), true) => pace.routine,
-            (Some(_), false) => pace.in_trouble,
+        if !self.findings.to_come.is_empty() || !self.doors.is_ready() {
+            pace.in_trouble
+        } else if self.plan.templates.is_some() || reach::is_wanted(&self.plan) {
+            pace.routine
+        } else {
+            pace.whole
         }
     }
 
@@ -71,9 +83,9 @@ impl Keeper {
                     self.checked.send_replace(Checked { began, away: None });
                     return server;
                 }
-                Err(error) => self.tell(Readiness::NotReady(error.to_string())),
+                Err(error) => self.tell(&Readiness::NotReady(error.to_string())),
             }
-            tokio::time::sleep(pause).await;
+            self.rest(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -85,8 +97,11 @@ impl Keeper {
         };
         let Plan { families, templates, .. } = &self.plan;
         let Some(config) = templates else {
-            // A reader makes no indices: what it finds is for the log, and so is what it cannot look at.
-            self.tell(Readiness::Ready(server));
+            if reach::is_wanted(&self.plan) {
+                self.reach().await?;
+            }
+            // A reader makes no indices: what it finds of them is for the log, and so is what it cannot look at.
+            self.tell(&Readiness::Ready(server));
             if let Err(error) = self.look(server).await {
                 tracing::debug!(%error, "the store could not be looked at");
             }
@@ -111,7 +126,7 @@ impl Keeper {
             if !look::are_there(&self.client, &names, pace.quick).await? {
                 tracing::warn!(?names, "index templates are gone; was the store wiped?");
                 // Writers wait for them. It may be another server now.
-                self.tell(Readiness::Starting);
+                self.tell(&Readiness::Starting);
                 return Ok(self.prepare().await);
             }
         }
@@ -122,8 +137,36 @@ impl Keeper {
                 .is_none_or(|(at, indices)| at.elapsed() >= pace.whole || *indices != self.indices_to_come());
         if whole {
             self.look(server).await?;
+        } else if self.is_time_to_reach() {
+            self.reach().await?;
+            self.tell(&self.doors.prepared());
         }
         Ok(server)
+    }
+
+    fn is_time_to_reach(&self) -> bool {
+        let is_old = self.reached.is_none_or(|at| at.elapsed() >= self.plan.pace.routine);
+        reach::is_wanted(&self.plan) && (is_old || !self.doors.is_ready())
+    }
+
+    /// Looks at aliases and remote clusters, and logs what has changed.
+    async fn reach(&mut self) -> Result<(), Error> {
+        let found = reach::look(&self.client, &self.plan).await?;
+        let before = std::mem::replace(&mut self.findings.reach, found);
+        self.reached = Some(Instant::now());
+        let now = &self.findings.reach;
+        let troubles = |of: &reach::Reach| [&of.writing[..], &of.reading[..]].concat();
+        let (told, troubles) = (troubles(&before), troubles(now));
+        for trouble in troubles.iter().filter(|trouble| !told.contains(trouble)) {
+            tracing::warn!("{trouble}");
+        }
+        if troubles.is_empty() && !told.is_empty() {
+            tracing::info!("all aliases and remote clusters are there again");
+        }
+        for unseen in now.unseen.iter().filter(|unseen| !before.unseen.contains(unseen)) {
+            tracing::warn!("whether aliases and remote clusters are there could not be looked at: {unseen}");
+        }
+        Ok(())
     }
 
     fn indices_to_come(&self) -> Vec<String> {
@@ -139,13 +182,21 @@ impl Keeper {
             look::at_indices_to_come(&self.client, server, families, config, &mut findings).await?;
         }
         look::at_indices_there(&self.client, families, &mut findings).await?;
+        if reach::is_wanted(&self.plan) {
+            self.reach().await?;
+        }
+        findings.reach = self.findings.reach.clone();
         self.looked = Some((Instant::now(), self.indices_to_come()));
         self.metrics.unfit_templates.set(findings.to_come.len().try_into().unwrap_or(i64::MAX));
         self.metrics.unfit_indices.set(findings.there.len().try_into().unwrap_or(i64::MAX));
         self.log_news(&findings);
         let imminent = findings.imminent.join("; ");
         self.findings = findings;
-        self.tell(if imminent.is_empty() { Readiness::Ready(server) } else { Readiness::NotReady(imminent) });
+        self.tell(&if imminent.is_empty() {
+            Readiness::Ready(server)
+        } else {
+            Readiness::NotReady(imminent)
+        });
         Ok(())
     }
 
@@ -169,18 +220,17 @@ impl Keeper {
         }
     }
 
-    /// The same again is not news.
-    fn tell(&self, readiness: Readiness) {
-        if *self.state.borrow() == readiness {
-            return;
-        }
-        match &readiness {
-            Readiness::Ready(server) => tracing::info!(%server, "the store is ready"),
-            Readiness::NotReady(reason) => {
-                tracing::warn!(error = %reason, "the store is not ready; trying again")
+    /// Tells what was found; the same again is not news.
+    fn tell(&self, prepared: &Readiness) {
+        if self.doors.prepared() != *prepared {
+            match prepared {
+                Readiness::Ready(server) => tracing::info!(%server, "the store is prepared"),
+                Readiness::NotReady(reason) => {
+                    tracing::warn!(error = %reason, "the store is not ready; trying again")
+                }
+                Readiness::Starting => {}
             }
-            Readiness::Starting => {}
         }
-        self.state.send_replace(readiness);
+        self.doors.tell(prepared, &self.findings.reach);
     }
 }

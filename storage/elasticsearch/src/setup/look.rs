@@ -7,6 +7,7 @@ use http::StatusCode;
 use spoor_model::UnixNanos;
 
 use super::STEP_TIMEOUT;
+use super::reach::Reach;
 use super::watched::Watched;
 use crate::TemplateConfig;
 use crate::client::{Cause, Client, Error, Request, Server};
@@ -30,6 +31,8 @@ pub(crate) struct Findings {
     pub(crate) unseen: Vec<String>,
     /// The templates that apply.
     pub(crate) templates: Vec<TemplateName>,
+    /// What cannot be reached.
+    pub(crate) reach: Reach,
 }
 
 /// A template by its name, of one kind or the other.

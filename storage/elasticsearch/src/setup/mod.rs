@@ -2,9 +2,11 @@
 //! store that was wiped, or whose templates somebody deleted, gets them again before the next write makes an index without them.
 //! Opening never waits for the store; reads and writes are told why it is not ready yet.
 
+mod doors;
 mod install;
 mod keeper;
 mod look;
+mod reach;
 #[cfg(test)]
 mod tests;
 mod watched;
@@ -79,6 +81,12 @@ pub(crate) struct Plan {
     pub(crate) families: Vec<Watched>,
     /// For a writer; a reader makes no indices.
     pub(crate) templates: Option<TemplateConfig>,
+    /// Spans in the layout that is not written, which are read as well.
+    pub(crate) other_layout: Option<Watched>,
+    /// A lifecycle policy rolls the indices over.
+    pub(crate) use_ilm: bool,
+    /// Names of remote clusters that are read, as the settings have them.
+    pub(crate) remotes: Vec<String>,
     pub(crate) pace: Pace,
 }
 
@@ -118,7 +126,7 @@ struct Checked {
 /// The preparation and its state. The work ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    state: watch::Receiver<Readiness>,
+    heard: doors::Heard,
     checked: watch::Receiver<Checked>,
     wanted: Arc<Notify>,
     pace: Pace,
@@ -129,48 +137,75 @@ impl Setup {
     /// Starts the preparation; needs a Tokio runtime around it.
     pub(crate) fn start(client: Arc<Client>, plan: Plan, metrics: SetupMetrics) -> Self {
         let initial = match (plan.known, &plan.templates) {
-            (Some(server), None) => Readiness::Ready(server),
+            (Some(server), None) if !reach::is_wanted(&plan) => Readiness::Ready(server),
             _ => Readiness::Starting,
         };
-        let (tell, state) = watch::channel(initial);
+        let (doors, heard) = doors::Doors::new(&initial);
         let (tell_checked, checked) = watch::channel(Checked { began: Instant::now(), away: None });
         let (wanted, pace) = (Arc::new(Notify::new()), plan.pace);
         let keeper = keeper::Keeper {
             client,
             plan,
-            state: tell,
+            doors,
             checked: tell_checked,
             wanted: wanted.clone(),
             metrics,
             findings: look::Findings::default(),
             looked: None,
+            reached: None,
         };
-        Self { state, checked, wanted, pace, task: tokio::spawn(keeper.run()) }
+        Self { heard, checked, wanted, pace, task: tokio::spawn(keeper.run()) }
     }
 
+    /// Whether all is there that was asked for, and if not, why: now and whenever it changes.
     pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
-        self.state.clone()
+        self.heard.whole.clone()
+    }
+
+    /// The same for whoever writes spans.
+    pub(crate) fn readiness_to_write(&self) -> watch::Receiver<Readiness> {
+        self.heard.writing.clone()
+    }
+
+    /// The same for whoever reads.
+    pub(crate) fn readiness_to_read(&self) -> watch::Receiver<Readiness> {
+        self.heard.reading.clone()
     }
 
     /// Waits while the store is being prepared, at most until the deadline.
     pub(crate) async fn ready(&self, deadline: Instant) -> Result<Server, NotReady> {
-        let mut state = self.state.clone();
+        self.told(self.heard.prepared.clone(), deadline).await
+    }
+
+    /// As [`Setup::ready`], and all that is to be read can be.
+    pub(crate) async fn ready_to_read(&self, deadline: Instant) -> Result<Server, NotReady> {
+        self.told(self.heard.reading.clone(), deadline).await
+    }
+
+    /// What is told by the deadline. Whoever is told to wait has the store looked at soon.
+    async fn told(
+        &self,
+        mut state: watch::Receiver<Readiness>,
+        deadline: Instant,
+    ) -> Result<Server, NotReady> {
         let known = state.wait_for(|state| *state != Readiness::Starting);
         let state = match tokio::time::timeout_at(deadline.into(), known).await {
             Ok(Ok(state)) => state.clone(),
             Ok(Err(_)) | Err(_) => Readiness::Starting,
         };
-        match state {
-            Readiness::Ready(server) => Ok(server),
-            Readiness::NotReady(reason) => Err(NotReady { reason }),
-            Readiness::Starting => Err(NotReady { reason: "it has not answered yet".to_owned() }),
-        }
+        let reason = match state {
+            Readiness::Ready(server) => return Ok(server),
+            Readiness::NotReady(reason) => reason,
+            Readiness::Starting => "it has not answered yet".to_owned(),
+        };
+        self.wanted.notify_one();
+        Err(NotReady { reason })
     }
 
     /// As [`Setup::ready`], and the templates were there a moment ago. While writes go on, the looks are taken beside them; after a
     /// pause, or while the store is away, a write waits for one. A store that is slow to say does not hold up the write for long.
     pub(crate) async fn ready_to_write(&self, deadline: Instant) -> Result<Server, NotReady> {
-        self.ready(deadline).await?;
+        self.told(self.heard.writing.clone(), deadline).await?;
         let last = self.checked.borrow().clone();
         let asked = Instant::now();
         let age = asked.saturating_duration_since(last.began);
@@ -180,12 +215,12 @@ impl Setup {
         if age >= self.pace.stale || last.away.is_some() {
             self.look_again(asked, deadline.min(asked + self.pace.quick)).await?;
         }
-        self.ready(deadline).await
+        self.told(self.heard.writing.clone(), deadline).await
     }
 
     /// Waits for a look that began after the asking; an error when the store could not be reached then.
     async fn look_again(&self, asked: Instant, limit: Instant) -> Result<(), NotReady> {
-        let (mut checked, mut state) = (self.checked.clone(), self.state.clone());
+        let (mut checked, mut state) = (self.checked.clone(), self.heard.writing.clone());
         tokio::select! {
             newer = checked.wait_for(|checked| checked.began > asked) => {
                 match newer.ok().and_then(|checked| checked.away.clone()) {

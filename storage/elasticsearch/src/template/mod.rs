@@ -41,6 +41,16 @@ impl Kind {
         }
     }
 
+    /// Whether they are spans, in either layout.
+    pub(crate) fn is_of_spans(self) -> bool {
+        matches!(self, Self::Span | Self::CompactSpan)
+    }
+
+    /// Whether Jaeger and its tools know the family.
+    pub(crate) fn is_jaegers(self) -> bool {
+        self != Self::CompactSpan
+    }
+
     /// The setting that orders the family's template among composable ones.
     pub(crate) fn priority_flag(self) -> &'static str {
         match self {

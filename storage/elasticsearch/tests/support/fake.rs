@@ -156,6 +156,9 @@ pub fn healthy(asked: &Asked) -> Answer {
             r#"{"version":{"number":"3.8.0"},"tagline":"The OpenSearch Project: https://opensearch.org/"}"#;
         return (200, "", body.to_owned());
     }
+    if asked.line == "GET /_remote/info" {
+        return (200, "", remotes(&[("east", true), ("west", true)]));
+    }
     if asked.line.starts_with("POST /_bulk") {
         return (200, "", stored(asked.actions()));
     }
@@ -166,6 +169,17 @@ pub fn healthy(asked: &Asked) -> Answer {
         return (200, "", fitting_templates());
     }
     (200, "", r#"{"acknowledged":true}"#.to_owned())
+}
+
+/// What every version says of remote clusters: whether each is connected.
+pub fn remotes(clusters: &[(&str, bool)]) -> String {
+    let told = clusters.iter().map(|(name, connected)| {
+        format!(
+            r#""{name}":{{"connected":{connected},"mode":"sniff","seeds":["10.0.0.1:9300"],"num_nodes_connected":{nodes},"max_connections_per_cluster":3,"initial_connect_timeout":"30s","skip_unavailable":false}}"#,
+            nodes = u8::from(*connected)
+        )
+    });
+    format!("{{{}}}", told.collect::<Vec<_>>().join(","))
 }
 
 /// What a server with Jaeger's templates says of them.

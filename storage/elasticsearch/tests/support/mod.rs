@@ -27,7 +27,8 @@ pub struct OwnStore {
     /// When the spans of this store begin: one moment for the whole test.
     pub base: UnixNanos,
     pub registry: Registry,
-    layout: Layout,
+    /// What it was opened with.
+    pub config: Config,
     writer: std::sync::Arc<ElasticsearchWriter>,
     reader: std::sync::Arc<ElasticsearchReader>,
 }
@@ -78,7 +79,7 @@ impl OwnStore {
             store,
             prefix,
             base: some_minutes_ago(),
-            layout: config.layout.layout,
+            config,
             registry,
         }
     }
@@ -125,7 +126,7 @@ impl Fixture for OwnStore {
     }
 
     fn excused(&self) -> &[(&'static str, &'static str)] {
-        if self.layout == Layout::Compact {
+        if self.config.layout.layout == Layout::Compact {
             return &[];
         }
         &[(
