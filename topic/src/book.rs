@@ -186,6 +186,13 @@ impl Book {
         }
     }
 
+    /// The topic has no record from this place up to that offset any more: what was given back there is gone.
+    pub fn pass_by(&mut self, from: Place, to: i64) {
+        if let Some(holding) = self.holdings.get_mut(&from.partition) {
+            holding.ledger.pass_by(from.offset, to);
+        }
+    }
+
     /// The partition ends here at present.
     pub fn set_end(&mut self, partition: i32, end: i64) {
         if let Some(holding) = self.holdings.get_mut(&partition) {

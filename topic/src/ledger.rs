@@ -74,11 +74,15 @@ impl Ledger {
     pub fn settle(&mut self, offset: i64) -> bool {
         let Some(index) = self.leave_flight(offset, State::Settled) else { return false };
         if index == 0 {
-            while self.entries.front().is_some_and(|entry| entry.state == State::Settled) {
-                self.entries.pop_front();
-            }
+            self.forget_settled();
         }
         true
+    }
+
+    fn forget_settled(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.state == State::Settled) {
+            self.entries.pop_front();
+        }
     }
 
     /// The record is to be delivered again. True when it was in flight.
@@ -93,6 +97,21 @@ impl Ledger {
     /// No record lies before `offset` that has not come yet: what was skipped are gaps.
     pub fn pass_to(&mut self, offset: i64) {
         self.position = self.position.max(offset);
+    }
+
+    /// No record lies in `from..to` any more: what was given back there cannot come again, and counts as settled.
+    pub fn pass_by(&mut self, from: i64, to: i64) {
+        if from >= to {
+            return;
+        }
+        let gone: Vec<i64> = self.given_back.range(from..to).copied().collect();
+        for offset in gone {
+            self.given_back.remove(&offset);
+            if let Ok(index) = self.find(offset) {
+                self.entries[index].state = State::Settled;
+            }
+        }
+        self.forget_settled();
     }
 
     /// How far the group may commit: the lowest offset that is to be read again if this reader ends now.

@@ -6,6 +6,8 @@
 //! ([`partition_of_key`]), the topic in memory and the contract suite.
 
 mod book;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod ledger;
 pub mod memory;
 mod partition;

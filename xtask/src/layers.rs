@@ -22,6 +22,7 @@ const TABLE: &[Row] = &[
     ("spoor-query", Some(DOORS)),
     // Backends, beside the doors.
     ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
+    ("spoor-topic-kafka", Some(&["spoor-model", "spoor-topic"])),
     // Doors.
     ("spoor-net", Some(&[])),
     ("spoor-proto", Some(&["spoor-model"])),

@@ -19,7 +19,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 7] = [
+const ALL: [Prerequisite; 6] = [
     Prerequisite {
         name: "a JDK, 17 or newer (21 or newer for OpenSearch 3)",
         works: || servers::find_jdks().iter().any(|jdk| jdk.major >= OLDEST_JDK),
@@ -38,7 +38,6 @@ const ALL: [Prerequisite; 7] = [
         works: || runs("c++", &["--version"]) && runs("make", &["--version"]),
         packages: &["build-essential"],
     },
-    Prerequisite { name: "cmake", works: || runs("cmake", &["--version"]), packages: &["cmake"] },
     Prerequisite { name: "perl", works: || runs("perl", &["-v"]), packages: &["perl"] },
     Prerequisite { name: "git", works: || runs("git", &["--version"]), packages: &["git"] },
 ];

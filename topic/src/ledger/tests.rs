@@ -142,6 +142,23 @@ fn gaps_hold_nothing_back() {
 }
 
 #[test]
+fn what_was_given_back_and_is_gone_from_the_topic_holds_nothing_back() {
+    let mut ledger = Ledger::new(0);
+    for offset in 0..4 {
+        ledger.take(offset, 1, 0);
+    }
+    assert!(ledger.give_back(0) && ledger.give_back(1) && ledger.settle(2));
+    ledger.pass_by(0, 1);
+    assert_eq!(
+        (ledger.committable(), ledger.first_given_back()),
+        (1, Some(1)),
+        "only what was passed by is gone"
+    );
+    ledger.pass_by(1, 3);
+    assert_eq!((ledger.committable(), ledger.first_given_back(), ledger.in_flight()), (3, None, 1));
+}
+
+#[test]
 fn what_was_never_delivered_changes_nothing() {
     let mut ledger = Ledger::new(10);
     ledger.take(12, 1, 0);

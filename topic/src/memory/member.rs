@@ -195,6 +195,7 @@ fn read_partition(partition: i32, cursor: &mut i64, log: &Log, book: &mut Book, 
         if !book.has_room() || !book.is_open(partition) || records.len() >= MOST_AT_ONCE {
             return;
         }
+        book.pass_by(Place { partition, offset: *cursor }, offset);
         *cursor = offset + 1;
         let record = &logged.record;
         let place = Place { partition, offset };
@@ -210,6 +211,7 @@ fn read_partition(partition: i32, cursor: &mut i64, log: &Log, book: &mut Book, 
         });
     }
     if book.is_open(partition) {
+        book.pass_by(Place { partition, offset: *cursor }, log.end());
         *cursor = log.end();
         book.pass_to(Place { partition, offset: log.end() });
     }
