@@ -17,6 +17,7 @@ pub mod nested;
 mod query;
 mod row;
 mod sampling;
+mod secret;
 mod span_metrics;
 mod summary;
 mod text;
@@ -38,6 +39,7 @@ pub use row::{
     SpanKind, SpanRow, StatusCode, Value,
 };
 pub use sampling::{ByOperation, SamplingProbabilities, Throughput};
+pub use secret::Secret;
 pub use span_metrics::{MetricPoint, MetricSeries, SpanMetricsQuery};
 pub use summary::{RootSpan, ServiceSummary, TraceSummary, TraceSummaryBuilder};
 pub use text::{Rows, Text};

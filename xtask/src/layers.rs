@@ -8,8 +8,8 @@ use cargo_metadata::{DependencyKind, Metadata};
 /// `(package, what of ours it may use)`; `None`: anything.
 type Row = (&'static str, Option<&'static [&'static str]>);
 
-/// What a role stands on: wire, transport, and the doors to a store, never a store itself.
-const DOORS: &[&str] = &["spoor-model", "spoor-net", "spoor-proto", "spoor-storage"];
+/// What a role stands on: wire, transport, and the doors to a store and a topic, never one of these itself.
+const DOORS: &[&str] = &["spoor-model", "spoor-net", "spoor-proto", "spoor-storage", "spoor-topic"];
 /// Programs' parts that never import one another; only the app knows several.
 const ROLES: &[&str] = &["spoor-collector", "spoor-query"];
 
@@ -22,10 +22,12 @@ const TABLE: &[Row] = &[
     ("spoor-query", Some(DOORS)),
     // Backends, beside the doors.
     ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
+    ("spoor-topic-kafka", Some(&["spoor-model", "spoor-topic"])),
     // Doors.
     ("spoor-net", Some(&[])),
     ("spoor-proto", Some(&["spoor-model"])),
     ("spoor-storage", Some(&["spoor-model"])),
+    ("spoor-topic", Some(&[])),
     // The core depends on nothing of ours.
     ("spoor-model", Some(&[])),
     // Beside everything: it speaks the wire, as any client does.

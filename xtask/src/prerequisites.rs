@@ -19,7 +19,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 4] = [
+const ALL: [Prerequisite; 6] = [
     Prerequisite {
         name: "a JDK, 17 or newer (21 or newer for OpenSearch 3)",
         works: || servers::find_jdks().iter().any(|jdk| jdk.major >= OLDEST_JDK),
@@ -32,6 +32,13 @@ const ALL: [Prerequisite; 4] = [
         works: || runs("python3", &["-c", "import venv, ensurepip; ensurepip.version()"]),
         packages: &["python3-venv"],
     },
+    // For Kafka's client library and the OpenSSL below it, which are compiled with the rest.
+    Prerequisite {
+        name: "a C++ compiler and make",
+        works: || runs("c++", &["--version"]) && runs("make", &["--version"]),
+        packages: &["build-essential"],
+    },
+    Prerequisite { name: "perl", works: || runs("perl", &["-v"]), packages: &["perl"] },
     Prerequisite { name: "git", works: || runs("git", &["--version"]), packages: &["git"] },
 ];
 

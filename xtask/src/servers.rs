@@ -9,6 +9,8 @@ mod cluster;
 mod distribution;
 mod http;
 mod java;
+mod kafka;
+mod kafka_server;
 mod nodes;
 mod ports;
 mod recipe;
@@ -21,10 +23,12 @@ use anyhow::{Context, Result};
 
 pub use artifacts::cache_folder;
 pub use java::{Jdk, find as find_jdks};
+pub use kafka_server::{Kafka, KafkaSecurity};
 pub use nodes::OpenSearchCluster;
 pub use ports::{free_port, free_ports};
 pub use standing::{down, status, up};
 
+use recipe::Kind;
 use server::Server;
 
 /// The environment variable that hands the shared OpenSearch to tests and benches.
@@ -44,6 +48,23 @@ pub fn opensearch_url() -> Result<String> {
     })
 }
 
+/// The environment variable that hands the shared Kafka broker to tests and benches.
+pub const KAFKA_BROKERS: &str = "SPOOR_TEST_KAFKA_BROKERS";
+
+/// The Kafka broker all tests of a run share, as `HOST:PORT`: `$SPOOR_TEST_KAFKA_BROKERS`, else the one
+/// `cargo xtask servers up kafka` left running. Use topics and groups of your own on it.
+///
+/// # Errors
+/// When there is neither; the message says how to get one.
+pub fn kafka_brokers() -> Result<String> {
+    if let Ok(brokers) = std::env::var(KAFKA_BROKERS) {
+        return Ok(brokers);
+    }
+    standing::url_of(&kafka::KAFKA)?.with_context(|| {
+        format!("this test needs Kafka: run `cargo xtask test`, or `cargo xtask servers up kafka` first, or set {KAFKA_BROKERS}")
+    })
+}
+
 /// The environment variable that hands the server's version (as `--es.version` has it) to tests of a server that does not
 /// tell it.
 pub const SERVER_VERSION: &str = "SPOOR_TEST_SERVER_VERSION";
@@ -59,8 +80,9 @@ impl OtherServer {
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         let jdks = find_jdks();
+        let stores = recipe::ALL[1..].iter().copied().filter(|recipe| recipe.kind == Kind::Store);
         let (runnable, left_out): (Vec<&recipe::Recipe>, Vec<_>) =
-            recipe::ALL[1..].iter().partition(|recipe| !recipe::runnable(recipe.releases, &jdks).is_empty());
+            stores.partition(|recipe| !recipe::runnable(recipe.releases, &jdks).is_empty());
         for recipe in left_out {
             println!("left out: {}, which no JDK of this machine runs", recipe.name);
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::servers::{self, OpenSearch, OtherServer};
+use crate::servers::{self, Kafka, OpenSearch, OtherServer};
 use crate::steps::Steps;
 use crate::{cargo, generate, layers, licenses, prerequisites};
 
@@ -27,7 +27,7 @@ pub fn check(root: &Path) -> Result<()> {
     steps.finish()
 }
 
-/// Everything: prerequisites, the sources, and all tests with a real OpenSearch that runs for as long as they do; then
+/// Everything: prerequisites, the sources, and all tests with a real OpenSearch and a real Kafka that run for as long as they do; then
 /// the store's own tests with each other server.
 ///
 /// # Errors
@@ -42,8 +42,9 @@ pub fn test(root: &Path) -> Result<()> {
     let spoor = steps.run("build spoor", || cargo::build_spoor(root, "dev"));
     if let Some(spoor) = spoor
         && let Some(opensearch) = steps.run("start OpenSearch", OpenSearch::start)
+        && let Some(kafka) = steps.run("start Kafka", Kafka::start)
     {
-        tests(&mut steps, root, &spoor, opensearch);
+        tests(&mut steps, root, &spoor, opensearch, kafka);
     }
     steps.finish()
 }
@@ -67,15 +68,19 @@ fn sources(steps: &mut Steps, root: &Path) {
     });
 }
 
-fn tests(steps: &mut Steps, root: &Path, spoor: &PathBuf, mut opensearch: OpenSearch) {
+fn tests(steps: &mut Steps, root: &Path, spoor: &PathBuf, mut opensearch: OpenSearch, mut kafka: Kafka) {
     let all = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
     let documentation = ["test", "--workspace", "--doc", "--no-fail-fast"];
     steps.run("documentation tests", || cargo::run(&mut cargo::command(root, documentation)));
     steps.run("unit, contract, wire and whole-process tests", || {
         cargo::run(
-            cargo::command(root, all).env(servers::OPENSEARCH_URL, opensearch.url()).env(SPOOR_BIN, spoor),
+            cargo::command(root, all)
+                .env(servers::OPENSEARCH_URL, opensearch.url())
+                .env(servers::KAFKA_BROKERS, kafka.brokers())
+                .env(SPOOR_BIN, spoor),
         )
     });
+    steps.run("stop Kafka", || kafka.stop());
     steps.run("stop OpenSearch", || opensearch.stop());
     for name in OtherServer::names() {
         steps.run(name, || store_tests(root, name));

@@ -17,7 +17,6 @@ mod long_values;
 mod reader;
 mod sampling;
 mod scroll;
-mod secret;
 mod service;
 mod setup;
 mod span_metrics;
@@ -38,9 +37,9 @@ pub use encode::BulkEncoder;
 pub use index::Frequency;
 pub use reader::ElasticsearchReader;
 pub use sampling::ElasticsearchSampling;
-pub use secret::Secret;
 pub use setup::Readiness;
 pub use span_metrics::ElasticsearchSpanMetrics;
+pub use spoor_model::Secret;
 pub use store::{ElasticsearchStore, OpenError};
 pub use writer::ElasticsearchWriter;
 

@@ -128,14 +128,23 @@ fn maven(release: &Release, command: &mut Command) -> Result<()> {
 }
 
 fn pom_text(release: &Release) -> String {
-    let (group, artifact) = release.artifact.split_once(':').unwrap_or((release.artifact, ""));
-    let version = release.version;
+    let own = format!("{}:{}", release.artifact, release.version);
+    let all = std::iter::once(own.as_str()).chain(release.beside.iter().copied());
+    let dependencies: String = all.map(dependency).collect();
     format!(
         r#"<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>spoor.test</groupId><artifactId>servers</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies><dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>
-</dependency></dependencies></project>
+<dependencies>{dependencies}</dependencies></project>
 "#
+    )
+}
+
+/// `group:artifact:version` as Maven's files have it.
+fn dependency(coordinates: &str) -> String {
+    let (name, version) = coordinates.rsplit_once(':').unwrap_or((coordinates, ""));
+    let (group, artifact) = name.split_once(':').unwrap_or((name, ""));
+    format!(
+        "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>"
     )
 }
 

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use super::cluster;
-use super::recipe::{Launching, Packaging, Place, Recipe, Release};
+use super::recipe::{Kind, Launching, Packaging, Place, Recipe, Release};
 
 const ARTIFACT: &str = "org.elasticsearch.distribution.integ-test-zip:elasticsearch";
 /// Nobody, on every Linux.
@@ -23,6 +23,7 @@ const fn elasticsearch(version: &'static str, oldest_jdk: u32, newest_jdk: u32) 
     Release {
         version,
         artifact: ARTIFACT,
+        beside: &[],
         packaging: Packaging::Zip,
         jdk: oldest_jdk..=newest_jdk,
         flags: &[],
@@ -32,6 +33,7 @@ const fn elasticsearch(version: &'static str, oldest_jdk: u32, newest_jdk: u32) 
 /// 8.x. From 8.9 on these distributions do not tell their version.
 pub(super) const ELASTICSEARCH_8: Recipe = Recipe {
     name: "elasticsearch-8",
+    kind: Kind::Store,
     releases: &[elasticsearch("8.5.0", 17, 23), elasticsearch("8.7.1", 17, 23)],
     untold_version: 0,
     ports: 18_201..=18_299,
@@ -43,6 +45,7 @@ pub(super) const ELASTICSEARCH_8: Recipe = Recipe {
 /// 9.x. It does not tell its version, so that clients must be told.
 pub(super) const ELASTICSEARCH_9: Recipe = Recipe {
     name: "elasticsearch-9",
+    kind: Kind::Store,
     releases: &[elasticsearch("9.2.0", 21, u32::MAX), elasticsearch("9.1.0", 21, u32::MAX)],
     untold_version: 9,
     ports: 18_301..=18_399,

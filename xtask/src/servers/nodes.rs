@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::cluster;
-use super::recipe::{Launching, Place, Recipe};
+use super::recipe::{Kind, Launching, Place, Recipe};
 use super::runner;
 use super::server::Server;
 
@@ -22,6 +22,7 @@ const TRANSPORT_OFFSET: u16 = 1_000;
 
 /// One node; useful with others only, so `cargo xtask servers` does not know it.
 const NODE: Recipe = Recipe {
+    kind: Kind::Store,
     prepare: |place| {
         let program = place.folder.join(PROGRAM_FILE);
         fs::write(&program, PROGRAM).with_context(|| format!("write {}", program.display()))

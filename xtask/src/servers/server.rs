@@ -51,7 +51,7 @@ impl Launch {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.place.port)
+        format!("{}127.0.0.1:{}", self.recipe.kind.scheme(), self.place.port)
     }
 
     pub(super) fn version(&self) -> &'static str {

@@ -80,7 +80,7 @@ pub fn status(names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The URL of the OpenSearch that `cargo xtask servers up` left running, if there is one.
+/// Where clients reach the server that `cargo xtask servers up` left running, if there is one.
 ///
 /// # Errors
 /// An unreadable state file.

@@ -1,0 +1,170 @@
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+use crate::client_config;
+
+#[derive(Debug, Parser)]
+struct Program {
+    #[command(flatten)]
+    producer: ProducerConfig,
+    #[command(flatten)]
+    consumer: ConsumerConfig,
+}
+
+fn parsed(flags: &[&str]) -> Program {
+    Program::try_parse_from(std::iter::once(&"test").chain(flags)).unwrap()
+}
+
+fn refused(flags: &[&str]) -> String {
+    let program = parsed(flags);
+    let producer = client_config::producer(&program.producer).map(drop);
+    let error = producer.and(client_config::consumer(&program.consumer).map(drop)).unwrap_err().to_string();
+    assert!(!error.contains("hush"), "{error}");
+    error
+}
+
+#[test]
+fn both_sides_have_jaegers_flags_and_defaults_of_their_own() {
+    let program = parsed(&["--kafka.producer.brokers=a:1,b:2", "--kafka.consumer.topic=other"]);
+    assert_eq!(program.producer.connection.brokers, ["a:1", "b:2"]);
+    assert_eq!(program.consumer.connection.brokers, ["127.0.0.1:9092"]);
+    assert_eq!(program.producer.connection.topic, "jaeger-spans");
+    assert_eq!(program.consumer.connection.topic, "other");
+    let consumer = &program.consumer;
+    assert_eq!(
+        (consumer.group_id.as_str(), consumer.client_id.as_str()),
+        ("jaeger-ingester", "jaeger-ingester")
+    );
+    assert_eq!(consumer.fetch_max_message_bytes, 1_048_576);
+    assert_eq!((program.producer.acks, program.producer.max_message_bytes), (Acks::All, 1_000_000));
+    assert_eq!(consumer.initial_offset, InitialOffset::Earliest);
+}
+
+#[test]
+fn help_texts_speak_of_their_own_side() {
+    let mut command = Program::command();
+    let help = command.render_long_help().to_string();
+    assert!(
+        help.contains("--kafka.producer.plaintext.password-file") && !help.contains("--kafka.plaintext"),
+        "{help}"
+    );
+    for (side, other) in [("producer", "consumer"), ("consumer", "producer")] {
+        let connection = ["authentication", "tls.cert", "plaintext.password", "kerberos.use-keytab"];
+        for name in connection {
+            let flag = format!("kafka.{side}.{name}");
+            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(&flag)).unwrap();
+            let help = arg.get_help().unwrap().to_string();
+            assert!(!help.contains(&format!("kafka.{other}.")), "{flag}: {help}");
+        }
+    }
+}
+
+#[test]
+fn the_librarys_settings_follow_from_ours() {
+    let program = parsed(&[
+        "--kafka.producer.compression=zstd",
+        "--kafka.producer.compression-level=7",
+        "--kafka.producer.batch-linger=20ms",
+        "--kafka.consumer.rack-id=r1",
+        "--kafka.consumer.assignor=range",
+        "--kafka.consumer.authentication=plaintext",
+        "--kafka.consumer.plaintext.username=me",
+        "--kafka.consumer.plaintext.password=hush",
+        "--kafka.consumer.plaintext.mechanism=SCRAM-SHA-512",
+        "--kafka.consumer.tls.enabled",
+    ]);
+    assert_eq!(program.producer.batch_linger, Duration::from_millis(20));
+    assert!(!format!("{program:?}").contains("hush"));
+    let producer = client_config::producer(&program.producer).unwrap();
+    for (key, value) in [
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("compression.codec", "zstd"),
+        ("compression.level", "7"),
+        ("linger.ms", "20"),
+        ("security.protocol", "plaintext"),
+    ] {
+        assert_eq!(producer.get(key), Some(value), "{key}");
+    }
+    let consumer = client_config::consumer(&program.consumer).unwrap();
+    for (key, value) in [
+        ("client.rack", "r1"),
+        ("partition.assignment.strategy", "range"),
+        ("security.protocol", "sasl_ssl"),
+        ("sasl.mechanism", "SCRAM-SHA-512"),
+        ("sasl.password", "hush"),
+        ("enable.auto.commit", "false"),
+    ] {
+        assert_eq!(consumer.get(key), Some(value), "{key}");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_by_name() {
+    for (flags, named) in [
+        (&["--kafka.producer.brokers="][..], "--kafka.producer.brokers: "),
+        (&["--kafka.consumer.brokers=http://a:1"], "--kafka.consumer.brokers: "),
+        (&["--kafka.producer.topic="], "--kafka.producer.topic: "),
+        (&["--kafka.producer.batch-min-messages=5"], "--kafka.producer.batch-min-messages=5: "),
+        (&["--kafka.producer.compression-level=3"], "--kafka.producer.compression-level=3: "),
+        (&["--kafka.producer.compression=gzip", "--kafka.producer.compression-level=10"], "levels up to 9"),
+        (&["--kafka.consumer.authentication=tls"], "--kafka.consumer.tls.cert"),
+        (&["--kafka.consumer.authentication=plaintext"], "--kafka.consumer.plaintext.username: "),
+        (&["--kafka.producer.plaintext.password=hush"], "--kafka.producer.authentication=plaintext only"),
+        (
+            &["--kafka.producer.authentication=plaintext", "--kafka.producer.plaintext.username=u"],
+            "--kafka.producer.plaintext.password: ",
+        ),
+        (&["--kafka.producer.tls.ca=/no/file"], "--kafka.producer.tls.enabled only"),
+        (
+            &["--kafka.producer.tls.enabled", "--kafka.producer.tls.ca=/no/file"],
+            "--kafka.producer.tls.ca=/no/file: No such file",
+        ),
+        (
+            &["--kafka.consumer.tls.enabled", "--kafka.consumer.tls.server-name=n"],
+            "--kafka.consumer.tls.server-name: ",
+        ),
+        (&["--kafka.consumer.group-id="], "--kafka.consumer.group-id: "),
+        (&["--kafka.consumer.session-timeout=1s"], "--kafka.consumer.session-timeout: "),
+        (&["--kafka.consumer.release-timeout=5m"], "--kafka.consumer.release-timeout: "),
+    ] {
+        let error = refused(flags);
+        assert!(error.contains(named), "{flags:?}: {error}");
+    }
+    for flag in [
+        "--kafka.producer.required-acks=some",
+        "--kafka.producer.compression=brotli",
+        "--kafka.producer.authentication=oauth",
+        "--kafka.consumer.plaintext.mechanism=MD5",
+        "--kafka.consumer.protocol-version=new",
+        "--kafka.consumer.initial-offset=newest",
+    ] {
+        assert!(Program::try_parse_from(["test", flag]).is_err(), "{flag}");
+    }
+}
+
+#[cfg(not(feature = "kerberos"))]
+#[test]
+fn kerberos_is_refused_by_a_program_built_without_it() {
+    let error = refused(&["--kafka.producer.authentication=kerberos"]);
+    assert!(
+        error.contains("--kafka.producer.authentication=kerberos: ") && error.contains("libsasl2-dev"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_password_may_stand_in_a_file_and_a_file_of_no_use_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    let flag = format!("--kafka.producer.plaintext.password-file={}", path.display());
+    let flags =
+        ["--kafka.producer.authentication=plaintext", "--kafka.producer.plaintext.username=u", flag.as_str()];
+    std::fs::write(&path, "hush hush \r\n").unwrap();
+    let config = client_config::producer(&parsed(&flags).producer).unwrap();
+    assert_eq!(config.get("sasl.password"), Some("hush hush "));
+    std::fs::write(&path, "\n").unwrap();
+    assert!(refused(&flags).contains("/password: it is empty"));
+}

@@ -1,0 +1,293 @@
+//! The partitions in our hands, each with a queue of its own: what is not taken from it stays there and holds the fetching back, while
+//! the membership is kept by other means.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::statistics::Statistics;
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use spoor_topic::{Event, Header, Held, Place, Record, Start};
+
+use super::context::{ReaderContext, is_cooperative};
+use super::desk::{Desk, State};
+use super::places::Beginning;
+use crate::reason::what_to_do;
+
+type Consumer = Arc<BaseConsumer<ReaderContext>>;
+
+/// The most records taken of one partition before the next one has its turn.
+const TURN: usize = 500;
+/// What a record is taken to cost beside its contents.
+const RECORD_COST: usize = 200;
+/// A piece of memory that records' contents share.
+const ARENA: usize = 64 << 10;
+/// How long a seek or a question to the brokers may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The library's statistics may tell of the holding before for as long (they are renewed every second).
+const STATISTICS_SETTLE: Duration = Duration::from_secs(5);
+
+/// Whether there is more to read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    More,
+    Nothing,
+}
+
+pub(super) struct Shelf {
+    topic: String,
+    slots: BTreeMap<i32, Slot>,
+    /// Records' contents are cut from it, so that each does not cost an allocation.
+    arena: BytesMut,
+}
+
+struct Slot {
+    queue: PartitionQueue<ReaderContext>,
+    /// The next offset that the queue may bring.
+    at: i64,
+    since: Instant,
+    saw_end: bool,
+}
+
+/// What a turn of one partition came to.
+enum Turn {
+    Read {
+        more: bool,
+    },
+    /// The place where we read is not there any more.
+    OutOfRange,
+    Failed(RDKafkaErrorCode),
+}
+
+impl Shelf {
+    pub(super) fn new(topic: &str) -> Self {
+        Self { topic: topic.to_owned(), slots: BTreeMap::new(), arena: BytesMut::with_capacity(ARENA) }
+    }
+
+    pub(super) fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for &partition in partitions {
+            list.add_partition(&self.topic, partition);
+        }
+        list
+    }
+
+    pub(super) fn remove(&mut self, partitions: &[i32]) {
+        self.slots.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Takes the partitions over, from these places on.
+    pub(super) fn assign(
+        &mut self,
+        consumer: &Consumer,
+        desk: &Arc<Desk>,
+        beginnings: &BTreeMap<i32, Beginning>,
+    ) -> KafkaResult<Vec<Held>> {
+        let mut list = TopicPartitionList::with_capacity(beginnings.len());
+        for (&partition, beginning) in beginnings {
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(beginning.start))?;
+            // Before the assignment: whatever is fetched comes by this queue.
+            let queue = consumer.split_partition_queue(&self.topic, partition);
+            let mut queue = queue.ok_or(KafkaError::Subscription(format!("partition {partition}")))?;
+            let waker = Arc::clone(desk);
+            queue.set_nonempty_callback(move || waker.wake());
+            let slot = Slot { queue, at: beginning.start, since: Instant::now(), saw_end: false };
+            self.slots.insert(partition, slot);
+        }
+        if is_cooperative(consumer) {
+            consumer.incremental_assign(&list)?;
+        } else {
+            consumer.assign(&list)?;
+        }
+        let mut state = desk.lock();
+        let hold = |(&partition, beginning): (&i32, &Beginning)| {
+            state.book.hold(partition, beginning.start, beginning.committed)
+        };
+        Ok(beginnings.iter().map(hold).collect())
+    }
+
+    /// Takes records from the queues and hands them to the role, as far as there is room.
+    pub(super) fn read(&mut self, consumer: &Consumer, desk: &Desk, start: Start) -> Outcome {
+        self.read_again(consumer, desk);
+        let mut outcome = Outcome::Nothing;
+        let mut moved = Vec::new();
+        for (&partition, slot) in &mut self.slots {
+            let mut records = Vec::new();
+            let turn = {
+                let mut state = desk.lock();
+                take_turn(partition, slot, &mut state, &mut self.arena, &mut records)
+            };
+            if !records.is_empty() {
+                desk.health.is_up();
+                desk.deliver(records);
+            }
+            match turn {
+                Turn::Read { more: true } => outcome = Outcome::More,
+                Turn::Read { more: false } => {}
+                Turn::OutOfRange => moved.push(partition),
+                Turn::Failed(code) => {
+                    desk.health.is_down(&format!("partition {partition}: {}", what_to_do(code)));
+                }
+            }
+        }
+        for partition in moved {
+            self.find_again(consumer, desk, partition, start);
+        }
+        outcome
+    }
+
+    /// Goes back to what was given back.
+    fn read_again(&mut self, consumer: &Consumer, desk: &Desk) {
+        let places = desk.lock().book.given_back();
+        for place in places {
+            let Some(slot) = self.slots.get_mut(&place.partition).filter(|slot| place.offset < slot.at)
+            else {
+                continue;
+            };
+            match consumer.seek(&self.topic, place.partition, Offset::Offset(place.offset), PATIENCE) {
+                Ok(()) => slot.at = place.offset,
+                // A partition whose fetching has just begun cannot go back yet.
+                Err(error) => tracing::debug!("read partition {} again: {error}", place.partition),
+            }
+        }
+    }
+
+    /// Retention was faster than the group, or the topic has been made anew: goes on at the oldest record there is, and tells.
+    fn find_again(&mut self, consumer: &Consumer, desk: &Desk, partition: i32, start: Start) {
+        let Some(slot) = self.slots.get_mut(&partition) else { return };
+        let (low, high) = match consumer.fetch_watermarks(&self.topic, partition, PATIENCE) {
+            Ok(edges) => edges,
+            Err(error) => {
+                tracing::warn!("ask where partition {partition} begins: {error}");
+                // The library has stopped reading there; seeking to where we were makes it find out again.
+                let _ = consumer.seek(&self.topic, partition, Offset::Offset(slot.at), PATIENCE);
+                return;
+            }
+        };
+        let was = slot.at;
+        let now = if was < low || start == Start::Earliest { low } else { high };
+        if let Err(error) = consumer.seek(&self.topic, partition, Offset::Offset(now), PATIENCE) {
+            tracing::warn!("go to offset {now} of partition {partition}: {error}");
+            return;
+        }
+        slot.at = now;
+        let mut state = desk.lock();
+        if was < low {
+            tracing::error!(
+                "partition {partition}: records {was} to {} are gone before they were read: the topic's retention is shorter than \
+                 the group's delay",
+                low - 1
+            );
+            state.skipped_offsets += low.abs_diff(was);
+            state.book.pass_by(Place { partition, offset: was }, low);
+            state.book.pass_to(Place { partition, offset: low });
+            return;
+        }
+        tracing::error!(
+            "partition {partition} ends at {high}, before {was} where the group stands: the topic was made anew or lost records; \
+             reading goes on at {now}"
+        );
+        let old = state.book.release(partition);
+        let held = state.book.hold(partition, now, None);
+        drop(state);
+        if let Some(old) = old {
+            desk.tell(Event::Released { partitions: vec![old], lost: true });
+        }
+        desk.tell(Event::Assigned(vec![held]));
+    }
+
+    /// What the library's statistics say about the partitions' ends.
+    pub(super) fn note(&self, statistics: &Statistics, desk: &Desk) {
+        let Some(topic) = statistics.topics.get(&self.topic) else { return };
+        let mut state = desk.lock();
+        for (&partition, slot) in &self.slots {
+            let Some(seen) = topic.partitions.get(&partition) else { continue };
+            if seen.hi_offset >= 0 {
+                state.book.set_end(partition, seen.hi_offset);
+            }
+            // With an empty queue everything before the end was taken: what lies between are gaps. The queue is emptied by this
+            // thread alone, so that what is said of it was true for us, too.
+            let is_ours = slot.saw_end && slot.since.elapsed() > STATISTICS_SETTLE;
+            if is_ours && seen.fetchq_cnt == 0 && seen.eof_offset >= 0 {
+                state.book.pass_to(Place { partition, offset: seen.eof_offset });
+            }
+        }
+    }
+}
+
+fn take_turn(
+    partition: i32,
+    slot: &mut Slot,
+    state: &mut State,
+    arena: &mut BytesMut,
+    records: &mut Vec<Record>,
+) -> Turn {
+    while records.len() < TURN {
+        if !state.book.has_room() || !state.book.is_open(partition) {
+            return Turn::Read { more: false };
+        }
+        match slot.queue.poll(Duration::ZERO) {
+            None => return Turn::Read { more: false },
+            Some(Ok(message)) => {
+                let place = Place { partition, offset: message.offset() };
+                state.book.pass_by(Place { partition, offset: slot.at }, place.offset);
+                slot.at = place.offset + 1;
+                let written = message.timestamp().to_millis().and_then(time);
+                if let Some(claim) = state.book.take(place, size_of(&message), written) {
+                    let record = Record {
+                        claim,
+                        timestamp: written,
+                        key: message.key().map(|key| copy(arena, key)),
+                        payload: message.payload().map(|payload| copy(arena, payload)),
+                        headers: headers(&message, arena),
+                    };
+                    records.push(record);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => slot.saw_end = true,
+            Some(Err(error)) => match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                    return Turn::OutOfRange;
+                }
+                code => return Turn::Failed(code.unwrap_or(RDKafkaErrorCode::Unknown)),
+            },
+        }
+    }
+    Turn::Read { more: true }
+}
+
+fn size_of(message: &BorrowedMessage<'_>) -> usize {
+    let of = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let headers = message
+        .headers()
+        .map_or(0, |headers| headers.iter().map(|header| header.key.len() + of(header.value)).sum());
+    RECORD_COST + of(message.key()) + of(message.payload()) + headers
+}
+
+fn copy(arena: &mut BytesMut, bytes: &[u8]) -> Bytes {
+    arena.extend_from_slice(bytes);
+    arena.split().freeze()
+}
+
+fn headers(message: &BorrowedMessage<'_>, arena: &mut BytesMut) -> Vec<Header> {
+    let Some(headers) = message.headers() else { return Vec::new() };
+    let owned = headers.iter().map(|header| Header {
+        name: header.key.to_owned(),
+        value: header.value.map(|value| copy(arena, value)),
+    });
+    owned.collect()
+}
+
+fn time(milliseconds: i64) -> Option<SystemTime> {
+    let since = Duration::from_millis(u64::try_from(milliseconds).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}

@@ -1,0 +1,269 @@
+//! The reader's thread: it keeps the membership alive and carries out what group and role wish.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use spoor_topic::{Event, Held, ReadError, Start};
+
+use super::context::{ReaderContext, Rebalance, give_up};
+use super::desk::Desk;
+use super::places;
+use super::shelf::{Outcome, Shelf};
+use crate::config::{ConsumerConfig, ConsumerConnection};
+use crate::reason::what_to_do;
+use crate::{SettingsError, client_config};
+
+/// How long the thread rests when nothing wakes it.
+const REST: Duration = Duration::from_millis(100);
+/// A commit that was not answered for so long is taken for lost.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) struct Worker {
+    pub(super) consumer: Arc<BaseConsumer<ReaderContext>>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) topic: String,
+    start: Start,
+    release_timeout: Duration,
+    pub(super) commit_interval: Duration,
+    pub(super) last_commit: Instant,
+    pub(super) commit_sent: Option<Instant>,
+    shelf: Shelf,
+    pending: VecDeque<Rebalance>,
+    leaving: Option<Leaving>,
+    is_closing: bool,
+}
+
+/// Partitions that go when the role has finished with them.
+struct Leaving {
+    partitions: Vec<i32>,
+    held: Vec<Held>,
+    deadline: Instant,
+}
+
+impl Worker {
+    pub(super) fn open(
+        config: &ClientConfig,
+        settings: &ConsumerConfig,
+        desk: Arc<Desk>,
+    ) -> Result<Self, SettingsError> {
+        let topic = settings.connection.topic.clone();
+        let refused = |error: &KafkaError| client_config::refused(error, ConsumerConnection::PREFIX);
+        let context = ReaderContext::new(Arc::clone(&desk), &topic);
+        let mut consumer: BaseConsumer<ReaderContext> =
+            config.create_with_context(context).map_err(|error| refused(&error))?;
+        let waker = Arc::clone(&desk);
+        consumer.set_nonempty_callback(move || waker.wake());
+        consumer.subscribe(&[&topic]).map_err(|error| refused(&error))?;
+        Ok(Self {
+            consumer: Arc::new(consumer),
+            shelf: Shelf::new(&topic),
+            topic,
+            desk,
+            start: settings.initial_offset.into(),
+            release_timeout: settings.release_timeout,
+            commit_interval: settings.commit_interval,
+            last_commit: Instant::now(),
+            commit_sent: None,
+            pending: VecDeque::new(),
+            leaving: None,
+            is_closing: false,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            self.listen();
+            self.take_notes();
+            self.carry_out();
+            let is_busy = self.shelf.read(&self.consumer, &self.desk, self.start) == Outcome::More;
+            self.commit_when_due();
+            if self.close_when_wished() {
+                break;
+            }
+            if !is_busy {
+                thread::park_timeout(REST);
+            }
+        }
+        self.leave();
+    }
+
+    /// Serves the library's events; keeps us a member.
+    fn listen(&mut self) {
+        while let Some(event) = self.consumer.poll(Duration::ZERO) {
+            match event {
+                // Every partition has its own queue: one that comes here was fetched before the partition was ours.
+                Ok(_) | Err(KafkaError::PartitionEOF(_)) => {}
+                Err(KafkaError::MessageConsumptionFatal(code)) => self.desk.fail(ReadError {
+                    attempted: format!("read topic {}", self.topic),
+                    problem: what_to_do(code),
+                }),
+                Err(error) => {
+                    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                    self.desk.health.is_down(&format!("topic {}: {}", self.topic, what_to_do(code)));
+                }
+            }
+        }
+    }
+
+    fn take_notes(&mut self) {
+        let (commits, statistics) = {
+            let mut notes = self.consumer.context().notes();
+            self.pending.extend(notes.rebalances.drain(..));
+            (std::mem::take(&mut notes.commits), notes.statistics.take())
+        };
+        for committed in commits {
+            self.note_commit(&committed);
+        }
+        if let Some(statistics) = statistics {
+            self.shelf.note(&statistics, &self.desk);
+        }
+    }
+
+    /// One rebalance after the other, each when its time has come.
+    fn carry_out(&mut self) {
+        loop {
+            if let Some(leaving) = self.leaving.take() {
+                let is_due =
+                    Instant::now() >= leaving.deadline || self.desk.lock().book.is_quiet(&leaving.held);
+                if !is_due {
+                    self.leaving = Some(leaving);
+                    return;
+                }
+                self.release(&leaving);
+                continue;
+            }
+            match self.pending.pop_front() {
+                None => return,
+                Some(Rebalance::Revoke { partitions, lost: true }) => self.lose(&partitions),
+                Some(Rebalance::Revoke { partitions, lost: false }) => {
+                    let deadline = Instant::now() + self.release_timeout;
+                    self.revoke(partitions, deadline);
+                }
+                Some(Rebalance::Assign(partitions)) => {
+                    if !self.assign(&partitions) {
+                        self.pending.push_front(Rebalance::Assign(partitions));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// False when the brokers did not tell where to begin: it has to be tried again.
+    fn assign(&mut self, partitions: &[i32]) -> bool {
+        let beginnings = match places::beginnings(&self.consumer, &self.topic, partitions, self.start) {
+            Ok(beginnings) => beginnings,
+            Err(error) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                self.desk.health.is_down(&format!("ask where to begin to read: {}", what_to_do(code)));
+                return false;
+            }
+        };
+        match self.shelf.assign(&self.consumer, &self.desk, &beginnings) {
+            Ok(held) if held.is_empty() => {}
+            Ok(held) => {
+                tracing::info!("read topic {}: partitions {partitions:?} are ours", self.topic);
+                self.desk.tell(Event::Assigned(held));
+            }
+            Err(error) => {
+                tracing::warn!("read topic {}: take over partitions {partitions:?}: {error}", self.topic);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn revoke(&mut self, partitions: Vec<i32>, deadline: Instant) {
+        let held = self.desk.lock().book.revoke(&partitions);
+        self.desk.take_back(&held);
+        if !held.is_empty() {
+            self.desk.tell(Event::Revoking { partitions: held.clone(), deadline });
+        }
+        self.leaving = Some(Leaving { partitions, held, deadline });
+    }
+
+    fn release(&mut self, leaving: &Leaving) {
+        if let Err(error) = self.commit_now(&leaving.held) {
+            tracing::warn!(
+                "{error}; what was stored of partitions {:?} since will be read again",
+                leaving.partitions
+            );
+        }
+        self.let_go(&leaving.partitions, false);
+    }
+
+    fn lose(&mut self, partitions: &[i32]) {
+        tracing::warn!(
+            "read topic {}: the group took us for dead, partitions {partitions:?} are lost; what was under way will be stored twice, \
+             which changes nothing",
+            self.topic
+        );
+        let held = self.desk.lock().book.revoke(partitions);
+        self.desk.take_back(&held);
+        self.let_go(partitions, true);
+    }
+
+    fn let_go(&mut self, partitions: &[i32], lost: bool) {
+        let released: Vec<Held> = {
+            let mut state = self.desk.lock();
+            partitions.iter().filter_map(|&partition| state.book.release(partition)).collect()
+        };
+        self.shelf.remove(partitions);
+        if let Err(error) = give_up(&self.consumer, &self.shelf.list(partitions)) {
+            tracing::warn!("read topic {}: give up partitions {partitions:?}: {error}", self.topic);
+        }
+        if !released.is_empty() {
+            tracing::info!("read topic {}: partitions {partitions:?} are given up", self.topic);
+            self.desk.tell(Event::Released { partitions: released, lost });
+        }
+    }
+
+    /// True when everything is settled or the time is up.
+    fn close_when_wished(&mut self) -> bool {
+        let Some(deadline) = self.desk.lock().closing else { return false };
+        if !self.is_closing {
+            self.is_closing = true;
+            let held = self.desk.lock().book.held();
+            let partitions = held.iter().map(|held| held.partition).collect();
+            self.revoke(partitions, deadline);
+        }
+        let all = self.desk.lock().book.held();
+        Instant::now() >= deadline || self.desk.lock().book.is_quiet(&all)
+    }
+
+    /// Commits for the last time and leaves the group.
+    fn leave(mut self) {
+        let held = self.desk.lock().book.held();
+        let outcome = self.commit_now(&held);
+        let released: Vec<Held> = {
+            let mut state = self.desk.lock();
+            held.iter().filter_map(|held| state.book.release(held.partition)).collect()
+        };
+        if !released.is_empty() {
+            self.desk.tell(Event::Released { partitions: released, lost: false });
+        }
+        self.shelf.clear();
+        self.consumer.context().notes().leaving = true;
+        if let Err(error) = self.consumer.unassign() {
+            tracing::debug!(target: "librdkafka", "leave the group: {error}");
+        }
+        let Self { consumer, desk, .. } = self;
+        // A group that cannot be reached is not waited for.
+        if desk.health.reachable().is_err() {
+            desk.end(outcome);
+            drop(consumer);
+        } else {
+            drop(consumer);
+            desk.end(outcome);
+        }
+    }
+
+    pub(super) fn is_commit_under_way(&self) -> bool {
+        self.commit_sent.is_some_and(|sent| sent.elapsed() < COMMIT_PATIENCE)
+    }
+}

@@ -1,0 +1,68 @@
+//! What the library calls back: delivery reports, its log, its errors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::Message;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::statistics::Statistics;
+use spoor_topic::RecordError;
+
+use super::batch::Ticket;
+use crate::health::{Health, library_log};
+use crate::reason;
+
+pub(super) struct WriterContext {
+    pub(super) health: Arc<Health>,
+}
+
+impl ClientContext for WriterContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        library_log(level, facility, message);
+    }
+
+    /// Whether the topic can be reached is asked by `watch`.
+    fn stats(&self, _: Statistics) {}
+
+    fn error(&self, error: KafkaError, text: &str) {
+        reason::tell(&self.health, &error, text);
+    }
+}
+
+impl ProducerContext for WriterContext {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+        match result {
+            Ok(message) => ticket.confirmed(message.partition(), message.offset()),
+            Err((error, _)) => {
+                ticket.failed(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown));
+            }
+        }
+    }
+}
+
+/// What a code of the library or a broker means for a record.
+pub(super) fn record_error(code: RDKafkaErrorCode, topic: &str, size: usize, limit: usize) -> RecordError {
+    use RDKafkaErrorCode as Code;
+    match code {
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => {
+            // Refused though within our limit: the topic's own is lower, by how much is not told.
+            RecordError::TooLarge { size, limit: limit.min(size.saturating_sub(1)) }
+        }
+        Code::InvalidRecord | Code::InvalidMessage | Code::PolicyViolation | Code::InvalidTimestamp => {
+            RecordError::Refused { reason: format!("topic {topic}: {code}").into() }
+        }
+        Code::QueueFull => RecordError::Busy {
+            reason: "the Kafka client's queue is full".into(),
+            retry_after: Duration::from_secs(1),
+        },
+        _ => RecordError::Unavailable {
+            reason: format!("write topic {topic}: {}", reason::what_to_do(code)).into(),
+            retry_after: Duration::from_secs(1),
+        },
+    }
+}

@@ -1,0 +1,211 @@
+//! [`KafkaWriter`]: the door in. Every record waits for its own delivery report.
+
+mod batch;
+mod context;
+mod watch;
+
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, ThreadedProducer};
+use spoor_topic::{Confirmed, OutgoingRecord, RecordError, TopicWriter, Unreachable, partition_of_key};
+
+use crate::config::{ProducerConfig, ProducerConnection};
+use crate::health::Health;
+use crate::{SettingsError, client_config};
+use batch::{Batch, Room, Ticket};
+use context::WriterContext;
+use watch::Watch;
+
+type Producer = ThreadedProducer<WriterContext>;
+
+/// When a sender may try again after the brokers were away or had no room.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Writes records to a topic in Kafka.
+pub struct KafkaWriter {
+    shared: Arc<Shared>,
+    _watch: Watch,
+}
+
+struct Shared {
+    topic: String,
+    config: ClientConfig,
+    max_record_bytes: usize,
+    producer: RwLock<Producer>,
+    /// As the brokers last said; 0 before they said anything.
+    partitions: AtomicI32,
+    health: Arc<Health>,
+    room: Arc<Room>,
+}
+
+impl KafkaWriter {
+    /// Opens the way to the topic. Brokers that are away are no error: they are waited for, and
+    /// [`TopicWriter::reachable`] tells.
+    ///
+    /// # Errors
+    /// Settings that cannot work, by name.
+    pub fn open(settings: &ProducerConfig) -> Result<Self, SettingsError> {
+        Self::open_topic(settings, &settings.connection.topic)
+    }
+
+    /// The same for another topic than the one of the settings.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_topic(settings: &ProducerConfig, topic: &str) -> Result<Self, SettingsError> {
+        let config = client_config::producer(settings)?;
+        let brokers = settings.connection.brokers.join(",");
+        let health = Arc::new(Health::unknown(format!("write topic {topic} at {brokers}")));
+        let limit = usize::try_from(settings.max_bytes_in_flight.0).unwrap_or(usize::MAX);
+        let room = Arc::new(Room::new(limit));
+        let producer = create(&config, &health)?;
+        let shared = Arc::new(Shared {
+            topic: topic.to_owned(),
+            config,
+            max_record_bytes: settings.max_message_bytes as usize,
+            producer: RwLock::new(producer),
+            partitions: AtomicI32::new(0),
+            health,
+            room,
+        });
+        let watch = Watch::start(&shared);
+        Ok(Self { shared, _watch: watch })
+    }
+
+    /// How many partitions the topic has, as far as is known.
+    #[must_use]
+    pub fn partitions(&self) -> Option<i32> {
+        Some(self.shared.partitions.load(Ordering::Relaxed)).filter(|count| *count > 0)
+    }
+}
+
+fn create(config: &ClientConfig, health: &Arc<Health>) -> Result<Producer, SettingsError> {
+    config
+        .create_with_context(WriterContext { health: Arc::clone(health) })
+        .map_err(|error| client_config::refused(&error, ProducerConnection::PREFIX))
+}
+
+impl Shared {
+    fn producer(&self) -> Producer {
+        self.producer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// After an error that the library does not get over, a new producer takes the place of the old one.
+    fn renew(&self) {
+        match create(&self.config, &self.health) {
+            Ok(producer) => {
+                tracing::warn!("write topic {}: the producer is opened anew", self.topic);
+                *self.producer.write().unwrap_or_else(PoisonError::into_inner) = producer;
+            }
+            Err(error) => tracing::error!("write topic {}: open the producer anew: {error}", self.topic),
+        }
+    }
+
+    fn unavailable(&self, reason: &str) -> RecordError {
+        RecordError::Unavailable { reason: reason.into(), retry_after: RETRY_AFTER }
+    }
+
+    /// Hands the records to the library; each of them has its answer in the batch now or later.
+    fn send_all(&self, records: &[OutgoingRecord], batch: &Arc<Batch>) {
+        let producer = self.producer();
+        let count = self.partitions.load(Ordering::Relaxed);
+        // Records without a key stay together, as many as are written together.
+        let unkeyed = fastrand::i32(0..count.max(1));
+        for (index, record) in records.iter().enumerate() {
+            let partition = record.key.as_ref().map_or(unkeyed, |key| partition_of_key(key, count.max(1)));
+            if let Err(error) = self.send(&producer, record, partition, batch, index) {
+                batch.answer(index, Err(error));
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        producer: &Producer,
+        record: &OutgoingRecord,
+        partition: i32,
+        batch: &Arc<Batch>,
+        index: usize,
+    ) -> Result<(), RecordError> {
+        let size = record.size();
+        if size > self.max_record_bytes {
+            return Err(RecordError::TooLarge { size, limit: self.max_record_bytes });
+        }
+        let Some(place) = self.room.take(size) else {
+            let reason = "the records under way take all of --kafka.producer.max-bytes-in-flight".into();
+            return Err(RecordError::Busy { reason, retry_after: RETRY_AFTER });
+        };
+        let ticket = Box::new(Ticket::new(Arc::clone(batch), index, place));
+        let mut message: BaseRecord<'_, [u8], [u8], _> =
+            BaseRecord::with_opaque_to(&self.topic, ticket).partition(partition);
+        if let Some(key) = &record.key {
+            message = message.key(key);
+        }
+        if let Some(payload) = &record.payload {
+            message = message.payload(payload);
+        }
+        if !record.headers.is_empty() {
+            message = message.headers(headers(record));
+        }
+        producer.send(message).map_err(|(error, _)| self.refused(&error, size))
+    }
+
+    fn refused(&self, error: &KafkaError, size: usize) -> RecordError {
+        let Some(code) = error.rdkafka_error_code() else { return self.unavailable(&error.to_string()) };
+        if code == RDKafkaErrorCode::Fatal {
+            self.renew();
+        }
+        context::record_error(code, &self.topic, size, self.max_record_bytes)
+    }
+}
+
+fn headers(record: &OutgoingRecord) -> OwnedHeaders {
+    let empty = OwnedHeaders::new_with_capacity(record.headers.len());
+    record.headers.iter().fold(empty, |headers, header| {
+        headers.insert(KafkaHeader { key: &header.name, value: header.value.as_deref() })
+    })
+}
+
+#[async_trait]
+impl TopicWriter for KafkaWriter {
+    async fn write(
+        &self,
+        records: &[OutgoingRecord],
+        deadline: Instant,
+    ) -> Vec<Result<Confirmed, RecordError>> {
+        let shared = &self.shared;
+        if let Err(down) = shared.health.reachable() {
+            let answer = shared.unavailable(&down.reason);
+            return records.iter().map(|_| Err(answer.clone())).collect();
+        }
+        if Instant::now() >= deadline {
+            return records.iter().map(|_| Err(RecordError::DeadlineExceeded)).collect();
+        }
+        let batch = Arc::new(Batch::new(records.len(), &shared.topic, shared.max_record_bytes));
+        shared.send_all(records, &batch);
+        let in_time = tokio::time::timeout_at(deadline.into(), batch.answered()).await.is_ok();
+        if batch.saw_fatal() {
+            shared.renew();
+        }
+        // Why the others have no answer is told by what has become of the brokers meanwhile.
+        let unanswered = match shared.health.reachable() {
+            Err(down) if !in_time => shared.unavailable(&down.reason),
+            _ => RecordError::DeadlineExceeded,
+        };
+        batch.take_answers(&unanswered)
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.shared.max_record_bytes
+    }
+
+    fn reachable(&self) -> Result<(), Unreachable> {
+        self.shared.health.reachable()
+    }
+}

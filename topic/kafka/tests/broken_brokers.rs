@@ -1,0 +1,131 @@
+//! Brokers that stop, halt and come back.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use spoor_topic::conformance::{Seen, keyed, read, soon, until, write_all};
+use spoor_topic::{Fate, OutgoingRecord, RecordError, TopicReader, TopicWriter};
+use support::Topic;
+use xtask::servers::Kafka;
+
+fn start() -> Kafka {
+    tokio::task::block_in_place(Kafka::start).expect("a broker starts")
+}
+
+/// Writes numbered records, each until it is confirmed, and gives how many.
+async fn write_on(writer: &dyn TopicWriter, stop: &AtomicBool) -> u32 {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let mut open: Vec<OutgoingRecord> =
+            (number..number + 20).map(|number| keyed(&number.to_string(), &format!("{number:06}"))).collect();
+        number += 20;
+        while !open.is_empty() {
+            let deadline = Instant::now() + Duration::from_secs(5);
+            let answers = writer.write(&open, deadline).await;
+            assert!(Instant::now() < deadline + Duration::from_secs(2), "an answer comes in time");
+            let wait = answers.iter().any(Result::is_err);
+            let mut answers = answers.into_iter();
+            open.retain(|_| answers.next().is_some_and(|answer| answer.is_err()));
+            if wait {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    number
+}
+
+/// Everything that was confirmed is there; a record that was repeated after an error may be there twice.
+async fn all_is_there(topic: &Topic, count: u32) {
+    let reader = topic.read_by(&support::fresh_name("check"), &[]);
+    let mut seen = Seen::default();
+    let expected: BTreeSet<String> = (0..count).map(|number| format!("{number:06}")).collect();
+    until(&reader, &mut seen, |seen| {
+        let got: BTreeSet<String> = seen.payloads().into_iter().collect();
+        got == expected
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_confirmed_survives_restarts_under_writing() {
+    let mut kafka = start();
+    let topic = Topic::make(kafka.brokers()).await;
+    let writer = Arc::new(topic.write_by(&[]));
+    write_all(&*writer, &[]).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writing = {
+        let (writer, stop) = (Arc::clone(&writer), Arc::clone(&stop));
+        tokio::spawn(async move { write_on(&*writer, &stop).await })
+    };
+    for kill in [false, true] {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::task::block_in_place(|| {
+            if kill { kafka.kill() } else { kafka.stop() }.expect("the broker ends");
+            kafka.start_again().expect("the broker comes back");
+        });
+        let end = soon();
+        while writer.reachable().is_err() {
+            assert!(Instant::now() < end, "{:?}", writer.reachable());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let count = writing.await.expect("the writer goes on");
+    assert!(count > 100, "{count}");
+    all_is_there(&topic, count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_broker_is_an_answer_in_time_and_no_record_twice() {
+    let kafka = start();
+    let topic = Topic::make(kafka.brokers()).await;
+    let writer = topic.write_by(&[]);
+    write_all(&writer, &[keyed("k", "before")]).await;
+    kafka.pause().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let answers = writer.write(&[keyed("k", "halted")], deadline).await;
+    assert!(deadline.elapsed() < Duration::from_secs(1), "{:?}", deadline.elapsed());
+    assert!(
+        matches!(answers[..], [Err(RecordError::DeadlineExceeded | RecordError::Unavailable { .. })]),
+        "{answers:?}"
+    );
+    kafka.resume().unwrap();
+    write_all(&writer, &[keyed("k", "after")]).await;
+    let reader = topic.read_by("halted", &[]);
+    // The record that was given up on was under way, and is written by itself, once.
+    assert_eq!(read(&reader, 3).await.payloads(), ["after", "before", "halted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_goes_on_after_its_broker_was_away() {
+    let mut kafka = start();
+    let topic = Topic::make(kafka.brokers()).await;
+    let writer = topic.write_by(&[]);
+    write_all(&writer, &[keyed("k", "1")]).await;
+    let reader = topic.read_by("away", &["--kafka.consumer.commit-interval=100ms"]);
+    let mut seen = Seen::default();
+    until(&reader, &mut seen, |seen| seen.records.len() == 1).await;
+    tokio::task::block_in_place(|| kafka.stop()).unwrap();
+    let end = soon();
+    while reader.reachable().is_ok() {
+        assert!(Instant::now() < end, "the reader does not notice");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    reader.settle(&seen.claims(), Fate::Stored);
+    tokio::task::block_in_place(|| kafka.start_again()).unwrap();
+    write_all(&writer, &[keyed("k", "2")]).await;
+    until(&reader, &mut seen, |seen| seen.payloads().iter().any(|payload| payload == "2")).await;
+    reader.settle(&seen.claims(), Fate::Stored);
+    reader.close(soon()).await.expect("what was settled is committed");
+    write_all(&writer, &[keyed("k", "3")]).await;
+    let next = topic.read_by("away", &[]);
+    assert_eq!(
+        read(&next, 1).await.payloads(),
+        ["3"],
+        "what was settled while the broker was away is not read again"
+    );
+}

@@ -1,0 +1,64 @@
+//! Claims about what a reader holds at most.
+
+use std::time::Duration;
+
+use super::{Fixture, Seen, Wish, keyed, settle, until, write_all};
+use crate::{Bounds, TopicReader};
+
+/// How long a reader is given to do what it must not do.
+const A_WHILE: Duration = Duration::from_secs(1);
+
+async fn tells_no_records(reader: &dyn TopicReader) {
+    let next = tokio::time::timeout(A_WHILE, reader.next()).await;
+    assert!(next.is_err(), "{next:?}");
+}
+
+/// And each that is settled makes room for another.
+pub async fn no_more_records_than_allowed_are_in_flight(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    let records: Vec<_> = (0..30).map(|number| keyed(&number.to_string(), "x")).collect();
+    write_all(&*writer, &records).await;
+    let bounds = Bounds { records: 10, ..Bounds::default() };
+    let reader = topic.reader(Wish { bounds, ..Wish::of("few") }).await;
+    let mut seen = Seen::default();
+    let mut settled = 0;
+    while settled < 30 {
+        until(&*reader, &mut seen, |seen| seen.records.len() == settled + 10).await;
+        tells_no_records(&*reader).await;
+        settle(&*reader, &seen.claims()[settled..settled + 10]);
+        settled += 10;
+    }
+}
+
+/// One record more than fits at most.
+pub async fn no_more_bytes_than_allowed_are_in_flight(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    let records: Vec<_> = (0..12).map(|number| keyed(&number.to_string(), &"x".repeat(10_000))).collect();
+    write_all(&*writer, &records).await;
+    let bounds = Bounds { bytes: 35_000, ..Bounds::default() };
+    let reader = topic.reader(Wish { bounds, ..Wish::of("small") }).await;
+    let mut seen = Seen::default();
+    until(&*reader, &mut seen, |seen| seen.records.len() == 4).await;
+    tells_no_records(&*reader).await;
+    settle(&*reader, &seen.claims());
+    until(&*reader, &mut seen, |seen| seen.records.len() == 8).await;
+}
+
+/// Until it is resumed.
+pub async fn a_paused_partition_rests_and_the_others_do_not(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    let reader = topic.reader(Wish::of("paused")).await;
+    let mut seen = Seen::default();
+    until(&*reader, &mut seen, |seen| seen.held.len() == 3).await;
+    reader.pause(1);
+    let records: Vec<_> = (0..60).map(|number| keyed(&number.to_string(), "x")).collect();
+    let confirmed = write_all(&*writer, &records).await;
+    let resting = confirmed.iter().filter(|place| place.partition == 1).count();
+    until(&*reader, &mut seen, |seen| seen.records.len() == 60 - resting).await;
+    assert!(seen.records.iter().all(|record| record.claim.place.partition != 1));
+    tells_no_records(&*reader).await;
+    let paused: Vec<bool> = reader.status().partitions.iter().map(|held| held.paused).collect();
+    assert_eq!(paused, [false, true, false]);
+    reader.resume(1);
+    until(&*reader, &mut seen, |seen| seen.records.len() == 60).await;
+}
