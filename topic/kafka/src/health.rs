@@ -1,6 +1,6 @@
 //! Whether the brokers can be reached, told once when that changes; and the library's own log, as ours.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rdkafka::config::RDKafkaLogLevel;
@@ -11,47 +11,71 @@ use spoor_topic::Unreachable;
 pub(crate) struct Health {
     /// "write topic jaeger-spans at 127.0.0.1:9092", for the log.
     work: String,
-    state: Mutex<Option<Unreachable>>,
+    state: Mutex<Option<Down>>,
+}
+
+/// The brokers cannot be reached.
+#[derive(Debug)]
+struct Down {
+    unreachable: Unreachable,
+    /// The reason is the cause, not only its consequence.
+    is_cause: bool,
 }
 
 impl Health {
     /// Nothing is known yet, which counts as unreachable.
     pub(crate) fn unknown(work: String) -> Self {
         let unreachable = Unreachable { since: Instant::now(), reason: "no broker has answered yet".into() };
-        Self { work, state: Mutex::new(Some(unreachable)) }
+        Self { work, state: Mutex::new(Some(Down { unreachable, is_cause: false })) }
     }
 
     pub(crate) fn reachable(&self) -> Result<(), Unreachable> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+        self.lock().as_ref().map_or(Ok(()), |down| Err(down.unreachable.clone()))
+    }
+
+    /// Whether the cause of an outage is known.
+    pub(crate) fn knows_why(&self) -> bool {
+        self.lock().as_ref().is_some_and(|down| down.is_cause)
     }
 
     pub(crate) fn is_up(&self) {
-        let before = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let before = self.lock().take();
         if before.is_some() {
             tracing::info!("{}: it can be reached", self.work);
         }
     }
 
+    /// The brokers cannot be reached; why is not known better than that.
     pub(crate) fn is_down(&self, reason: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let reason: Arc<str> = reason.into();
-        match state.as_mut() {
-            Some(unreachable) if unreachable.reason == reason => {}
-            Some(unreachable) => {
-                tracing::warn!("{}: {reason}", self.work);
-                unreachable.reason = reason;
-            }
-            None => {
-                tracing::warn!("{}: {reason}", self.work);
-                *state = Some(Unreachable { since: Instant::now(), reason });
-            }
+        self.set(reason, false);
+    }
+
+    /// The brokers cannot be reached, and this is the cause.
+    pub(crate) fn is_down_because(&self, reason: &str) {
+        self.set(reason, true);
+    }
+
+    fn set(&self, reason: &str, is_cause: bool) {
+        let mut state = self.lock();
+        let since = state.as_ref().map_or_else(Instant::now, |down| down.unreachable.since);
+        if state.as_ref().is_none_or(|down| *down.unreachable.reason != *reason) {
+            tracing::warn!("{}: {reason}", self.work);
+            *state = Some(Down { unreachable: Unreachable { since, reason: reason.into() }, is_cause });
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Down>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A line of librdkafka's log. What it calls an error is one for it, not for us: it goes on trying, and we tell what comes of it.
 pub(crate) fn library_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
+        // Comes with every attempt to connect; `Health` tells once.
+        RDKafkaLogLevel::Error if matches!(facility, "FAIL" | "ERROR") => {
+            tracing::debug!(target: "librdkafka", "{facility}: {message}");
+        }
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(target: "librdkafka", "{facility}: {message}");
         }

@@ -49,11 +49,15 @@ pub(crate) fn tell(health: &Health, error: &KafkaError, text: &str) {
         return;
     };
     match code {
-        Code::AllBrokersDown
-        | Code::Authentication
+        // Why they are down may have been told before, and is of more use.
+        Code::AllBrokersDown if health.knows_why() => {}
+        Code::AllBrokersDown => health.is_down(&format!("{} ({text})", what_to_do(code))),
+        Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::UnsupportedSASLMechanism
-        | Code::SSL => health.is_down(&format!("{} ({text})", what_to_do(code))),
+        | Code::SSL => {
+            health.is_down_because(&format!("{} ({text})", what_to_do(code)));
+        }
         _ => tracing::debug!(target: "librdkafka", "{code}: {text}"),
     }
 }

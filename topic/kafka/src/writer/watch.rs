@@ -54,8 +54,7 @@ fn look(shared: &Shared) {
         Err(error) => {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             // A time-out says less than what the client may have told before, of a password for instance.
-            let known = shared.health.reachable().err().is_some_and(|down| down.reason.contains('('));
-            if !known {
+            if !shared.health.knows_why() {
                 shared.health.is_down(&what_to_do(code));
             }
             return;
@@ -63,7 +62,7 @@ fn look(shared: &Shared) {
     };
     let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == shared.topic) else { return };
     if let Some(error) = topic.error() {
-        shared.health.is_down(&format!("topic {}: {}", shared.topic, what_to_do(error.into())));
+        shared.health.is_down_because(&format!("topic {}: {}", shared.topic, what_to_do(error.into())));
         return;
     }
     let count = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
