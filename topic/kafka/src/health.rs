@@ -12,6 +12,8 @@ pub(crate) struct Health {
     /// "write topic jaeger-spans at 127.0.0.1:9092", for the log.
     work: String,
     state: Mutex<Option<Down>>,
+    /// What a broker's connection failed of last.
+    last_failure: Mutex<String>,
 }
 
 /// The brokers cannot be reached.
@@ -26,11 +28,25 @@ impl Health {
     /// Nothing is known yet, which counts as unreachable.
     pub(crate) fn unknown(work: String) -> Self {
         let unreachable = Unreachable { since: Instant::now(), reason: "no broker has answered yet".into() };
-        Self { work, state: Mutex::new(Some(Down { unreachable, is_cause: false })) }
+        Self {
+            work,
+            state: Mutex::new(Some(Down { unreachable, is_cause: false })),
+            last_failure: Mutex::default(),
+        }
     }
 
     pub(crate) fn reachable(&self) -> Result<(), Unreachable> {
         self.lock().as_ref().map_or(Ok(()), |down| Err(down.unreachable.clone()))
+    }
+
+    /// One broker's connection failed; others may do.
+    pub(crate) fn note_failure(&self, text: &str) {
+        text.clone_into(&mut self.last_failure.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What a broker's connection failed of last; may be empty.
+    pub(crate) fn last_failure(&self) -> String {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the cause of an outage is known.

@@ -51,7 +51,8 @@ pub(crate) fn tell(health: &Health, error: &KafkaError, text: &str) {
     match code {
         // Why they are down may have been told before, and is of more use.
         Code::AllBrokersDown if health.knows_why() => {}
-        Code::AllBrokersDown => health.is_down(&format!("{} ({text})", what_to_do(code))),
+        Code::AllBrokersDown => health.is_down(&format!("{} ({})", what_to_do(code), health.last_failure())),
+        Code::BrokerTransportFailure => health.note_failure(text),
         Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::UnsupportedSASLMechanism

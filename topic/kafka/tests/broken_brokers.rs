@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use spoor_topic::conformance::{Seen, keyed, read, soon, until, write_all};
@@ -17,7 +17,7 @@ fn start() -> Kafka {
 }
 
 /// Writes numbered records, each until it is confirmed, and gives how many.
-async fn write_on(writer: &dyn TopicWriter, stop: &AtomicBool) -> u32 {
+async fn write_on(writer: &dyn TopicWriter, confirmed: &AtomicU32, stop: &AtomicBool) -> u32 {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         let mut open: Vec<OutgoingRecord> =
@@ -34,6 +34,7 @@ async fn write_on(writer: &dyn TopicWriter, stop: &AtomicBool) -> u32 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+        confirmed.store(number, Ordering::Relaxed);
     }
     number
 }
@@ -56,13 +57,18 @@ async fn what_was_confirmed_survives_restarts_under_writing() {
     let topic = Topic::make(kafka.brokers()).await;
     let writer = Arc::new(topic.write_by(&[]));
     write_all(&*writer, &[]).await;
-    let stop = Arc::new(AtomicBool::new(false));
+    let (confirmed, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     let writing = {
-        let (writer, stop) = (Arc::clone(&writer), Arc::clone(&stop));
-        tokio::spawn(async move { write_on(&*writer, &stop).await })
+        let (writer, confirmed, stop) = (Arc::clone(&writer), Arc::clone(&confirmed), Arc::clone(&stop));
+        tokio::spawn(async move { write_on(&*writer, &confirmed, &stop).await })
     };
     for kill in [false, true] {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // Every time it breaks in the midst of writing.
+        let (before, end) = (confirmed.load(Ordering::Relaxed), soon());
+        while confirmed.load(Ordering::Relaxed) < before + 200 {
+            assert!(Instant::now() < end, "nothing is confirmed: {:?}", writer.reachable());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         tokio::task::block_in_place(|| {
             if kill { kafka.kill() } else { kafka.stop() }.expect("the broker ends");
             kafka.start_again().expect("the broker comes back");
@@ -75,7 +81,7 @@ async fn what_was_confirmed_survives_restarts_under_writing() {
     }
     stop.store(true, Ordering::Relaxed);
     let count = writing.await.expect("the writer goes on");
-    assert!(count > 100, "{count}");
+    assert!(count >= 400, "{count}");
     all_is_there(&topic, count).await;
 }
 

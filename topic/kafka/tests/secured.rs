@@ -137,7 +137,7 @@ async fn certificates_and_users_are_shown_and_wrong_ones_told() {
     reason(&at(kafka.sasl()), &user("PLAIN", "wrong-one"), ".plaintext").await;
     reason(&at(kafka.sasl()), &user("SCRAM-SHA-512", "wrong-one"), ".plaintext").await;
     reason(&at(kafka.sasl_tls()), &[flag("tls.enabled=true")], "TLS").await;
-    reason(&at(kafka.tls()), &[flag("tls.enabled=true"), ca], "certificate").await;
+    reason(&at(kafka.tls()), &[flag("tls.enabled=true"), ca], "ssl://").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
