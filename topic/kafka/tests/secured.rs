@@ -24,25 +24,27 @@ struct Certificates {
 
 impl Certificates {
     fn make() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).expect("certificates can be made");
         params.distinguished_name.push(rcgen::DnType::CommonName, "authority of a test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let authority = params.self_signed(&key).unwrap().pem();
+        let key = KeyPair::generate().expect("certificates can be made");
+        let authority = params.self_signed(&key).expect("certificates can be made").pem();
         let issuer = Issuer::new(params, key);
         let signed = || {
-            let mut params =
-                CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+            let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])
+                .expect("certificates can be made");
             params.distinguished_name.push(rcgen::DnType::CommonName, "signed by it");
             params.extended_key_usages =
                 vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-            let key = KeyPair::generate().unwrap();
-            (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
+            let key = KeyPair::generate().expect("certificates can be made");
+            (params.signed_by(&key, &issuer).expect("certificates can be made").pem(), key.serialize_pem())
         };
         let (node, node_key) = signed();
         let (client, client_key) = signed();
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let folder = tempfile::tempdir().expect("certificates can be made");
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("certificates can be made")
+        };
         write("ca.pem", &authority);
         write("client.pem", &client);
         write("client.key", &client_key);
@@ -69,7 +71,7 @@ async fn works(topic: &Topic, flags: &[String]) {
     let seen = read(&reader, 1).await;
     assert_eq!(seen.payloads(), ["v"]);
     reader.settle(&seen.claims(), spoor_topic::Fate::Stored);
-    reader.close(soon()).await.unwrap();
+    reader.close(soon()).await.expect("the last commit succeeds");
 }
 
 /// Waits until the writer knows why it is not let in.

@@ -20,7 +20,8 @@ fn parsed(flags: &[&str]) -> Program {
 fn refused(flags: &[&str]) -> String {
     let program = parsed(flags);
     let producer = client_config::producer(&program.producer).map(drop);
-    let error = producer.and(client_config::consumer(&program.consumer).map(drop)).unwrap_err().to_string();
+    let error =
+        producer.and_then(|()| client_config::consumer(&program.consumer).map(drop)).unwrap_err().to_string();
     assert!(!error.contains("hush"), "{error}");
     error
 }
