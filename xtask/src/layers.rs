@@ -23,6 +23,8 @@ const TABLE: &[Row] = &[
     // Backends, beside the doors.
     ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
     ("spoor-topic-kafka", Some(&["spoor-model", "spoor-topic"])),
+    // The store's door in, with a topic's behind it.
+    ("spoor-topic-spans", Some(&["spoor-model", "spoor-proto", "spoor-storage", "spoor-topic"])),
     // Doors.
     ("spoor-net", Some(&[])),
     ("spoor-proto", Some(&["spoor-model"])),
