@@ -23,6 +23,8 @@ pub(crate) enum StorageKind {
     Elasticsearch,
     /// OpenSearch 1, 2, 3; the same code, found out by asking the server.
     Opensearch,
+    /// Records of a Kafka topic, which ingesters store.
+    Kafka,
 }
 
 /// Settings of the store.
@@ -54,6 +56,7 @@ impl StorageConfig {
     pub(crate) fn validate(&self) -> Result<()> {
         match self.kind {
             StorageKind::Memory => Ok(()),
+            StorageKind::Kafka => Err(is_no_store()),
             StorageKind::Elasticsearch | StorageKind::Opensearch => Ok(self.elasticsearch.validate()?),
         }
     }
@@ -63,10 +66,8 @@ impl StorageConfig {
         if !archive.enabled() {
             return Ok(());
         }
-        if self.kind == StorageKind::Memory {
-            bail!(
-                "--es-archive.enabled: the memory store has no archive; set --span-storage.type=elasticsearch"
-            );
+        if matches!(self.kind, StorageKind::Memory | StorageKind::Kafka) {
+            bail!("--es-archive.enabled: this store has no archive; set --span-storage.type=elasticsearch");
         }
         Ok(archive.beside(&self.elasticsearch)?.validate()?)
     }
@@ -81,6 +82,13 @@ impl StorageConfig {
         }
         self.validate()
     }
+}
+
+/// What a role is told that is to read spans out of Kafka.
+fn is_no_store() -> anyhow::Error {
+    anyhow::anyhow!(
+        "--span-storage.type=kafka: a topic is no store that could be asked; only `spoor collector` writes to it, set elasticsearch here"
+    )
 }
 
 /// Opens the archive, if there is one. Its writer repeats what the archive leaves unfinished, as the store's does.
@@ -129,6 +137,7 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
             report_readiness("store", store.readiness(), host.health.clone());
             Ok(backend)
         }
+        StorageKind::Kafka => Err(is_no_store()),
     }
 }
 

@@ -66,6 +66,7 @@ const ROLES: [(&str, &[&str]); 3] = [
         "collector",
         &[
             "es.",
+            "kafka.producer.",
             "collector.",
             "admin.",
             "multi-tenancy.",

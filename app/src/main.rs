@@ -8,6 +8,7 @@ mod config;
 mod exposition;
 mod health;
 mod host;
+mod kafka;
 mod log_format;
 mod notify;
 mod process_metrics;

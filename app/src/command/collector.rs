@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use crate::backend::{self, StorageConfig};
+use crate::backend::{self, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
+use crate::kafka::{self, KafkaSpans};
 use crate::role;
 
 /// Settings of the collector.
@@ -16,14 +17,31 @@ pub(crate) struct CollectorArgs {
     pub(super) storage: StorageConfig,
 
     #[command(flatten)]
+    kafka: KafkaSpans,
+
+    #[command(flatten)]
     pub(super) collector: spoor_collector::Config,
+}
+
+impl CollectorArgs {
+    /// Checks what no single flag can tell.
+    pub(super) fn validate(&self) -> Result<()> {
+        self.collector.validate()?;
+        match self.storage.kind {
+            StorageKind::Kafka => self.kafka.validate(),
+            _ => self.storage.validate_shared(),
+        }
+    }
 }
 
 /// Sockets first, then the store, then the role.
 pub(crate) async fn run(args: &CollectorArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
-    let backend = backend::open_shared(&args.storage, &mut host)?;
-    let collector = role::collector(&args.collector, sockets, backend.writer, &mut host)?;
+    let writer = match args.storage.kind {
+        StorageKind::Kafka => kafka::open_writer(&args.kafka, &mut host)?,
+        _ => backend::open_shared(&args.storage, &mut host)?.writer,
+    };
+    let collector = role::collector(&args.collector, sockets, writer, &mut host)?;
     host.serve(vec![collector]).await
 }

@@ -66,10 +66,7 @@ fn validate(command: &Command) -> Result<()> {
             args.storage.validate()?;
             args.storage.validate_archive(&args.archive)
         }
-        Command::Collector(args) => {
-            args.collector.validate()?;
-            args.storage.validate_shared()
-        }
+        Command::Collector(args) => args.validate(),
         Command::Query(args) => {
             args.storage.validate_shared()?;
             args.storage.validate_archive(&args.archive)

@@ -27,12 +27,16 @@ const FAMILIES: &[Family] = &[
         instead: "Spoor has no storage plugins: set --span-storage.type=elasticsearch",
     },
     Family {
+        prefix: "kafka.producer.",
+        instead: "only the collector writes to Kafka; give it to `spoor collector`, whose --help lists the settings it has",
+    },
+    Family {
         prefix: "kafka.",
-        instead: "this version of Spoor has no Kafka; let collectors write to the store",
+        instead: "this version of Spoor has no ingester; let Jaeger's read the topic",
     },
     Family {
         prefix: "ingester.",
-        instead: "this version of Spoor has no ingester; let collectors write to the store",
+        instead: "this version of Spoor has no ingester; let Jaeger's read the topic, or collectors write to the store",
     },
     Family {
         prefix: "es-archive.",

@@ -7,6 +7,7 @@ use spoor_model::{ByteSize, parse_go_duration};
 use spoor_topic::Start;
 
 use super::ConsumerConnection;
+use crate::{SettingsError, client_config};
 
 /// How records are read from Kafka.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -142,6 +143,16 @@ impl Assignor {
             Self::Range => "range",
             Self::Roundrobin => "roundrobin",
         }
+    }
+}
+
+impl ConsumerConfig {
+    /// Checks what no single flag can tell, and that the files that are named can be read.
+    ///
+    /// # Errors
+    /// Settings that cannot work, by name.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        client_config::consumer(self).map(drop)
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use spoor_model::{ByteSize, parse_go_duration};
 
 use super::ProducerConnection;
+use crate::{SettingsError, client_config};
 
 /// How records are written to Kafka.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -111,6 +112,16 @@ impl Compression {
             Self::Lz4 => ("lz4", 12),
             Self::Zstd => ("zstd", 22),
         }
+    }
+}
+
+impl ProducerConfig {
+    /// Checks what no single flag can tell, and that the files that are named can be read.
+    ///
+    /// # Errors
+    /// Settings that cannot work, by name.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        client_config::producer(self).map(drop)
     }
 }
 

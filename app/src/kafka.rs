@@ -1,0 +1,82 @@
+//! Opens the way to Kafka. The only place, besides tests, that knows which topics there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use spoor_proto::record::Encoding;
+use spoor_storage::SpanWriter;
+use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
+use spoor_topic::{TopicWriter, Unreachable};
+use spoor_topic_kafka::KafkaWriter;
+use spoor_topic_kafka::config::ProducerConfig;
+use spoor_topic_spans::{SpanTopicWriter, TopicMetrics};
+
+use crate::health::Health;
+use crate::host::Host;
+
+/// How often the topic is asked whether it can be reached, at start.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Settings of whoever writes spans to Kafka.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(crate) struct KafkaSpans {
+    #[command(flatten)]
+    producer: ProducerConfig,
+
+    /// How spans are written into records: protobuf or json, one span a record, as Jaeger 1.x and 2.x read them (jaeger_proto and jaeger_json
+    /// are other names); otlp_proto or otlp_json, the spans of a request that belong to one trace a record, as Jaeger 2.x reads them, with less work for
+    /// all.
+    #[arg(
+        id = "kafka.producer.encoding",
+        long = "kafka.producer.encoding",
+        value_name = "ENCODING",
+        default_value = "protobuf",
+        value_parser = writable
+    )]
+    encoding: Encoding,
+}
+
+fn writable(text: &str) -> Result<Encoding, String> {
+    let encoding: Encoding = text.parse().map_err(|error| format!("{error}"))?;
+    if encoding.can_be_written() {
+        Ok(encoding)
+    } else {
+        Err(spoor_proto::record::ReadOnlyEncoding(encoding).to_string())
+    }
+}
+
+impl KafkaSpans {
+    /// Checks what no single flag can tell.
+    pub(crate) fn validate(&self) -> Result<()> {
+        Ok(self.producer.validate()?)
+    }
+}
+
+/// Opens the topic as the collector's store: what a sender was told is stored lies in the topic. Until the brokers were reached
+/// once, the role is not ready.
+pub(crate) fn open_writer(config: &KafkaSpans, host: &mut Host) -> Result<Arc<dyn SpanWriter>> {
+    let topic = Arc::new(KafkaWriter::open(&config.producer).context("open the topic of spans")?);
+    let metrics = TopicMetrics::register(&mut host.registry);
+    let spans = SpanTopicWriter::new(Arc::clone(&topic), config.encoding, metrics)?;
+    let metrics = RetryMetrics::register(&mut host.registry);
+    report_first_reach(topic, host.health.clone());
+    Ok(Arc::new(RetryingWriter::new(Arc::new(spans), RetryPolicy::default(), metrics)))
+}
+
+/// A later outage leaves the role ready: telling senders when to come back is its work then.
+fn report_first_reach(topic: Arc<KafkaWriter>, health: Health) {
+    let problem = |unreachable: &Unreachable| Some(unreachable.to_string());
+    health.report("topic", topic.reachable().err().as_ref().and_then(problem));
+    tokio::spawn(async move {
+        let mut looks = tokio::time::interval(LOOK);
+        loop {
+            looks.tick().await;
+            match topic.reachable() {
+                Ok(()) => break health.report("topic", None),
+                Err(unreachable) => health.report("topic", problem(&unreachable)),
+            }
+        }
+    });
+}
