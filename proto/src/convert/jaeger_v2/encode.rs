@@ -59,7 +59,7 @@ fn write_span(writer: &mut Writer<'_>, span: SpanView<'_>, process: Process) {
     }
     time::write(writer, span::START_TIME.number(), span.start().0);
     let duration = span.end().0.saturating_sub(span.start().0);
-    time::write(writer, span::DURATION.number(), duration);
+    time::write_duration(writer, span::DURATION.number(), duration);
     let has_warnings = write_tags(writer, span);
     for event in span.events() {
         writer.message(span::LOGS.number(), |writer| write_log(writer, event));

@@ -254,6 +254,18 @@ fn times_that_cannot_be_said_are_moved_and_told() {
     assert_eq!(told(timestamp(-1, 0), duration(-1, 0), timestamp(-1, 0)), (0, 0, 3));
 }
 
+/// A record with a longer one is lost to Jaeger's ingester.
+#[test]
+fn no_duration_is_longer_than_go_can_say() {
+    let span =
+        wire::Span { start_time: None, duration: duration(18_000_000_000, 0), ..wire::Span::default() };
+    let batch = decode_one(span);
+    let mut written = Vec::new();
+    encode_span(&mut written, batch.span(0).expect("one span"), Process::Omitted);
+    let written = wire::Span::decode(&written[..]).expect("a span").duration.expect("a duration");
+    assert_eq!((written.seconds, written.nanos), (9_223_372_036, 854_775_807));
+}
+
 #[test]
 fn several_event_fields_all_stay_and_are_written_once() {
     let fields = vec![text_tag("a", "1"), text_tag("event", "x"), text_tag("event", "y")];

@@ -55,7 +55,7 @@ impl Moment {
     }
 }
 
-/// Writes a moment or a length of time, in nanoseconds, as field `number`; zero as an empty message.
+/// Writes a moment, in nanoseconds, as field `number`; zero as an empty message.
 pub(super) fn write(writer: &mut Writer<'_>, number: u32, nanos: u64) {
     writer.message(number, |writer| {
         let (seconds, rest) = (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
@@ -66,6 +66,16 @@ pub(super) fn write(writer: &mut Writer<'_>, number: u32, nanos: u64) {
             writer.varint(moment::NANOS.number(), rest);
         }
     });
+}
+
+/// Writes a length of time as field `number`. What is longer than Go can say (292 years) is cut there, since a reader in Go would
+/// refuse the whole span (`gogo/protobuf types/duration.go`).
+pub(super) fn write_duration(writer: &mut Writer<'_>, number: u32, nanos: u64) {
+    write(writer, number, longest_of_go(nanos));
+}
+
+fn longest_of_go(nanos: u64) -> u64 {
+    nanos.min(i64::MAX.unsigned_abs())
 }
 
 /// Appends a point in time as RFC 3339 in UTC between quotes, with 0, 3, 6 or 9 digits of a second's fraction.
@@ -92,10 +102,10 @@ pub(super) fn write_json_time(out: &mut Vec<u8>, time: UnixNanos) {
     out.extend_from_slice(b"Z\"");
 }
 
-/// Appends a length of time as protobuf's JSON has it: seconds with 0, 3, 6 or 9 digits of a fraction. What is longer than
-/// Go can say (292 years) is cut there, since a reader in Go would refuse the whole span.
+/// Appends a length of time as protobuf's JSON has it: seconds with 0, 3, 6 or 9 digits of a fraction. It is cut as in
+/// [`write_duration`].
 pub(super) fn write_json_duration(out: &mut Vec<u8>, nanos: u64) {
-    let nanos = nanos.min(i64::MAX.unsigned_abs());
+    let nanos = longest_of_go(nanos);
     out.push(b'"');
     json::write_int(out, nanos / NANOS_PER_SECOND);
     write_fraction(out, nanos % NANOS_PER_SECOND);

@@ -232,7 +232,10 @@ proptest! {
             prop_assert_eq!(left.row().trace_id, right.row().trace_id);
             prop_assert_eq!((left.span_id(), left.parent_span_id()), (right.span_id(), right.parent_span_id()));
             prop_assert_eq!((left.kind(), left.status(), left.flags()), (right.kind(), right.status(), right.flags()));
-            prop_assert_eq!((left.start(), left.end(), left.trace_state()), (right.start(), right.end(), right.trace_state()));
+            // Go's durations end after 292 years.
+            let end = left.end().0.min(left.start().0.saturating_add(i64::MAX.unsigned_abs()));
+            prop_assert_eq!((left.start().0, end), (right.start().0, right.end().0));
+            prop_assert_eq!(left.trace_state(), right.trace_state());
             prop_assert_eq!(left.service(), right.service().trim_start_matches("OTLPResourceNoServiceName"));
             prop_assert_eq!(left.scope().name(), right.scope().name());
             prop_assert!(left.links().map(|link| (link.trace_id(), link.span_id(), link.kind()))
