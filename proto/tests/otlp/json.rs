@@ -113,7 +113,7 @@ fn reads_every_kind_of_value() {
     assert_eq!(text_of(r#"{"intValue":7}"#), "7");
     assert_eq!(text_of(r#"{"doubleValue":"NaN"}"#), "NaN");
     assert_eq!(text_of(r#"{"doubleValue":"-Infinity"}"#), "-Infinity");
-    assert_eq!(text_of(r#"{"doubleValue":3}"#), "3.0");
+    assert_eq!(text_of(r#"{"doubleValue":3}"#), "3");
     assert_eq!(text_of(r#"{"doubleValue":"2.5"}"#), "2.5");
     assert_eq!(text_of(r#"{"bytesValue":"_-8"}"#), "/+8=");
     assert_eq!(text_of(r#"{"bytesValue":"/+8="}"#), "/+8=");
