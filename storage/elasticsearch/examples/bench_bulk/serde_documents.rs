@@ -178,6 +178,10 @@ fn tag<'a>(key: &'a str, value: ValueView<'a>) -> Tag<'a> {
         ValueView::Str(text) => ("string", Native::Text(text)),
         ValueView::Bool(truth) => ("bool", Native::Bool(truth)),
         ValueView::Int(number) => ("int64", Native::Int(number)),
+        // As Jaeger spells them.
+        ValueView::Double(number) if number == number.trunc() && number.abs() < 1e15 => {
+            ("float64", Native::Int(number.to_string().parse().expect("a whole number")))
+        }
         ValueView::Double(number) => ("float64", Native::Double(number)),
         ValueView::Bytes(bytes) => {
             ("binary", Native::Owned(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
