@@ -7,6 +7,7 @@ pub mod metrics;
 mod process;
 mod python;
 pub mod server;
+pub mod topic;
 pub mod traffic;
 mod wait;
 

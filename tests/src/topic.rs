@@ -1,0 +1,169 @@
+//! A topic asked at the broker itself, past our own reader and writer: what a story puts into it and finds in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use spoor_load::SpanKey;
+use spoor_model::TraceId;
+use spoor_proto::record::{Encoding, RecordsDecoder};
+use spoor_topic::partition_of_key;
+
+/// How long a broker may take for an answer on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A topic of a broker's.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    brokers: String,
+    name: String,
+    partitions: i32,
+}
+
+/// A record as it lies in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// The partition that it lies in.
+    pub partition: i32,
+    /// Its key; empty when it has none.
+    pub key: Vec<u8>,
+    /// Its content; empty when it has none.
+    pub payload: Vec<u8>,
+}
+
+/// What the records of a topic hold.
+#[derive(Debug, Default)]
+pub struct StoredSpans {
+    /// How often each span is there: a topic keeps what is written twice.
+    pub copies: BTreeMap<SpanKey, usize>,
+    /// The number of records.
+    pub records: usize,
+    /// Bytes of their keys and payloads.
+    pub bytes: usize,
+}
+
+impl Topic {
+    /// Makes a topic of so many partitions.
+    ///
+    /// # Errors
+    /// When the broker does not.
+    pub async fn create(brokers: &str, name: &str, partitions: i32) -> Result<Self> {
+        let topic = Self { brokers: brokers.to_owned(), name: name.to_owned(), partitions };
+        let admin: AdminClient<DefaultClientContext> = topic.client().create().context("ask the broker")?;
+        let wanted = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        for made in admin.create_topics([&wanted], &options).await.context("make a topic")? {
+            made.map_err(|(name, code)| anyhow::anyhow!("make topic {name}: {code}"))?;
+        }
+        Ok(topic)
+    }
+
+    /// Flags of a collector that writes to it.
+    #[must_use]
+    pub fn producer_flags(&self) -> Vec<String> {
+        vec![
+            "--span-storage.type=kafka".to_owned(),
+            format!("--kafka.producer.brokers={}", self.brokers),
+            format!("--kafka.producer.topic={}", self.name),
+        ]
+    }
+
+    /// All records that it has now, those of a partition in their order.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked.
+    pub async fn records(&self) -> Result<Vec<StoredRecord>> {
+        let topic = self.clone();
+        tokio::task::spawn_blocking(move || topic.read()).await?
+    }
+
+    /// All spans that its records hold now, once each record is found to be as this encoding demands: readable, under the trace's
+    /// id as its key, with spans of that trace alone, in the partition where Jaeger would put it.
+    ///
+    /// # Errors
+    /// When a record is not, or the broker cannot be asked.
+    pub async fn spans(&self, encoding: Encoding) -> Result<StoredSpans> {
+        let records = self.records().await?;
+        let mut decoder = RecordsDecoder::new(Some(encoding));
+        for record in &records {
+            decoder.push(&record.payload);
+        }
+        let decoded = decoder.finish()?;
+        let mut stored = StoredSpans { records: records.len(), ..StoredSpans::default() };
+        for (record, spans) in records.iter().zip(decoded.records) {
+            let key = String::from_utf8_lossy(&record.key);
+            let spans = spans.with_context(|| format!("read the record of key {key}"))?;
+            stored.bytes += record.key.len() + record.payload.len();
+            let partition = partition_of_key(&record.key, self.partitions);
+            ensure!(record.partition == partition, "key {key} lies in partition {}", record.partition);
+            let one_each = matches!(encoding, Encoding::Protobuf | Encoding::Json);
+            ensure!(!one_each || spans.len() == 1, "{encoding}: a record of {} spans", spans.len());
+            for index in spans {
+                let span = decoded.batch.span(index).context("a span of the batch")?;
+                ensure!(key == key_of(span.trace_id()), "a span of {:?} under key {key}", span.trace_id());
+                *stored.copies.entry((span.trace_id(), span.span_id())).or_default() += 1;
+            }
+        }
+        Ok(stored)
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    fn read(&self) -> Result<Vec<StoredRecord>> {
+        let mut config = self.client();
+        config.set("group.id", "harness").set("enable.auto.commit", "false");
+        let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create()?;
+        let mut list = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            list.add_partition_offset(&self.name, partition, Offset::Beginning)?;
+        }
+        consumer.assign(&list).context("read the topic")?;
+        let (mut records, mut ended, mut last) = (Vec::new(), BTreeSet::new(), Instant::now());
+        while ended.len() < list.count() {
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    records.push(stored(&message));
+                    last = Instant::now();
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    ended.insert(partition);
+                }
+                // The library goes on trying; whether that helps is told by time.
+                Some(Err(_)) | None if last.elapsed() < PATIENCE => {}
+                other => bail!("read topic {}: nothing comes of it: {other:?}", self.name),
+            }
+        }
+        Ok(records)
+    }
+}
+
+impl StoredSpans {
+    /// The spans.
+    #[must_use]
+    pub fn keys(&self) -> BTreeSet<SpanKey> {
+        self.copies.keys().copied().collect()
+    }
+}
+
+fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {
+    let of = |bytes: Option<&[u8]>| bytes.unwrap_or_default().to_vec();
+    StoredRecord { partition: message.partition(), key: of(message.key()), payload: of(message.payload()) }
+}
+
+/// The trace's id as Jaeger spells it: without the high half where that is zero.
+fn key_of(trace_id: TraceId) -> String {
+    match trace_id.high() {
+        0 => format!("{:016x}", trace_id.0),
+        _ => format!("{:032x}", trace_id.0),
+    }
+}

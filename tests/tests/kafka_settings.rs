@@ -1,0 +1,71 @@
+//! Story: settings of Kafka that cannot work end the program at its start, by name; secrets are not shown.
+
+use std::process::Output;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use spoor_tests::binary;
+use tokio::process::Command;
+
+async fn run(args: &[&str]) -> Result<Output> {
+    let mut command = Command::new(binary()?);
+    let output =
+        command.args(["collector", "--span-storage.type=kafka"]).args(args).kill_on_drop(true).output();
+    tokio::time::timeout(Duration::from_secs(30), output)
+        .await
+        .with_context(|| format!("it goes on with {args:?}"))?
+        .context("run spoor")
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused_by_name() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let garbage = folder.path().join("garbage.pem");
+    std::fs::write(&garbage, "no certificate")?;
+    let ca = format!("--kafka.producer.tls.ca={}", garbage.display());
+    let plain = "--kafka.producer.authentication=plaintext";
+    for (args, expected) in [
+        (&["--kafka.producer.encoding=xml"][..], &["kafka.producer.encoding", "xml", "otlp_proto"][..]),
+        (&["--kafka.producer.encoding=zipkin-thrift"], &["kafka.producer.encoding", "not written"]),
+        (
+            &[plain, "--kafka.producer.plaintext.mechanism=SCRAM-SHA-1"],
+            &["kafka.producer.plaintext.mechanism", "SCRAM-SHA-512"],
+        ),
+        (&[plain], &["kafka.producer.plaintext.username"]),
+        (
+            &["--kafka.producer.tls.enabled", "--kafka.producer.tls.ca=missing.pem"],
+            &["kafka.producer.tls.ca", "missing.pem"],
+        ),
+        (&["--kafka.producer.tls.enabled", &ca], &["kafka.producer.tls.ca", "garbage.pem"]),
+        (
+            &["--kafka.producer.authentication=tls", "--kafka.producer.tls.cert=missing.pem"],
+            &["kafka.producer.tls"],
+        ),
+    ] {
+        let output = run(args).await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(!output.status.success(), "{args:?} is taken: {said}");
+        for word in expected {
+            ensure!(said.contains(word), "{args:?} is told without {word}: {said}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_password_is_masked_wherever_settings_are_shown() -> Result<()> {
+    let user = "--kafka.producer.plaintext.username=me";
+    let password = "--kafka.producer.plaintext.password=hush-hush";
+    let plain = "--kafka.producer.authentication=plaintext";
+    let output = run(&[plain, user, password, "--print-config"]).await?;
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(shown.contains("kafka.producer.plaintext.password: '***'"), "{shown}");
+    ensure!(shown.contains("kafka.producer.plaintext.username: \"me\""), "{shown}");
+    let refused =
+        run(&[plain, user, password, "--kafka.producer.tls.enabled", "--kafka.producer.tls.ca=none"]).await?;
+    for text in [&output.stdout, &output.stderr, &refused.stderr] {
+        ensure!(!String::from_utf8_lossy(text).contains("hush-hush"), "the password is shown");
+    }
+    Ok(())
+}
