@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use spoor_model::{SpanBatch, TraceId};
+use spoor_model::{SpanBatch, SpanView, TraceId};
 
 use super::Encoding;
-use crate::convert::jaeger_v2::{Process, encode_span, encode_span_json};
+use crate::convert::jaeger_v2::{SpanEncoder, encode_span_json};
 use crate::convert::otlp;
 use crate::convert::placed::{Placed, TraceFraming};
 
@@ -87,7 +87,10 @@ impl RecordEncoder {
     pub fn encode(&self, batch: &SpanBatch) -> EncodedRecords {
         let mut plan = Plan::new(self.max_record_bytes);
         match self.encoding {
-            Encoding::Protobuf => plan.spans(batch, |span, out| encode_span(out, span, Process::Embedded)),
+            Encoding::Protobuf => {
+                let mut encoder = SpanEncoder::default();
+                plan.spans(batch, |span, out| encoder.encode(out, span));
+            }
             Encoding::OtlpProto => plan.traces(batch, &otlp::Framing::new(batch)),
             Encoding::Json => plan.spans(batch, |span, out| encode_span_json(out, span)),
             Encoding::OtlpJson => plan.traces(batch, &otlp::JsonFraming::new(batch)),
@@ -129,7 +132,7 @@ impl Plan {
     }
 
     /// A record for each span, in the batch's order.
-    fn spans(&mut self, batch: &SpanBatch, write: impl Fn(spoor_model::SpanView<'_>, &mut Vec<u8>)) {
+    fn spans<'a>(&mut self, batch: &'a SpanBatch, mut write: impl FnMut(SpanView<'a>, &mut Vec<u8>)) {
         self.records.reserve(batch.len());
         self.spans.reserve(batch.len());
         for (index, span) in batch.spans().enumerate() {

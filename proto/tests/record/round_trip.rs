@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use prost::Message;
 use spoor_model::jaeger::{ErrorTags, leading_tags, references, trailing_tags, warnings};
 use spoor_model::{SpanBatch, SpanView};
+use spoor_proto::convert::jaeger_v2::{Process, encode_span};
 use spoor_proto::convert::otlp::decode_export_request;
 use spoor_proto::record::{EncodedRecords, Encoding};
 
@@ -102,6 +103,19 @@ fn equal_processes_of_neighbouring_protobuf_records_become_one_resource() {
     let batch = generated(500);
     let (_, found) = read_again(&batch, Encoding::Protobuf);
     assert!(found.resources().len() < found.len() / 2, "{} of {}", found.resources().len(), found.len());
+}
+
+#[test]
+fn a_protobuf_record_is_the_span_with_its_process_whoever_stands_before_it() {
+    let batch = generated(500);
+    let records = encode(&batch, Encoding::Protobuf, usize::MAX);
+    assert!(batch.resources().len() > 1);
+    for record in &records.records {
+        let index = records.spans_of(record).next().expect("one span");
+        let mut alone = Vec::new();
+        encode_span(&mut alone, batch.span(index).expect("in range"), Process::Embedded);
+        assert_eq!(record.value, alone);
+    }
 }
 
 proptest! {

@@ -25,6 +25,28 @@ pub fn encode_span(out: &mut Vec<u8>, span: SpanView<'_>, process: Process) {
     write_span(&mut Writer::new(out), span, process);
 }
 
+/// Spans with their processes, one after another, as Kafka's records have them: the process of neighbours that share it is encoded
+/// once and then copied.
+#[derive(Debug, Default)]
+pub struct SpanEncoder<'a> {
+    resource: Option<ResourceView<'a>>,
+    process: Vec<u8>,
+}
+
+impl<'a> SpanEncoder<'a> {
+    /// Appends what [`encode_span`] with [`Process::Embedded`] does.
+    pub fn encode(&mut self, out: &mut Vec<u8>, span: SpanView<'a>) {
+        let resource = span.resource();
+        if self.resource.is_none_or(|known| !std::ptr::eq(known.row(), resource.row())) {
+            self.process.clear();
+            write_process(&mut Writer::new(&mut self.process), resource);
+            self.resource = Some(resource);
+        }
+        let process = |writer: &mut Writer<'_>| writer.bytes(span::PROCESS.number(), &self.process);
+        write_span_and(&mut Writer::new(out), span, process);
+    }
+}
+
 /// Appends a `Batch` message of any spans: the first one's process is the batch's, spans of others carry their own.
 pub fn encode_batch<'a>(out: &mut Vec<u8>, spans: impl IntoIterator<Item = SpanView<'a>>) {
     write_batch(&mut Writer::new(out), spans);
@@ -49,6 +71,15 @@ fn write_batch<'a>(writer: &mut Writer<'_>, spans: impl IntoIterator<Item = Span
 }
 
 fn write_span(writer: &mut Writer<'_>, span: SpanView<'_>, process: Process) {
+    write_span_and(writer, span, |writer| {
+        if process == Process::Embedded {
+            writer.message(span::PROCESS.number(), |writer| write_process(writer, span.resource()));
+        }
+    });
+}
+
+/// Writes the span, and its process by `process` where it belongs.
+fn write_span_and(writer: &mut Writer<'_>, span: SpanView<'_>, process: impl FnOnce(&mut Writer<'_>)) {
     // Jaeger writes ids and times even where they are zero.
     writer.bytes(span::TRACE_ID.number(), &span.trace_id().to_bytes());
     writer.bytes(span::SPAN_ID.number(), &span.span_id().to_bytes());
@@ -64,9 +95,7 @@ fn write_span(writer: &mut Writer<'_>, span: SpanView<'_>, process: Process) {
     for event in span.events() {
         writer.message(span::LOGS.number(), |writer| write_log(writer, event));
     }
-    if process == Process::Embedded {
-        writer.message(span::PROCESS.number(), |writer| write_process(writer, span.resource()));
-    }
+    process(writer);
     if has_warnings {
         write_warnings(writer, span.attributes());
     }
