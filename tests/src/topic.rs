@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Topic {
     brokers: String,
     name: String,
-    partitions: i32,
+    /// The numbers of partitions that it has had; the last one counts.
+    partitions: Vec<i32>,
 }
 
 /// A record as it lies in a topic.
@@ -54,14 +55,39 @@ impl Topic {
     /// # Errors
     /// When the broker does not.
     pub async fn create(brokers: &str, name: &str, partitions: i32) -> Result<Self> {
-        let topic = Self { brokers: brokers.to_owned(), name: name.to_owned(), partitions };
-        let admin: AdminClient<DefaultClientContext> = topic.client().create().context("ask the broker")?;
+        let topic = Self { brokers: brokers.to_owned(), name: name.to_owned(), partitions: vec![partitions] };
         let wanted = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        for made in admin.create_topics([&wanted], &options).await.context("make a topic")? {
+        for made in topic.admin()?.create_topics([&wanted], &options()).await.context("make a topic")? {
             made.map_err(|(name, code)| anyhow::anyhow!("make topic {name}: {code}"))?;
         }
         Ok(topic)
+    }
+
+    /// Gives it more partitions, while it is in use.
+    ///
+    /// # Errors
+    /// When the broker does not.
+    pub async fn raise_partitions(&mut self, count: i32) -> Result<()> {
+        let wanted = NewPartitions::new(&self.name, usize::try_from(count)?);
+        for raised in
+            self.admin()?.create_partitions([&wanted], &options()).await.context("make partitions")?
+        {
+            raised.map_err(|(name, code)| anyhow::anyhow!("make partitions of {name}: {code}"))?;
+        }
+        self.partitions.push(count);
+        Ok(())
+    }
+
+    /// How many partitions it has.
+    #[must_use]
+    pub fn partitions(&self) -> i32 {
+        self.partitions.last().copied().unwrap_or_default()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Flags of a collector that writes to it.
@@ -84,7 +110,7 @@ impl Topic {
     }
 
     /// All spans that its records hold now, once each record is found to be as this encoding demands: readable, under the trace's
-    /// id as its key, with spans of that trace alone, in the partition where Jaeger would put it.
+    /// id as its key, with spans of that trace alone, in a partition where Jaeger would have put it.
     ///
     /// # Errors
     /// When a record is not, or the broker cannot be asked.
@@ -100,8 +126,12 @@ impl Topic {
             let key = String::from_utf8_lossy(&record.key);
             let spans = spans.with_context(|| format!("read the record of key {key}"))?;
             stored.bytes += record.key.len() + record.payload.len();
-            let partition = partition_of_key(&record.key, self.partitions);
-            ensure!(record.partition == partition, "key {key} lies in partition {}", record.partition);
+            let has_place = |count: &i32| partition_of_key(&record.key, *count) == record.partition;
+            ensure!(
+                self.partitions.iter().any(has_place),
+                "key {key} lies in partition {}",
+                record.partition
+            );
             let one_each = matches!(encoding, Encoding::Protobuf | Encoding::Json);
             ensure!(!one_each || spans.len() == 1, "{encoding}: a record of {} spans", spans.len());
             for index in spans {
@@ -111,6 +141,10 @@ impl Topic {
             }
         }
         Ok(stored)
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
+        self.client().create().context("ask the broker")
     }
 
     fn client(&self) -> ClientConfig {
@@ -124,7 +158,7 @@ impl Topic {
         config.set("group.id", "harness").set("enable.auto.commit", "false");
         let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create()?;
         let mut list = TopicPartitionList::new();
-        for partition in 0..self.partitions {
+        for partition in 0..self.partitions() {
             list.add_partition_offset(&self.name, partition, Offset::Beginning)?;
         }
         consumer.assign(&list).context("read the topic")?;
@@ -153,6 +187,10 @@ impl StoredSpans {
     pub fn keys(&self) -> BTreeSet<SpanKey> {
         self.copies.keys().copied().collect()
     }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(PATIENCE))
 }
 
 fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {

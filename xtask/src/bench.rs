@@ -21,34 +21,60 @@ struct Bench {
     package: &'static str,
     /// Its programs; one that counts allocations is apart from one that takes the time.
     examples: &'static [&'static str],
-    /// Whether it measures the whole program against a real store.
-    whole_program: bool,
+    needs: Needs,
 }
 
-const ALL: [Bench; 7] = [
+/// What a bench is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Nothing: it measures a library, or brings everything itself.
+    Nothing,
+    /// A release build of the program; it starts its servers itself.
+    Program,
+    /// A release build of the program, and a real OpenSearch.
+    ProgramAndStore,
+}
+
+const ALL: [Bench; 8] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
         examples: &["bench_decode", "bench_decode_allocations"],
-        whole_program: false,
+        needs: Needs::Nothing,
     },
-    Bench { name: "records", package: "spoor-proto", examples: &["bench_records"], whole_program: false },
+    Bench { name: "records", package: "spoor-proto", examples: &["bench_records"], needs: Needs::Nothing },
     Bench {
         name: "bulk",
         package: "spoor-storage-elasticsearch",
         examples: &["bench_bulk"],
-        whole_program: false,
+        needs: Needs::Nothing,
     },
     Bench {
         name: "collector_es",
         package: "spoor-tests",
         examples: &["bench_collector_es"],
-        whole_program: true,
+        needs: Needs::ProgramAndStore,
     },
-    Bench { name: "latency", package: "spoor-tests", examples: &["bench_latency"], whole_program: true },
+    Bench {
+        name: "collector_kafka",
+        package: "spoor-tests",
+        examples: &["bench_collector_kafka"],
+        needs: Needs::Program,
+    },
+    Bench {
+        name: "latency",
+        package: "spoor-tests",
+        examples: &["bench_latency"],
+        needs: Needs::ProgramAndStore,
+    },
     // It starts a server of its own.
-    Bench { name: "layout", package: "spoor-tests", examples: &["bench_layout"], whole_program: false },
-    Bench { name: "query_es", package: "spoor-tests", examples: &["bench_query_es"], whole_program: true },
+    Bench { name: "layout", package: "spoor-tests", examples: &["bench_layout"], needs: Needs::Nothing },
+    Bench {
+        name: "query_es",
+        package: "spoor-tests",
+        examples: &["bench_query_es"],
+        needs: Needs::ProgramAndStore,
+    },
 ];
 
 /// Runs the named benches, or all; figures go to standard output, everything else to standard error.
@@ -82,10 +108,13 @@ fn select(names: &[String]) -> Result<Vec<&'static Bench>> {
 }
 
 fn run_one(root: &Path, bench: &Bench, as_json: bool) -> Result<()> {
-    if !bench.whole_program {
+    if bench.needs == Needs::Nothing {
         return show_all(root, bench, as_json, &[]);
     }
     let spoor = cargo::build_spoor(root, "release")?;
+    if bench.needs == Needs::Program {
+        return show_all(root, bench, as_json, &[(suite::SPOOR_BIN, spoor.as_os_str())]);
+    }
     let opensearch = OpenSearch::start()?;
     let url = OsStr::new(opensearch.url());
     show_all(root, bench, as_json, &[(servers::OPENSEARCH_URL, url), (suite::SPOOR_BIN, spoor.as_os_str())])

@@ -98,6 +98,31 @@ impl Kafka {
         self.at(SASL_TLS_OFFSET)
     }
 
+    /// Bytes of the records of a topic as they lie on its disk, with what their batches take.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub fn log_bytes(&self, topic: &str) -> Result<u64> {
+        let mut bytes = 0;
+        for folder in
+            fs::read_dir(self.server.place().folder.join("data")).context("list the broker's data")?
+        {
+            let folder = folder.context("list the broker's data")?;
+            let name = folder.file_name().to_string_lossy().into_owned();
+            // A partition's folder is called TOPIC-NUMBER.
+            if name.rsplit_once('-').is_none_or(|(of, _)| of != topic) {
+                continue;
+            }
+            for file in fs::read_dir(folder.path()).context("list a partition's files")? {
+                let file = file.context("list a partition's files")?;
+                if file.path().extension().is_some_and(|extension| extension == "log") {
+                    bytes += file.metadata().context("ask for a segment's size")?.len();
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
     fn at(&self, offset: u16) -> String {
         format!("127.0.0.1:{}", self.server.place().port + offset)
     }
