@@ -23,7 +23,11 @@ enum Task {
         arguments: Vec<String>,
     },
     /// Everything that must hold: prerequisites, sources, and all tests with real servers
-    Test,
+    Test {
+        /// Let storms of faults go on for minutes
+        #[arg(long)]
+        long: bool,
+    },
     /// The quick part of `test`: format, clippy, generated files, layers, licenses, unit tests
     Check,
     /// Run the benchmarks and print their figures
@@ -80,7 +84,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     let root = workspace::root();
     match task {
         Task::Run { arguments } => all_in_one::run(&root, &arguments),
-        Task::Test => suite::test(&root),
+        Task::Test { long } => suite::test(&root, long),
         Task::Check => suite::check(&root),
         Task::Bench { names, json } => bench::run(&root, &names, json),
         Task::Gen { check: true } => generate::check(&root),

@@ -11,6 +11,12 @@ use crate::{cargo, generate, layers, licenses, prerequisites};
 /// The environment variable that hands the program under test to whole-process tests and benches.
 pub const SPOOR_BIN: &str = "SPOOR_BIN";
 
+/// The environment variable that tells a storm of faults how often each of them is to come.
+pub const STORM_ROUNDS: &str = "SPOOR_STORM_ROUNDS";
+
+/// The rounds of a long run: some minutes.
+const LONG_STORM: u32 = 10;
+
 /// The package whose tests run on every server.
 const STORE_PACKAGE: &str = "spoor-storage-elasticsearch";
 
@@ -28,12 +34,12 @@ pub fn check(root: &Path) -> Result<()> {
 }
 
 /// Everything: prerequisites, the sources, and all tests with a real OpenSearch and a real Kafka that run for as long as they do; then
-/// the store's own tests with each other server.
+/// the store's own tests with each other server. A long one gives the stories that are storms of faults more time.
 ///
 /// # Errors
 /// Names the steps that failed. Without its prerequisites nothing else is tried; everything else is, so that one run
 /// tells all that is wrong.
-pub fn test(root: &Path) -> Result<()> {
+pub fn test(root: &Path, long: bool) -> Result<()> {
     let mut steps = Steps::default();
     if steps.run("prerequisites", prerequisites::ensure_all).is_none() {
         return steps.finish();
@@ -44,7 +50,7 @@ pub fn test(root: &Path) -> Result<()> {
         && let Some(opensearch) = steps.run("start OpenSearch", OpenSearch::start)
         && let Some(kafka) = steps.run("start Kafka", Kafka::start)
     {
-        tests(&mut steps, root, &spoor, opensearch, kafka);
+        tests(&mut steps, root, &spoor, long, opensearch, kafka);
     }
     steps.finish()
 }
@@ -68,13 +74,24 @@ fn sources(steps: &mut Steps, root: &Path) {
     });
 }
 
-fn tests(steps: &mut Steps, root: &Path, spoor: &PathBuf, mut opensearch: OpenSearch, mut kafka: Kafka) {
+fn tests(
+    steps: &mut Steps,
+    root: &Path,
+    spoor: &PathBuf,
+    long: bool,
+    mut opensearch: OpenSearch,
+    mut kafka: Kafka,
+) {
     let all = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
     let documentation = ["test", "--workspace", "--doc", "--no-fail-fast"];
     steps.run("documentation tests", || cargo::run(&mut cargo::command(root, documentation)));
     steps.run("unit, contract, wire and whole-process tests", || {
+        let mut command = cargo::command(root, all);
+        if long {
+            command.env(STORM_ROUNDS, LONG_STORM.to_string());
+        }
         cargo::run(
-            cargo::command(root, all)
+            command
                 .env(servers::OPENSEARCH_URL, opensearch.url())
                 .env(servers::KAFKA_BROKERS, kafka.brokers())
                 .env(SPOOR_BIN, spoor),
