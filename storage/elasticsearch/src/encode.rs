@@ -125,7 +125,9 @@ impl BulkEncoder {
         for span in batch.spans() {
             write(&mut body, span);
             ends.push(body.len());
-            scan.add(span);
+            if self.names.has_services {
+                scan.add(span);
+            }
         }
         let services = scan.finish(&self.services, now, |key, span| {
             self.write_service(&mut body, filing, key, span);

@@ -216,7 +216,7 @@ fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {
 
 /// The families that are looked after.
 struct Families {
-    /// Of spans, in the layout that is written, and of services.
+    /// Of spans, in the layout that is written, and of services where they are written.
     written: Vec<Watched>,
     other_layout: Watched,
 }
@@ -229,8 +229,9 @@ fn watched(config: &Config, names: &IndexNames, archive: bool) -> Families {
         Layout::Jaeger => (jaeger, compact),
         Layout::Compact => (compact, jaeger),
     };
+    let services = names.has_services.then_some((Kind::Service, &names.services));
     Families {
-        written: [spans, (Kind::Service, &names.services)].map(watched).to_vec(),
+        written: std::iter::once(spans).chain(services).map(watched).collect(),
         other_layout: watched(other),
     }
 }

@@ -225,3 +225,21 @@ async fn an_archive_keeps_old_traces_apart_from_the_store_under_either_of_jaeger
     let mapping = request("GET", &format!("/{}-jaeger-span-archive/_mapping", store.prefix), None);
     assert!(mapping.to_string().contains("nested"), "the archive has the schema of spans: {mapping}");
 }
+
+/// Jaeger's rollover tool makes aliases of an archive's spans, and none of services.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_made_by_jaegers_rollover_tool_is_all_that_an_archive_needs() {
+    let store = OwnStore::open();
+    let archive = archive_of(&store, &["--es-archive.enabled", "--es-archive.use-aliases"]);
+    // By then the templates are there.
+    let waits =
+        |state: &Readiness| matches!(state, Readiness::NotReady(why) if why.contains("-archive-write"));
+    archive.readiness().wait_for(waits).await.unwrap();
+    make_behind_alias(&store.prefix, "span-archive", 1);
+    ready(&archive).await;
+    write(&*archive.writer(), &span_at(&store, 2_000, 7)).await;
+    store.refresh();
+    assert_eq!(spans_by_id(&*archive.reader()).await, [7]);
+    let made = indices(&format!("{}-jaeger", store.prefix));
+    assert!(!made.iter().any(|name| name.contains("service")), "{made:?}");
+}

@@ -82,6 +82,9 @@ pub(crate) struct IndexNames {
     /// Spans in the compact layout.
     pub(crate) compact: Family,
     pub(crate) services: Family,
+    /// Whether documents of services are written: nobody asks an archive for its services, and Jaeger's rollover tool makes no alias
+    /// of them there.
+    pub(crate) has_services: bool,
     pub(crate) dependencies: Family,
     pub(crate) sampling: Family,
     /// The one index of locks. No pattern of a family or of Jaeger's tools takes it in.
@@ -98,6 +101,7 @@ impl IndexNames {
             // A name that no pattern of Jaeger's matches: it would not understand these documents.
             compact: maker.family("spoor-span", config.rollover_frequency_spans, compact_aliases),
             services: maker.family("jaeger-service", config.rollover_frequency_services, service_aliases),
+            has_services: true,
             // Jaeger's are daily whatever is set, and only its own rollover tool makes aliases for them.
             dependencies: maker.family("jaeger-dependencies", Frequency::Day, None),
             sampling: maker.local().family("jaeger-sampling", config.rollover_frequency_sampling, None),
@@ -112,13 +116,13 @@ impl IndexNames {
 
     /// The families of a store whose spans and services are read without regard to their age.
     pub(crate) fn ageless(config: &IndexConfig) -> Result<Self, OpenError> {
-        let Self { spans, compact, services, dependencies, sampling, locks } = Self::new(config)?;
-        let (spans, compact, services) = (spans.ageless(), compact.ageless(), services.ageless());
-        Ok(Self { spans, compact, services, dependencies, sampling, locks })
+        let names = Self::new(config)?;
+        let (spans, compact) = (names.spans.ageless(), names.compact.ageless());
+        Ok(Self { spans, compact, services: names.services.ageless(), ..names })
     }
 
     /// The families of an archive as Jaeger v1 names them: one index for ever, or two aliases, and no dates. The families
-    /// that an archive does not have are those of an ordinary store.
+    /// that an archive does not have, services among them, are those of an ordinary store.
     pub(crate) fn archive(config: &IndexConfig) -> Result<Self, OpenError> {
         let maker = Maker::new(config)?;
         let archive = |base: &str, custom: Option<Rotation>| {
@@ -130,11 +134,11 @@ impl IndexNames {
             };
             Family::new(base, rotation, maker.remotes.clone())
         };
-        let [spans, services, compact] = all_custom_aliases(config)?;
+        let [spans, _, compact] = all_custom_aliases(config)?;
         Ok(Self {
             spans: archive("jaeger-span", spans),
             compact: archive("spoor-span", compact),
-            services: archive("jaeger-service", services),
+            has_services: false,
             ..Self::new(config)?
         })
     }

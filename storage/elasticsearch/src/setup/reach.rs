@@ -80,10 +80,7 @@ async fn at_aliases(
     {
         reach.writing.push(trouble);
     }
-    // Archives are asked for traces alone, and Jaeger's tool makes no aliases of services for them.
-    let is_read = !family.template.archive || family.template.kind.is_of_spans();
-    if is_read
-        && let Some(trouble) = missing(plan, family, aliases, (&aliases.read, read), write)
+    if let Some(trouble) = missing(plan, family, aliases, (&aliases.read, read), write)
         && !is_read_elsewhere(client, plan, family).await?
     {
         reach.reading.push(trouble);
