@@ -91,7 +91,8 @@ fn is_no_store() -> anyhow::Error {
     )
 }
 
-/// Opens the archive, if there is one. Its writer repeats what the archive leaves unfinished, as the store's does.
+/// Opens the archive, if there is one. Its writer repeats what the archive leaves unfinished, as the store's does. An archive that is
+/// not ready says so in its answers and in the log; questions about the store do not wait for it.
 pub(crate) fn open_archive(
     archive: &ArchiveConfig,
     config: &StorageConfig,
@@ -105,7 +106,6 @@ pub(crate) fn open_archive(
         .context("open the archive")?;
     let metrics = RetryMetrics::register(host.registry.sub_registry_with_prefix("archive"));
     let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
-    report_readiness("archive", store.readiness(), host.health.clone());
     Ok(Some(Archive { reader: store.reader(), writer: Arc::new(writer) }))
 }
 

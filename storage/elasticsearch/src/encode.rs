@@ -121,18 +121,21 @@ impl BulkEncoder {
     ) -> Encoded {
         let mut body = Vec::with_capacity(batch.len() * FIRST_GUESS_BYTES);
         let mut ends = Vec::with_capacity(batch.len() + 8);
-        let mut scan = ServiceScan::new(batch, &self.names.services, filing);
+        let mut scan = self.names.has_services.then(|| ServiceScan::new(batch, &self.names.services, filing));
         for span in batch.spans() {
             write(&mut body, span);
             ends.push(body.len());
-            if self.names.has_services {
+            if let Some(scan) = &mut scan {
                 scan.add(span);
             }
         }
-        let services = scan.finish(&self.services, now, |key, span| {
-            self.write_service(&mut body, filing, key, span);
-            ends.push(body.len());
+        let services = scan.map(|scan| {
+            scan.finish(&self.services, now, |key, span| {
+                self.write_service(&mut body, filing, key, span);
+                ends.push(body.len());
+            })
         });
+        let services = services.unwrap_or_default();
         Encoded { body: body.into(), ends, services, misdated: 0 }
     }
 

@@ -75,7 +75,7 @@ impl ArchiveConfig {
     /// The settings of the archive beside a store with these.
     ///
     /// # Errors
-    /// [`OpenError::Archive`] when the two would be the same indices.
+    /// [`OpenError::Archive`] when the two would be the same indices, and for a setting that would have no effect.
     pub fn beside(&self, store: &Config) -> Result<Config, OpenError> {
         let mut archive = store.clone();
         let indices = &mut archive.indices;
@@ -90,6 +90,7 @@ impl ArchiveConfig {
             *alias = None;
         }
         archive.templates.ilm_policy_name.clear();
+        self.refuse_aliases_of_services()?;
         let matches = store_command()
             .try_get_matches_from(&self.given)
             .map_err(|error| OpenError::Archive(error.to_string()))?;
@@ -104,6 +105,22 @@ impl ArchiveConfig {
             return Err(OpenError::Archive(what.to_owned()));
         }
         Ok(archive)
+    }
+
+    /// Only an archive under dated names has services.
+    fn refuse_aliases_of_services(&self) -> Result<(), OpenError> {
+        let of_services = |argument: &&OsString| argument.to_string_lossy().starts_with("--es.service-");
+        match self.given.iter().find(of_services) {
+            Some(argument) if self.names == ArchiveNames::Single => {
+                let argument = argument.to_string_lossy();
+                let name = argument.trim_start_matches("--es.").split('=').next().unwrap_or_default();
+                Err(OpenError::Archive(format!(
+                    "--{PREFIX}{name} would have no effect: nobody asks an archive for its services, and with --es-archive.names=single \
+                     none are written; remove it"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -200,91 +217,4 @@ impl FromArgMatches for ArchiveConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Program {
-        #[command(flatten)]
-        store: Config,
-        #[command(flatten)]
-        archive: ArchiveConfig,
-    }
-
-    fn parsed(flags: &[&str]) -> Program {
-        Program::try_parse_from(std::iter::once(&"test").chain(flags)).unwrap()
-    }
-
-    #[test]
-    fn what_is_not_set_for_the_archive_is_as_for_the_store() {
-        let program = parsed(&[
-            "--es.server-urls=http://a:1,http://b:2",
-            "--es.num-shards=3",
-            "--es.bulk.size=77",
-            "--es-archive.enabled",
-            "--es-archive.num-shards=1",
-            "--es-archive.use-aliases=true",
-        ]);
-        assert!(program.archive.enabled() && program.archive.names() == ArchiveNames::Single);
-        let archive = program.archive.beside(&program.store).unwrap();
-        assert_eq!(archive.connection, program.store.connection);
-        assert_eq!((archive.bulk.size, archive.indices.use_aliases), (77, true));
-        assert!(!program.store.indices.use_aliases);
-        assert_eq!(format!("{:?}", archive).matches("num_shards: 1,").count(), 1);
-    }
-
-    #[test]
-    fn lists_and_truths_are_taken_as_for_the_store() {
-        let program =
-            parsed(&["--es-archive.server-urls=http://c,http://d", "--es-archive.use-aliases=false"]);
-        let archive = program.archive.beside(&program.store).unwrap();
-        assert_eq!(format!("{:?}", archive.connection.server_urls), "[http://c, http://d]");
-        assert!(!archive.indices.use_aliases);
-    }
-
-    #[test]
-    fn secrets_of_the_archive_are_not_shown() {
-        let program = parsed(&["--es-archive.password=hush", "--es-archive.server-urls=http://me:hush@a"]);
-        let shown = format!("{program:?}");
-        assert!(!shown.contains("hush") && shown.contains("--es.password"), "{shown}");
-    }
-
-    #[test]
-    fn the_stores_own_aliases_are_not_the_archives() {
-        let program = parsed(&["--es.use-aliases", "--es.span-read-alias=r", "--es.span-write-alias=w"]);
-        let archive = program.archive.beside(&program.store).unwrap();
-        assert_eq!((archive.indices.use_aliases, archive.indices.span_read_alias), (true, None));
-    }
-
-    #[test]
-    fn the_stores_lifecycle_policy_does_not_delete_the_archive() {
-        let program = parsed(&["--es.use-aliases", "--es.use-ilm", "--es.ilm-policy-name=three-days"]);
-        let archive = program.archive.beside(&program.store).unwrap();
-        assert_eq!((archive.templates.use_ilm, archive.templates.ilm_policy_name.as_str()), (true, ""));
-        let own = parsed(&["--es.ilm-policy-name=three-days", "--es-archive.ilm-policy-name=years"]);
-        assert_eq!(own.archive.beside(&own.store).unwrap().templates.ilm_policy_name, "years");
-    }
-
-    #[test]
-    fn an_archive_with_the_stores_own_names_is_refused() {
-        let same = parsed(&["--es-archive.names=dated"]);
-        let error = same.archive.beside(&same.store).unwrap_err().to_string();
-        assert!(error.contains("--es-archive.index-prefix"), "{error}");
-        let other = parsed(&["--es-archive.names=dated", "--es-archive.index-prefix=kept"]);
-        assert_eq!(other.archive.beside(&other.store).unwrap().indices.prefix, "kept");
-    }
-
-    #[test]
-    fn every_setting_of_the_store_has_its_twin() {
-        let twins = ArchiveConfig::augment_args(Command::new("archive"));
-        let twins: Vec<&str> = twins.get_arguments().filter_map(Arg::get_long).collect();
-        let store = Config::augment_args(Command::new("store"));
-        for name in
-            store.get_arguments().filter_map(Arg::get_long).filter(|name| !NOT_FOR_ARCHIVES.contains(name))
-        {
-            assert!(twins.contains(&name.replacen("es.", PREFIX, 1).as_str()), "{name}");
-        }
-    }
-}
+mod tests;
