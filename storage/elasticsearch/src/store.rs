@@ -15,7 +15,7 @@ use crate::setup::{Pace, Plan, Readiness, Setup, SetupMetrics, Watched};
 use crate::template::Kind;
 use crate::{
     ArchiveConfig, ArchiveNames, Config, ConnectionError, ElasticsearchDependencies, ElasticsearchReader,
-    ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchWriter, TemplateConfig,
+    ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchWriter, SamplingConfig, TemplateConfig,
 };
 
 /// A configuration that cannot work.
@@ -54,6 +54,9 @@ pub enum OpenError {
         "the alias {0:?} is named twice; each of --es.span-…, --es.service-… and --es.compact-span-read-alias and -write-alias needs a name of its own"
     )]
     SharedAlias(String),
+    /// A setting of something that no role of this version does.
+    #[error("{0}; remove it")]
+    NoEffect(&'static str),
     /// An archive that cannot be told from the store, or with settings that cannot be.
     #[error("the archive cannot be opened: {0}")]
     Archive(String),
@@ -93,7 +96,22 @@ impl Config {
     pub fn validate(&self) -> Result<(), OpenError> {
         IndexNames::new(&self.indices)?;
         TagFields::new(&self.documents)?;
+        self.refuse_what_has_no_effect()?;
         parts(self).map(drop)
+    }
+
+    /// What only the doors for dependencies and sampling heed, which no role opens yet.
+    fn refuse_what_has_no_effect(&self) -> Result<(), OpenError> {
+        let no_effect = if self.templates.dependencies_priority != 0 {
+            "--es.prioirity-dependencies-template would have no effect: no role of this version writes dependencies"
+        } else if self.templates.sampling_priority != 0 {
+            "--es.prioirity-sampling-template would have no effect: no role of this version samples adaptively"
+        } else if self.sampling != SamplingConfig::default() {
+            "--es.adaptive-sampling.lookback would have no effect: no role of this version samples adaptively"
+        } else {
+            return Ok(());
+        };
+        Err(OpenError::NoEffect(no_effect))
     }
 }
 

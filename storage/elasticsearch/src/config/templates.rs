@@ -64,7 +64,8 @@ pub struct TemplateConfig {
     )]
     pub service_priority: u32,
 
-    /// Priority of the dependencies template; as --es.prioirity-span-template. No role installs that template in this version.
+    /// Priority of the dependencies template; as --es.prioirity-span-template. No role writes dependencies in this version: refused
+    /// unless 0.
     #[arg(
         id = "es.prioirity-dependencies-template",
         long = "es.prioirity-dependencies-template",
@@ -73,7 +74,8 @@ pub struct TemplateConfig {
     )]
     pub dependencies_priority: u32,
 
-    /// Priority of the template of adaptive sampling; as --es.prioirity-span-template. No role installs that template in this version.
+    /// Priority of the template of adaptive sampling; as --es.prioirity-span-template. No role samples adaptively in this version:
+    /// refused unless 0.
     #[arg(
         id = "es.prioirity-sampling-template",
         long = "es.prioirity-sampling-template",
