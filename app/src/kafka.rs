@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use spoor_proto::record::Encoding;
+use spoor_proto::record::{Encoding, ReadOnlyEncoding, UnknownEncoding};
 use spoor_storage::SpanWriter;
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
-use spoor_topic::{TopicWriter, Unreachable};
+use spoor_topic::TopicWriter;
 use spoor_topic_kafka::KafkaWriter;
 use spoor_topic_kafka::config::ProducerConfig;
 use spoor_topic_spans::{SpanTopicWriter, TopicMetrics};
@@ -39,12 +39,8 @@ pub(crate) struct KafkaSpans {
 }
 
 fn writable(text: &str) -> Result<Encoding, String> {
-    let encoding: Encoding = text.parse().map_err(|error| format!("{error}"))?;
-    if encoding.can_be_written() {
-        Ok(encoding)
-    } else {
-        Err(spoor_proto::record::ReadOnlyEncoding(encoding).to_string())
-    }
+    let encoding: Encoding = text.parse().map_err(|error: UnknownEncoding| error.to_string())?;
+    if encoding.can_be_written() { Ok(encoding) } else { Err(ReadOnlyEncoding(encoding).to_string()) }
 }
 
 impl KafkaSpans {
@@ -62,20 +58,23 @@ pub(crate) fn open_writer(config: &KafkaSpans, host: &mut Host) -> Result<Arc<dy
     let spans = SpanTopicWriter::new(Arc::clone(&topic), config.encoding, metrics)?;
     let metrics = RetryMetrics::register(&mut host.registry);
     report_first_reach(topic, host.health.clone());
-    Ok(Arc::new(RetryingWriter::new(Arc::new(spans), RetryPolicy::default(), metrics)))
+    Ok(Arc::new(RetryingWriter::new(spans, RetryPolicy::default(), metrics)))
 }
 
 /// A later outage leaves the role ready: telling senders when to come back is its work then.
 fn report_first_reach(topic: Arc<KafkaWriter>, health: Health) {
-    let problem = |unreachable: &Unreachable| Some(unreachable.to_string());
-    health.report("topic", topic.reachable().err().as_ref().and_then(problem));
+    let problem = |topic: &KafkaWriter| topic.reachable().err().map(|unreachable| unreachable.to_string());
+    // Said before the role runs, so that it never looks ready before the brokers were reached.
+    health.report("topic", problem(&topic));
     tokio::spawn(async move {
         let mut looks = tokio::time::interval(LOOK);
         loop {
             looks.tick().await;
-            match topic.reachable() {
-                Ok(()) => break health.report("topic", None),
-                Err(unreachable) => health.report("topic", problem(&unreachable)),
+            let problem = problem(&topic);
+            let is_reached = problem.is_none();
+            health.report("topic", problem);
+            if is_reached {
+                break;
             }
         }
     });

@@ -71,8 +71,9 @@ pub struct ProducerConfig {
     #[arg(id = "kafka.producer.max-message-bytes", long = "kafka.producer.max-message-bytes", value_name = "BYTES", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=1_000_000_000))]
     pub max_message_bytes: u32,
 
-    /// The most memory for records that are not confirmed yet, with a unit as in 64MiB. Beyond it senders are told to come again.
-    #[arg(id = "kafka.producer.max-bytes-in-flight", long = "kafka.producer.max-bytes-in-flight", value_name = "SIZE", default_value_t = ByteSize(64 << 20), value_parser = ByteSize::parse_at_least_one_mebibyte)]
+    /// The most bytes of records that are not confirmed yet, with a unit as in 16MiB; each of them takes about twice its bytes of memory.
+    /// Beyond it senders are told to come again.
+    #[arg(id = "kafka.producer.max-bytes-in-flight", long = "kafka.producer.max-bytes-in-flight", value_name = "SIZE", default_value_t = ByteSize(16 << 20), value_parser = ByteSize::parse_at_least_one_mebibyte)]
     pub max_bytes_in_flight: ByteSize,
 }
 
