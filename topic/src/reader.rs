@@ -58,7 +58,7 @@ pub trait TopicReader: Send + Sync + 'static {
     fn reachable(&self) -> Result<(), Unreachable>;
 
     /// Ends reading: delivers nothing more, waits until all records in flight are settled or given back, but not beyond the
-    /// deadline, commits and leaves the group. Closing again does nothing.
+    /// deadline, commits and leaves the group, for which it takes a few seconds more at most. Closing again does nothing.
     ///
     /// # Errors
     /// The last commit failed: what was settled since the one before will be read again.

@@ -135,3 +135,19 @@ async fn a_reader_goes_on_after_its_broker_was_away() {
         "what was settled while the broker was away is not read again"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_ends_though_the_broker_has_just_fallen_silent() {
+    let kafka = start();
+    let topic = Topic::make(kafka.brokers()).await;
+    write_all(&topic.write_by(&[]), &[keyed("k", "1")]).await;
+    let reader = topic.read_by("silent", &["--kafka.consumer.commit-interval=1h"]);
+    let mut seen = Seen::default();
+    until(&reader, &mut seen, |seen| seen.records.len() == 1).await;
+    reader.settle(&seen.claims(), Fate::Stored);
+    kafka.pause().unwrap();
+    let asked = Instant::now();
+    reader.close(asked + Duration::from_secs(1)).await.expect_err("nobody confirms the commit");
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    kafka.resume().unwrap();
+}

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use spoor_topic::{Book, Bounds, Claim, Event, Fate, Held, ReadError, ReaderStatus, Record};
 use tokio::sync::{Notify, watch};
 
 use crate::health::Health;
 
+/// How long the last commit and the farewell may take once everything is settled or given up.
+const LEAVING: Duration = Duration::from_secs(5);
 /// The most records in one event.
 const MOST_AT_ONCE: usize = 2_000;
 
@@ -168,12 +170,21 @@ impl Desk {
         self.wake();
     }
 
+    /// The thread may be waiting for brokers that have just fallen silent; nobody waits for it beyond [`LEAVING`] then.
     pub(super) async fn close(&self, deadline: Instant) -> Result<(), ReadError> {
         self.close_by(deadline);
         let mut ended = self.ended.subscribe();
-        match ended.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
-            Ok(outcome) => outcome.unwrap_or(Ok(())),
-            Err(_) => Ok(()),
+        let outcome =
+            tokio::time::timeout_at((deadline + LEAVING).into(), ended.wait_for(Option::is_some)).await;
+        match outcome.map(|ended| ended.map(|outcome| outcome.clone())) {
+            Ok(Ok(outcome)) => outcome.unwrap_or(Ok(())),
+            Ok(Err(_)) => Ok(()),
+            Err(_) => Err(ReadError {
+                attempted: "commit what was stored and leave the group".to_owned(),
+                problem: format!(
+                    "the brokers did not answer within {LEAVING:?}; what was settled since the last commit will be read again"
+                ),
+            }),
         }
     }
 }
