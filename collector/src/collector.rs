@@ -10,6 +10,7 @@ use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
 use spoor_net::limits::Budget;
 use spoor_net::{BindError, Listener, ServeOptions, TracedLayer, serve};
+use spoor_pipeline::Normalizer;
 use spoor_storage::SpanWriter;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -19,7 +20,6 @@ use tonic_health::server::HealthReporter;
 use crate::Config;
 use crate::dispatch::Dispatcher;
 use crate::metrics::Metrics;
-use crate::normalize::Normalizer;
 use crate::receiver::{Intake, jaeger_grpc, otlp_grpc, otlp_http};
 
 /// The bound ports of a collector.

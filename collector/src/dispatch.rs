@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use spoor_model::SpanBatch;
 use spoor_net::limits::Permit;
+use spoor_pipeline::{Normalizer, Quiet, position_before};
 use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, Written};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::metrics::{Metrics, observe};
-use crate::normalize::{Normalizer, position_before};
-use crate::quiet::Quiet;
 use crate::receiver::{Refusal, Source};
 use account::Account;
 

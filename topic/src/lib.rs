@@ -6,6 +6,7 @@
 //! ([`partition_of_key`]), the topic in memory and the contract suite.
 
 mod book;
+mod browser;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod ledger;
@@ -17,6 +18,7 @@ mod status;
 mod writer;
 
 pub use book::{Book, Bounds};
+pub use browser::{Extent, KeptRecord, Page, PageBounds, TopicBrowser};
 pub use ledger::Ledger;
 pub use partition::partition_of_key;
 pub use reader::{Event, Fate, Held, ReadError, Start, TopicReader};

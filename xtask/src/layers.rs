@@ -9,9 +9,10 @@ use cargo_metadata::{DependencyKind, Metadata};
 type Row = (&'static str, Option<&'static [&'static str]>);
 
 /// What a role stands on: wire, transport, and the doors to a store and a topic, never one of these itself.
-const DOORS: &[&str] = &["spoor-model", "spoor-net", "spoor-proto", "spoor-storage", "spoor-topic"];
+const DOORS: &[&str] =
+    &["spoor-model", "spoor-net", "spoor-pipeline", "spoor-proto", "spoor-storage", "spoor-topic"];
 /// Programs' parts that never import one another; only the app knows several.
-const ROLES: &[&str] = &["spoor-collector", "spoor-query"];
+const ROLES: &[&str] = &["spoor-collector", "spoor-ingester", "spoor-query"];
 
 const TABLE: &[Row] = &[
     // Assembly: these alone name a backend.
@@ -19,7 +20,10 @@ const TABLE: &[Row] = &[
     ("spoor-tests", None),
     // Roles.
     ("spoor-collector", Some(DOORS)),
+    ("spoor-ingester", Some(DOORS)),
     ("spoor-query", Some(DOORS)),
+    // What roles have in common.
+    ("spoor-pipeline", Some(&["spoor-model", "spoor-storage"])),
     // Backends, beside the doors.
     ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
     ("spoor-topic-kafka", Some(&["spoor-model", "spoor-topic"])),

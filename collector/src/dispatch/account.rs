@@ -1,10 +1,10 @@
 //! One batch's account: opened with its spans in flight, closed with each of them under exactly one heading.
 
 use spoor_model::SpanBatch;
+use spoor_pipeline::is_nameless;
 use spoor_storage::{Rejection, WriteErrorKind};
 
 use crate::metrics::{Metrics, Reason, Tallies};
-use crate::normalize::is_nameless;
 use crate::receiver::Source;
 
 /// Spans that are not booked when the account is dropped (the task broke) are returned ones: nobody acknowledged them.

@@ -10,11 +10,11 @@ use spoor_model::SpanBatch;
 use spoor_net::body::{discard, read_limited};
 use spoor_net::grpc::read_message;
 use spoor_net::limits::{Budget, Permit};
+use spoor_pipeline::Quiet;
 
 use super::{Framing, Protocol, Refusal};
 use crate::dispatch::{Delivered, Dispatcher, Work};
 use crate::metrics::Metrics;
-use crate::quiet::Quiet;
 
 /// Larger bodies are decoded beside the threads that serve, so that they hold up nobody.
 const LARGE: usize = 1 << 20;
@@ -148,10 +148,10 @@ mod tests {
 
     use async_trait::async_trait;
     use prometheus_client::registry::Registry;
+    use spoor_pipeline::Normalizer;
     use spoor_storage::{RequestContext, SpanWriter, WriteError, Written};
 
     use super::*;
-    use crate::normalize::Normalizer;
     use crate::receiver::Source;
 
     struct Takes;

@@ -5,7 +5,7 @@ use spoor_model::{SpanBatch, Text};
 const EMPTY: &str = "empty-span-name";
 
 /// Names spans with an empty name; all share one text.
-pub(super) fn name_the_nameless(batch: &mut SpanBatch) {
+pub(crate) fn name_the_nameless(batch: &mut SpanBatch) {
     let mut name = Text::EMPTY;
     for index in 0..batch.len() {
         if !batch.span_rows()[index].name.is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn name_the_nameless(batch: &mut SpanBatch) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalize::testing::{Spec, batch};
+    use crate::testing::{Spec, batch};
 
     #[test]
     fn only_empty_names_are_replaced() {

@@ -46,7 +46,7 @@ impl Tags {
     }
 
     /// Appends each tag to each resource, unless the resource has the same key with the same value.
-    pub(super) fn append_to(&self, batch: &mut SpanBatch) {
+    pub(crate) fn append_to(&self, batch: &mut SpanBatch) {
         if self.is_empty() {
             return;
         }
@@ -74,7 +74,7 @@ fn resolve(value: &str, variable: impl Fn(&str) -> Option<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalize::testing::{Spec, batch};
+    use crate::testing::{Spec, batch};
 
     fn parse(text: &str) -> Result<Tags, ParseTagsError> {
         Tags::parse(text, |name| match name {

@@ -7,7 +7,7 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Says when a line of one kind may be logged.
 #[derive(Debug, Default)]
-pub(crate) struct Quiet(Mutex<State>);
+pub struct Quiet(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -17,7 +17,7 @@ struct State {
 
 impl Quiet {
     /// How many lines were left out since the last one, when one may be logged now.
-    pub(crate) fn allows(&self) -> Option<u64> {
+    pub fn allows(&self) -> Option<u64> {
         self.allows_at(Instant::now())
     }
 

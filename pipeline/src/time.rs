@@ -3,7 +3,7 @@
 use spoor_model::{SpanBatch, jaeger};
 
 /// Sets the end of such spans to their start and says so in a warning. A span of no length is left alone.
-pub(super) fn end_no_earlier_than_start(batch: &mut SpanBatch) {
+pub(crate) fn end_no_earlier_than_start(batch: &mut SpanBatch) {
     for index in 0..batch.len() {
         let span = &batch.span_rows()[index];
         if span.end >= span.start {
@@ -27,7 +27,7 @@ pub(super) fn end_no_earlier_than_start(batch: &mut SpanBatch) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalize::testing::{Spec, batch};
+    use crate::testing::{Spec, batch};
 
     #[test]
     fn an_end_before_the_start_or_none_becomes_the_start_with_a_warning() {

@@ -6,14 +6,14 @@ use spoor_model::{
 
 /// A span to be made.
 #[derive(Clone, Copy)]
-pub(super) struct Spec {
-    pub(super) service: Option<&'static str>,
-    pub(super) resource: &'static [(&'static str, ValueView<'static>)],
-    pub(super) name: &'static str,
-    pub(super) trace_id: u128,
-    pub(super) span_id: u64,
-    pub(super) start: u64,
-    pub(super) end: u64,
+pub(crate) struct Spec {
+    pub(crate) service: Option<&'static str>,
+    pub(crate) resource: &'static [(&'static str, ValueView<'static>)],
+    pub(crate) name: &'static str,
+    pub(crate) trace_id: u128,
+    pub(crate) span_id: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
 }
 
 impl Default for Spec {
@@ -22,7 +22,7 @@ impl Default for Spec {
     }
 }
 
-pub(super) fn batch(specs: &[Spec]) -> SpanBatch {
+pub(crate) fn batch(specs: &[Spec]) -> SpanBatch {
     let mut builder = SpanBatchBuilder::new();
     for spec in specs {
         let service = spec.service.map(|service| builder.text(service));

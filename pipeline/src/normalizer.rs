@@ -2,33 +2,26 @@
 //! nothing changed in a batch that needs nothing; one look per span and step.
 //! Facts: `jaegertracing/jaeger internal/jptrace/sanitizer`, but that zero-length spans stay as they are.
 
-mod ids;
-mod operation;
-mod service;
-mod tags;
-#[cfg(test)]
-mod testing;
-mod time;
-
 use spoor_model::SpanBatch;
 use spoor_storage::Rejection;
 
-pub(crate) use ids::is_nameless;
-pub use tags::{ParseTagsError, Tags};
+use crate::{Tags, ids, operation, service, time};
 
 /// The steps with their settings.
 #[derive(Debug, Default)]
-pub(crate) struct Normalizer {
+pub struct Normalizer {
     tags: Tags,
 }
 
 impl Normalizer {
-    pub(crate) fn new(tags: Tags) -> Self {
+    /// The steps, appending these tags.
+    #[must_use]
+    pub fn new(tags: Tags) -> Self {
         Self { tags }
     }
 
     /// Changes the batch in place; answers the spans taken out, by their positions before.
-    pub(crate) fn run(&self, batch: &mut SpanBatch) -> Vec<Rejection> {
+    pub fn run(&self, batch: &mut SpanBatch) -> Vec<Rejection> {
         // First: what is not stored needs no repair.
         let rejected = ids::reject_spans_without(batch);
         service::name_the_nameless(batch);
@@ -41,7 +34,8 @@ impl Normalizer {
 }
 
 /// Where a span stood before `removed` (ascending positions) were taken out, given where it stands now.
-pub(crate) fn position_before(removed: &[Rejection], now: usize) -> usize {
+#[must_use]
+pub fn position_before(removed: &[Rejection], now: usize) -> usize {
     // `index - number` never falls from one removed span to the next: it is the position of the first span that stayed behind it.
     let (mut low, mut high) = (0, removed.len());
     while low < high {
@@ -57,8 +51,8 @@ pub(crate) fn position_before(removed: &[Rejection], now: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{Spec, batch};
     use super::*;
+    use crate::testing::{Spec, batch};
 
     #[test]
     fn a_batch_that_needs_nothing_is_left_as_it_is() {

@@ -4,12 +4,13 @@ use spoor_model::{SpanBatch, SpanRow};
 use spoor_storage::Rejection;
 
 /// True without a trace id or without a span id.
-pub(crate) fn is_nameless(span: &SpanRow) -> bool {
+#[must_use]
+pub fn is_nameless(span: &SpanRow) -> bool {
     span.trace_id.is_none() || span.span_id.is_none()
 }
 
 /// Takes out spans whose trace id or span id is zero, and names them.
-pub(super) fn reject_spans_without(batch: &mut SpanBatch) -> Vec<Rejection> {
+pub(crate) fn reject_spans_without(batch: &mut SpanBatch) -> Vec<Rejection> {
     if !batch.span_rows().iter().any(is_nameless) {
         return Vec::new();
     }
@@ -31,7 +32,7 @@ pub(super) fn reject_spans_without(batch: &mut SpanBatch) -> Vec<Rejection> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalize::testing::{Spec, batch};
+    use crate::testing::{Spec, batch};
 
     #[test]
     fn zero_ids_are_rejected_and_named_and_the_others_stay() {

@@ -9,7 +9,7 @@ const EMPTY: usize = 1;
 const WRONG_TYPE: usize = 2;
 
 /// Names resources whose service name is missing, empty, or no text. One look per resource; the new names are there once.
-pub(super) fn name_the_nameless(batch: &mut SpanBatch) {
+pub(crate) fn name_the_nameless(batch: &mut SpanBatch) {
     let mut names = [Text::EMPTY; NAMES.len()];
     for index in 0..batch.resource_rows().len() {
         let row = batch.resource_rows()[index];
@@ -36,7 +36,7 @@ pub(super) fn name_the_nameless(batch: &mut SpanBatch) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalize::testing::{Spec, batch};
+    use crate::testing::{Spec, batch};
 
     #[test]
     fn each_kind_of_nameless_service_gets_its_name() {

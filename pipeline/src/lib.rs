@@ -1,0 +1,17 @@
+//! What spans go through between whoever brings them and the store, the same for every role: normalizing, and log lines that do not
+//! flood.
+
+mod ids;
+mod normalizer;
+mod operation;
+mod quiet;
+mod service;
+mod tags;
+#[cfg(test)]
+mod testing;
+mod time;
+
+pub use ids::is_nameless;
+pub use normalizer::{Normalizer, position_before};
+pub use quiet::Quiet;
+pub use tags::{ParseTagsError, Tags};
