@@ -4,17 +4,20 @@
 
 mod support;
 
+use std::time::Duration;
+
 use clap::{Args, FromArgMatches};
 use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
-use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
+use spoor_storage::conformance::{Fixture, Sample, batch_of, context, some_minutes_ago, trace_id};
 use spoor_storage::{ReadErrorKind, SpanReader, SpanWriter, WriteErrorKind};
-use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchStore, Frequency, Layout, Readiness};
+use spoor_storage_elasticsearch::{ArchiveConfig, Config, ElasticsearchStore, Frequency, Layout, Readiness};
 use support::{OwnStore, config, request};
 
 const HOUR: u64 = 3_600_000_000_000;
+const DAY: u64 = 24 * HOUR;
 
 fn span_at(store: &OwnStore, hours_ago: u64, span: u64) -> SpanBatch {
     batch_of(&[Sample::new(trace_id(1), span, UnixNanos(store.base.0 - hours_ago * HOUR))])
@@ -57,25 +60,45 @@ fn indices(prefix: &str) -> Vec<String> {
     names
 }
 
+/// That hour of the day before yesterday.
+fn at_hour(hour: u64) -> UnixNanos {
+    let today = some_minutes_ago().0 / DAY;
+    UnixNanos((today - 2) * DAY + hour * HOUR)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hourly_indices_are_written_and_read_with_the_daily_ones_from_before() {
-    let daily = OwnStore::open();
-    write(daily.writer(), &span_at(&daily, 40, 1)).await;
-    let mut hourly = OwnStore::open_with(|config| {
-        config.indices.prefix.clone_from(&daily.prefix);
-        config.indices.rollover_frequency_spans = Frequency::Hour;
-    });
-    hourly.base = daily.base;
-    for (hours_ago, span) in [(0, 2), (1, 3), (30, 4)] {
-        write(hourly.writer(), &span_at(&hourly, hours_ago, span)).await;
+    // Older spans would be filed under today, and not be found by id.
+    let a_week = |config: &mut Config| {
+        config.indices.span_window_past = Duration::from_nanos(7 * DAY);
+        config.indices.max_span_age = Duration::from_nanos(7 * DAY);
+    };
+    // What is a day before a window lies one midnight before its end or two.
+    for hour in [0, 3, 23] {
+        let mut daily = OwnStore::open_with(a_week);
+        daily.base = at_hour(hour);
+        write(daily.writer(), &span_at(&daily, 25, 1)).await;
+        let mut hourly = OwnStore::open_with(|config| {
+            config.indices.prefix.clone_from(&daily.prefix);
+            config.indices.rollover_frequency_spans = Frequency::Hour;
+            a_week(config);
+        });
+        hourly.base = daily.base;
+        for (hours_ago, span) in [(0, 2), (1, 3), (24, 4)] {
+            write(hourly.writer(), &span_at(&hourly, hours_ago, span)).await;
+        }
+        daily.refresh();
+        let of_spans = indices(&daily.prefix).iter().filter(|name| name.contains("-span-")).count();
+        assert_eq!(of_spans, 4, "one a day, three an hour: {:?}", indices(&daily.prefix));
+        assert_eq!(spans_by_id(hourly.reader()).await, [1, 2, 3, 4]);
+        assert_eq!(
+            spans_by_search(&hourly, 1).await,
+            4,
+            "whole although it began a day before the window: {hour}"
+        );
+        assert_eq!(spans_by_search(&hourly, 48).await, 4);
+        assert_eq!(hourly.reader().services(&context()).await.unwrap(), ["shop"]);
     }
-    daily.refresh();
-    let of_spans = indices(&daily.prefix).iter().filter(|name| name.contains("-span-")).count();
-    assert_eq!(of_spans, 4, "one a day, three an hour: {:?}", indices(&daily.prefix));
-    assert_eq!(spans_by_id(hourly.reader()).await, [1, 2, 3, 4]);
-    assert_eq!(spans_by_search(&hourly, 1).await, 4, "whole although it began before the window");
-    assert_eq!(spans_by_search(&hourly, 48).await, 4);
-    assert_eq!(hourly.reader().services(&context()).await.unwrap(), ["shop"]);
 }
 
 async fn ready(store: &ElasticsearchStore) {

@@ -97,6 +97,25 @@ fn hours_are_listed_with_the_days_they_replaced() {
 }
 
 #[test]
+fn what_lies_a_day_before_or_behind_a_window_is_read_at_every_hour_of_the_day() {
+    let (daily, hourly) = (names("").spans, hourly());
+    for hour in 0..24 {
+        let end = AUGUST_20.saturating_add(hour * HOUR);
+        let window = TimeRange { start: end.saturating_sub(HOUR), end };
+        let targets = hourly.targets(widened(window, SLACK));
+        let reads = |index: &str| {
+            targets.names().iter().any(|name| {
+                name.strip_suffix('*').map_or(name == index, |beginning| index.starts_with(beginning))
+            })
+        };
+        for moment in [window.start.saturating_sub(SLACK), window.start, end, end.saturating_add(SLACK)] {
+            let (of_day, of_hour) = (written(&daily, moment), written(&hourly, moment));
+            assert!(reads(&of_day) && reads(&of_hour), "{hour}: {of_day}, {of_hour} in {targets:?}");
+        }
+    }
+}
+
+#[test]
 fn a_longer_window_becomes_patterns_and_the_address_stays_short() {
     let days = |family: Family, days: u32| {
         let start = AUGUST_20.saturating_sub(days * 24 * HOUR);
