@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
@@ -209,5 +210,36 @@ async fn a_lock_that_cannot_be_read_is_not_taken() {
         });
         open(&server).sampling().acquire(&context(), "r", "a", LEASE).await.unwrap_err();
         assert_eq!(server.asked("PUT /jaeger-spoor-locks").len(), 0);
+    }
+}
+
+/// Whoever asks while another makes the index of locks finds it without a shard that answers.
+#[tokio::test]
+async fn a_lock_whose_index_is_only_coming_to_be_is_asked_for_by_a_write_that_waits_for_it() {
+    let no_shard = r#"{"error":{"type":"no_shard_available_action_exception","reason":"No shard available for [get [jaeger-spoor-locks]"},"status":503}"#;
+    for (created, holder, given, changes) in
+        [(201, "-", true, 0), (409, "a", true, 1), (409, "b", false, 0), (503, "-", false, 0)]
+    {
+        let starting = AtomicBool::new(true);
+        let server = serve(move |asked| {
+            if asked.line.starts_with("PUT /jaeger-spoor-locks/_create/") {
+                return Some((created, "", "{}".to_owned()));
+            }
+            let stored = format!(
+                r#"{{"_seq_no":7,"_primary_term":2,"_source":{{"Holder":"{holder}","LeaseMillis":60000}}}}"#
+            );
+            asked.line.starts_with("GET /jaeger-spoor-locks/").then(|| {
+                if starting.swap(false, Ordering::Relaxed) {
+                    (503, "", no_shard.to_owned())
+                } else {
+                    (200, "", stored)
+                }
+            })
+        });
+        let lease = open(&server).sampling().acquire(&context(), "r", "a", LEASE).await;
+        assert_eq!(lease.as_ref().is_ok_and(Option::is_some), given, "{created} {holder}: {lease:?}");
+        assert_eq!(lease.is_err(), created == 503, "{lease:?}");
+        assert_eq!(server.asked("PUT /jaeger-spoor-locks/_create/").len(), 1, "not sent twice");
+        assert_eq!(server.asked("if_seq_no=7").len(), changes);
     }
 }

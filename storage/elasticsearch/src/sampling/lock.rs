@@ -12,6 +12,8 @@ use super::lock_document::{LockDocument, Stored};
 use crate::client::{Cause, Error, Request};
 
 const ALREADY_THERE: &str = "resource_already_exists_exception";
+/// The index is only coming to be, or on its way to another node.
+const NO_SHARD_YET: &str = "no_shard_available_action_exception";
 
 #[async_trait]
 impl LeaseLock for ElasticsearchSampling {
@@ -30,7 +32,15 @@ impl LeaseLock for ElasticsearchSampling {
         let lock = LockDocument { index: &self.locks, resource, attempted: &attempted };
         // Before the request: whatever it takes on its way is lost for the holder, not for the others.
         let until = Instant::now() + lease;
-        let request = match self.stored(context, &lock).await? {
+        let mut stored = self.stored(context, &lock).await;
+        if stored.as_ref().is_err_and(|error| says(error, NO_SHARD_YET)) {
+            // Reads do not wait for a shard, and writes do: by then this is the first holder, or there is one to be seen.
+            if self.won(context, lock.create(holder, lease)).await? {
+                return Ok(Some(Lease { until }));
+            }
+            stored = self.stored(context, &lock).await;
+        }
+        let request = match stored? {
             None => {
                 self.make_index(context, &lock).await?;
                 lock.create(holder, lease)
@@ -74,19 +84,18 @@ impl ElasticsearchSampling {
         &self,
         context: &RequestContext,
         lock: &LockDocument<'_>,
-    ) -> Result<Option<Stored>, RecordError> {
+    ) -> Result<Option<Stored>, Error> {
         let reply = match self.access.send(lock.get(), context.deadline).await {
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => return Ok(None),
             reply => reply?,
         };
-        let stored = serde_json::from_slice(&reply.body)
-            .map_err(|error| reply.malformed(lock.attempted, &format!("not a lock: {error}")))?;
-        Ok(Some(stored))
+        let stored = serde_json::from_slice(&reply.body);
+        stored.map(Some).map_err(|error| reply.malformed(lock.attempted, &format!("not a lock: {error}")))
     }
 
     async fn make_index(&self, context: &RequestContext, lock: &LockDocument<'_>) -> Result<(), RecordError> {
         match self.access.send(lock.make_index(), context.deadline).await {
-            Err(error) if !is_there(&error) => Err(error.into()),
+            Err(error) if !says(&error, ALREADY_THERE) => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -101,6 +110,7 @@ impl ElasticsearchSampling {
     }
 }
 
-fn is_there(error: &Error) -> bool {
-    matches!(&error.fault.cause, Cause::Status(refusal) if refusal.reason.contains(ALREADY_THERE))
+/// Whether the server gives this as its reason.
+fn says(error: &Error, kind: &str) -> bool {
+    matches!(&error.fault.cause, Cause::Status(refusal) if refusal.reason.contains(kind))
 }
