@@ -61,8 +61,8 @@ fn context() -> RequestContext {
 
 /// Spans of one service and operation.
 fn spans(count: u64) -> SpanBatch {
-    let samples: Vec<_> =
-        (1..=count).map(|span| Sample::new(trace_id(1), span, some_minutes_ago())).collect();
+    let start = some_minutes_ago();
+    let samples: Vec<_> = (1..=count).map(|span| Sample::new(trace_id(1), span, start)).collect();
     batch_of(&samples)
 }
 

@@ -80,7 +80,10 @@ async fn reports_of_spark_and_of_jaeger_are_read_and_a_day_run_again_counts_once
     store.store.dependencies().write_dependencies(&context(), &report).await.unwrap();
     store.refresh();
     assert_eq!(links(&store, around(today)).await, [link("a", "b", "", 100), link("a", "b", "jaeger", 12)]);
-    let only_yesterday = TimeRange { start: yesterday.saturating_sub(DAY), end: yesterday };
+    // Its report is of a moment after midnight.
+    let second = Duration::from_secs(1);
+    let only_yesterday =
+        TimeRange { start: yesterday.saturating_sub(DAY), end: yesterday.saturating_add(second) };
     assert_eq!(links(&store, only_yesterday).await, [link("a", "b", "", 100)]);
 }
 

@@ -34,7 +34,8 @@ async fn trace(store: &OwnStore) -> Result<Vec<SpanBatch>, ReadError> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_of_which_no_copy_is_there_makes_every_answer_an_error() {
     let store = OwnStore::open();
-    let (now, yesterday) = (now(), now().saturating_sub(DAY));
+    let now = now();
+    let yesterday = now.saturating_sub(DAY);
     write_one(&store, now).await;
     let day = time::OffsetDateTime::from_unix_timestamp_nanos(yesterday.0.into()).unwrap().date();
     for family in ["span", "service"] {
