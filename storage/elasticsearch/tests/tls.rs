@@ -17,7 +17,7 @@ use rustls::server::WebPkiClientVerifier;
 use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
 use spoor_storage::{RequestContext, SpanWriter};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore, TlsConfig};
-use support::fake::{FakeServer, healthy};
+use support::fake::{Answer, Asked, FakeServer, healthy};
 
 /// An RSA key: rcgen makes none with ring.
 const RSA_KEY: &str = include_str!("keys/rsa-2048-for-tests-only.pem");
@@ -56,6 +56,16 @@ impl Authority {
 
     /// A store whose certificate bears this name; with `asks`, it demands a certificate of ours.
     fn store(&self, name: &str, asks: bool) -> FakeServer {
+        self.store_that(name, asks, healthy)
+    }
+
+    /// As [`Authority::store`], with answers of its own.
+    fn store_that(
+        &self,
+        name: &str,
+        asks: bool,
+        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> FakeServer {
         let key = KeyPair::generate().unwrap();
         let chain = vec![self.certificate(name, &key).der().clone()];
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -71,7 +81,7 @@ impl Authority {
             builder.with_no_client_auth()
         };
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        FakeServer::start_tls(builder.with_single_cert(chain, key).unwrap(), healthy)
+        FakeServer::start_tls(builder.with_single_cert(chain, key).unwrap(), answer)
     }
 }
 
@@ -137,6 +147,28 @@ async fn without_verification_any_certificate_will_do() {
     let server = Authority::new().store("node.example", false);
     let tls = TlsConfig { skip_host_verify: true, ..TlsConfig::default() };
     assert_eq!(write(&server, tls).await, Ok(1));
+}
+
+#[tokio::test]
+async fn nodes_that_were_found_are_asked_by_tls_where_it_is_set() {
+    let authority = Authority::new();
+    let found = authority.store("127.0.0.1", false);
+    let address = found.address;
+    let first = authority.store_that("127.0.0.1", false, move |asked| {
+        if asked.line.starts_with("GET /_nodes/http") {
+            let node = format!(r#"{{"http":{{"publish_address":"{address}"}}}}"#);
+            return (200, "", format!(r#"{{"nodes":{{"a":{node}}}}}"#));
+        }
+        healthy(asked)
+    });
+    let mut config = config(Some(&first), TlsConfig { ca: authority.ca(), ..TlsConfig::default() });
+    (config.connection.sniffing.enabled, config.connection.sniffing.tls) = (true, true);
+    let store = ElasticsearchStore::open(&config, &mut Registry::default()).unwrap();
+    let context = RequestContext::with_timeout(Duration::from_secs(20));
+    let batch = batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())]);
+    while found.asked("_bulk").is_empty() {
+        assert_eq!(store.writer().write(&context, &batch).await.unwrap().stored, 1);
+    }
 }
 
 #[tokio::test]
