@@ -15,14 +15,14 @@ pub trait TopicBrowser: Send + Sync + 'static {
     /// The partitions by number, with the offsets that lie in each now.
     ///
     /// # Errors
-    /// The topic is not there, or cannot be reached by the deadline.
+    /// The topic is not there, or cannot be reached by the deadline; a deadline that is over is an error, too.
     async fn extents(&self, deadline: Instant) -> Result<Vec<Extent>, ReadError>;
 
     /// The records of a partition from an offset on, in the order of their offsets: as many as `bounds` allow and lie there now, but
-    /// always one when there is one. Begins at the oldest record when that is younger than `from`.
+    /// always one when there is one. Begins at the oldest record when that is younger than `from`; from the end on there is nothing.
     ///
     /// # Errors
-    /// There is no such partition, or it cannot be read to that point by the deadline.
+    /// There is no such partition, or it cannot be read to that point by the deadline; a deadline that is over is an error, too.
     async fn read(
         &self,
         partition: i32,
@@ -65,7 +65,7 @@ pub struct Extent {
 pub struct PageBounds {
     /// The most records; at least 1.
     pub records: usize,
-    /// The most bytes of keys, payloads and headers, but for the first record.
+    /// The most bytes ([`KeptRecord::size`]), but for the first record.
     pub bytes: usize,
 }
 
@@ -73,6 +73,14 @@ impl Default for PageBounds {
     /// 1,000 records or 4 MiB.
     fn default() -> Self {
         Self { records: 1_000, bytes: 4 << 20 }
+    }
+}
+
+impl PageBounds {
+    /// Whether a record belongs on this page, behind the records that are there with so many bytes.
+    #[must_use]
+    pub fn allow(&self, record: &KeptRecord, there: usize, bytes: usize) -> bool {
+        there == 0 || (there < self.records && bytes.saturating_add(record.size()) <= self.bytes)
     }
 }
 
@@ -98,4 +106,14 @@ pub struct KeptRecord {
     pub payload: Option<Bytes>,
     /// What stands beside it.
     pub headers: Vec<Header>,
+}
+
+impl KeptRecord {
+    /// The bytes of key, payload and headers.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let of = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers: usize = self.headers.iter().map(|header| header.name.len() + of(&header.value)).sum();
+        of(&self.key) + of(&self.payload) + headers
+    }
 }

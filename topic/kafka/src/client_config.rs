@@ -110,6 +110,18 @@ pub(crate) fn consumer(settings: &ConsumerConfig) -> Result<ClientConfig, Settin
     Ok(config)
 }
 
+/// The settings of one who looks at a topic, a page at a time: little is fetched ahead, and the end is told at once.
+pub(crate) fn browser(settings: &ConsumerConfig) -> Result<ClientConfig, SettingsError> {
+    let mut config = consumer(settings)?;
+    // A name of a member that is none would only be in its namesake's way.
+    config.remove("group.instance.id");
+    config
+        .set("statistics.interval.ms", "0")
+        .set("fetch.wait.max.ms", "20")
+        .set("fetch.queue.backoff.ms", "10");
+    Ok(config)
+}
+
 fn connection(settings: &ConnectionConfig, prefix: &'static str) -> Result<ClientConfig, SettingsError> {
     let mut connection = Connection { settings, prefix, config: ClientConfig::new() };
     connection.addresses()?;

@@ -9,3 +9,4 @@ async fn fresh() -> Topic {
 }
 
 spoor_topic::conformance_tests!(fresh);
+spoor_topic::browser_conformance_tests!(fresh);

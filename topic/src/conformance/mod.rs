@@ -1,8 +1,10 @@
 //! The contract of a topic as tests: one public function a claim, run against every implementation.
 //! An implementation brings a function that makes a fresh topic ([`Fixture`]) and writes one line,
-//! `spoor_topic::conformance_tests!(fresh_topic);`, which gives it one test a claim, named as the claim.
+//! `spoor_topic::conformance_tests!(fresh_topic);`, which gives it one test a claim, named as the claim; whoever can look at it from
+//! outside adds `spoor_topic::browser_conformance_tests!(fresh_topic);`.
 
 pub mod bounding;
+pub mod browsing;
 pub mod reading;
 pub mod settling;
 pub mod sharing;
@@ -14,9 +16,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Bounds, Start, TopicReader, TopicWriter};
+use crate::{Bounds, Place, Start, TopicBrowser, TopicReader, TopicWriter};
 
-pub use steps::{Seen, give_back, keyed, read, settle, soon, unkeyed, until, write_all};
+pub use steps::{Seen, alike, give_back, keyed, read, settle, soon, unkeyed, until, write_all};
 
 /// How a claim wants a reader to be.
 #[derive(Debug, Clone)]
@@ -63,6 +65,16 @@ pub trait Fixture: Send + Sync {
     async fn leave_gap(&self, partition: i32);
 }
 
+/// A topic that can be looked at from outside, too.
+#[async_trait]
+pub trait BrowserFixture: Fixture {
+    /// Looks at it; where that takes a group, it names the one of [`Wish::of`]`("watched")`.
+    async fn browser(&self) -> Box<dyn TopicBrowser>;
+
+    /// Takes the records before this place away, as retention does.
+    async fn trim(&self, place: Place);
+}
+
 /// Writes one test for each claim of the contract. `$fresh` is an async function without arguments that makes a
 /// [`Fixture`](crate::conformance::Fixture); every test calls it once.
 #[macro_export]
@@ -104,6 +116,24 @@ macro_rules! conformance_tests {
             $crate::conformance::in_time($crate::conformance::$room::$claim(&topic)).await;
         }
     )+};
+}
+
+/// The same for the claims about looking at a topic: `$fresh` makes a
+/// [`BrowserFixture`](crate::conformance::BrowserFixture).
+#[macro_export]
+macro_rules! browser_conformance_tests {
+    ($fresh:expr) => {
+        $crate::conformance_tests! { @claims $fresh;
+            browsing::a_page_brings_contents_whole,
+            browsing::extents_tell_where_each_partition_begins_and_ends,
+            browsing::pages_follow_one_another,
+            browsing::a_page_begins_at_the_oldest_record,
+            browsing::the_end_is_told,
+            browsing::a_partition_that_is_not_there_is_an_error,
+            browsing::looking_past_the_deadline_is_an_error,
+            browsing::browsing_changes_nothing_for_a_group_that_reads,
+        }
+    };
 }
 
 /// How long one claim may take. Generous: brokers on a loaded machine are slow, not wrong; only a hang ends here.

@@ -26,6 +26,12 @@ pub fn unkeyed(payload: &str) -> OutgoingRecord {
     OutgoingRecord { key: None, ..keyed("", payload) }
 }
 
+/// Numbered records of one partition, with payloads of so many bytes.
+#[must_use]
+pub fn alike(count: usize, size: usize) -> Vec<OutgoingRecord> {
+    (0..count).map(|number| keyed("one key", &format!("{number:0size$}"))).collect()
+}
+
 /// Writes records of which each must be confirmed. A topic that cannot be reached yet is waited for.
 ///
 /// # Panics

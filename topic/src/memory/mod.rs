@@ -1,6 +1,7 @@
 //! A topic in memory: for tests of whoever writes and reads records, and for trying things out. What it holds is gone with the
 //! last handle. It can be made to fail in the ways a real one fails.
 
+mod browser;
 mod group;
 mod log;
 mod member;

@@ -3,20 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
-use spoor_topic::{Event, Header, Held, Place, Record, Start};
+use spoor_topic::{Event, Held, Place, Record, Start};
 
 use super::context::{ReaderContext, is_cooperative};
 use super::desk::{Desk, State};
 use super::places::Beginning;
+use crate::contents;
 use crate::reason::what_to_do;
 
 type Consumer = Arc<BaseConsumer<ReaderContext>>;
@@ -241,14 +241,14 @@ fn take_turn(
                 let place = Place { partition, offset: message.offset() };
                 state.book.pass_by(Place { partition, offset: slot.at }, place.offset);
                 slot.at = place.offset + 1;
-                let written = message.timestamp().to_millis().and_then(time);
-                if let Some(claim) = state.book.take(place, size_of(&message), written) {
+                let written = contents::written(&message);
+                if let Some(claim) = state.book.take(place, RECORD_COST + contents::size(&message), written) {
                     let record = Record {
                         claim,
                         timestamp: written,
-                        key: message.key().map(|key| copy(arena, key)),
-                        payload: message.payload().map(|payload| copy(arena, payload)),
-                        headers: headers(&message, arena),
+                        key: message.key().map(|key| contents::copy(arena, key)),
+                        payload: message.payload().map(|payload| contents::copy(arena, payload)),
+                        headers: contents::headers(&message, arena),
                     };
                     records.push(record);
                 }
@@ -263,31 +263,4 @@ fn take_turn(
         }
     }
     Turn::Read { more: true }
-}
-
-fn size_of(message: &BorrowedMessage<'_>) -> usize {
-    let of = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let headers = message
-        .headers()
-        .map_or(0, |headers| headers.iter().map(|header| header.key.len() + of(header.value)).sum());
-    RECORD_COST + of(message.key()) + of(message.payload()) + headers
-}
-
-fn copy(arena: &mut BytesMut, bytes: &[u8]) -> Bytes {
-    arena.extend_from_slice(bytes);
-    arena.split().freeze()
-}
-
-fn headers(message: &BorrowedMessage<'_>, arena: &mut BytesMut) -> Vec<Header> {
-    let Some(headers) = message.headers() else { return Vec::new() };
-    let owned = headers.iter().map(|header| Header {
-        name: header.key.to_owned(),
-        value: header.value.map(|value| copy(arena, value)),
-    });
-    owned.collect()
-}
-
-fn time(milliseconds: i64) -> Option<SystemTime> {
-    let since = Duration::from_millis(u64::try_from(milliseconds).ok()?);
-    SystemTime::UNIX_EPOCH.checked_add(since)
 }

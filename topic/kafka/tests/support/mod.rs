@@ -11,10 +11,10 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use spoor_topic::conformance::{Fixture, Wish};
-use spoor_topic::{Start, TopicReader, TopicWriter};
+use spoor_topic::conformance::{BrowserFixture, Fixture, Wish};
+use spoor_topic::{Place, Start, TopicBrowser, TopicReader, TopicWriter};
 use spoor_topic_kafka::config::{ConsumerConfig, ProducerConfig};
-use spoor_topic_kafka::{KafkaReader, KafkaWriter};
+use spoor_topic_kafka::{KafkaBrowser, KafkaReader, KafkaWriter};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -65,7 +65,7 @@ impl Topic {
         self.client().create().expect("an admin client")
     }
 
-    fn client(&self) -> ClientConfig {
+    pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
         config
@@ -91,6 +91,33 @@ impl Topic {
         settings.group_id = group.to_owned();
         KafkaReader::open(&settings).expect("the settings work")
     }
+
+    pub(crate) fn browse_as(&self, group: &str) -> KafkaBrowser {
+        let mut settings = settings(&self.flags(&[])).1;
+        settings.group_id = group.to_owned();
+        KafkaBrowser::open(&settings).expect("the settings work")
+    }
+
+    /// What the group of that name in a claim is called in the broker.
+    fn group(&self, name: &str) -> String {
+        format!("{}-{}", self.name, name.replace(' ', "-"))
+    }
+}
+
+#[async_trait]
+impl BrowserFixture for Topic {
+    async fn browser(&self) -> Box<dyn TopicBrowser> {
+        Box::new(self.browse_as(&self.group("watched")))
+    }
+
+    async fn trim(&self, place: Place) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.name, place.partition, Offset::Offset(place.offset))
+            .expect("the offset is one");
+        let trimmed = self.admin().delete_records(&list, &AdminOptions::new()).await;
+        let trimmed = trimmed.expect("the broker takes records away");
+        trimmed.elements()[0].error().expect("the records are taken away");
+    }
 }
 
 #[async_trait]
@@ -101,7 +128,7 @@ impl Fixture for Topic {
 
     async fn reader(&self, wish: Wish) -> Box<dyn TopicReader> {
         let mut settings = settings(&self.flags(&[])).1;
-        settings.group_id = format!("{}-{}", self.name, wish.group.replace(' ', "-"));
+        settings.group_id = self.group(wish.group);
         settings.initial_offset = match wish.start {
             Start::Earliest => spoor_topic_kafka::config::InitialOffset::Earliest,
             Start::Latest => spoor_topic_kafka::config::InitialOffset::Latest,
@@ -115,7 +142,7 @@ impl Fixture for Topic {
 
     async fn committed(&self, group: &str, partition: i32) -> Option<i64> {
         let mut config = self.client();
-        config.set("group.id", format!("{}-{}", self.name, group.replace(' ', "-")));
+        config.set("group.id", self.group(group));
         let name = self.name.clone();
         let ask = move || {
             let consumer: BaseConsumer = config.create().expect("a consumer");
