@@ -38,7 +38,7 @@ fn both_sides_have_jaegers_flags_and_defaults_of_their_own() {
         (consumer.group_id.as_str(), consumer.client_id.as_str()),
         ("jaeger-ingester", "jaeger-ingester")
     );
-    assert_eq!(consumer.fetch_max_message_bytes, 1_048_576);
+    assert_eq!(consumer.fetch_max_message_bytes, 262_144);
     assert_eq!((program.producer.acks, program.producer.max_message_bytes), (Acks::All, 1_000_000));
     assert_eq!(consumer.initial_offset, InitialOffset::Earliest);
 }

@@ -98,6 +98,12 @@ impl Topic {
         KafkaBrowser::open(&settings).expect("the settings work")
     }
 
+    pub(crate) async fn raise(&self, count: usize) {
+        let wanted = NewPartitions::new(&self.name, count);
+        let raised = self.admin().create_partitions([&wanted], &AdminOptions::new()).await;
+        raised.expect("the broker makes partitions")[0].as_ref().expect("the partitions are made");
+    }
+
     /// What the group of that name in a claim is called in the broker.
     fn group(&self, name: &str) -> String {
         format!("{}-{}", self.name, name.replace(' ', "-"))
@@ -158,9 +164,7 @@ impl Fixture for Topic {
     }
 
     async fn raise_partitions(&self, count: usize) {
-        let wanted = NewPartitions::new(&self.name, count);
-        let raised = self.admin().create_partitions([&wanted], &AdminOptions::new()).await;
-        raised.expect("the broker makes partitions")[0].as_ref().expect("the partitions are made");
+        self.raise(count).await;
     }
 
     /// A transaction that is given up leaves its marker, and the record that nobody is to read.
