@@ -30,16 +30,16 @@ impl Fixture for Memory {
     async fn leave_gap(&self, partition: i32) {
         self.0.skip_offset(partition);
     }
+
+    async fn trim(&self, place: Place) {
+        self.0.trim(place);
+    }
 }
 
 #[async_trait]
 impl BrowserFixture for Memory {
     async fn browser(&self) -> Box<dyn TopicBrowser> {
         Box::new(self.0.clone())
-    }
-
-    async fn trim(&self, place: Place) {
-        self.0.trim(place);
     }
 }
 

@@ -63,6 +63,9 @@ pub trait Fixture: Send + Sync {
 
     /// Leaves an offset without a record at the end of a partition.
     async fn leave_gap(&self, partition: i32);
+
+    /// Takes the records before this place away, as retention does.
+    async fn trim(&self, place: Place);
 }
 
 /// A topic that can be looked at from outside, too.
@@ -70,9 +73,6 @@ pub trait Fixture: Send + Sync {
 pub trait BrowserFixture: Fixture {
     /// Looks at it; where that takes a group, it names the one of [`Wish::of`]`("watched")`.
     async fn browser(&self) -> Box<dyn TopicBrowser>;
-
-    /// Takes the records before this place away, as retention does.
-    async fn trim(&self, place: Place);
 }
 
 /// Writes one test for each claim of the contract. `$fresh` is an async function without arguments that makes a
@@ -91,12 +91,14 @@ macro_rules! conformance_tests {
             reading::a_new_group_begins_where_it_is_told,
             reading::groups_read_apart_from_each_other,
             reading::a_closed_reader_tells_nothing_more,
+            reading::what_retention_took_is_counted_and_reading_goes_on,
             settling::what_is_settled_is_not_read_again,
             settling::commits_never_pass_an_unsettled_record,
             settling::settling_in_any_order_commits_all,
             settling::what_was_given_back_comes_again,
             settling::what_was_given_back_at_the_end_is_read_by_the_next,
             settling::offsets_without_records_hold_nothing_back,
+            settling::what_was_given_back_and_is_gone_holds_nothing_back,
             settling::strange_settlings_change_nothing,
             bounding::no_more_records_than_allowed_are_in_flight,
             bounding::no_more_bytes_than_allowed_are_in_flight,

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use super::{Fixture, Seen, Wish, keyed, read, settle, soon, unkeyed, until, write_all};
-use crate::{Header, OutgoingRecord, Start};
+use super::{Fixture, Seen, Wish, alike, keyed, read, settle, soon, unkeyed, until, write_all};
+use crate::{Header, OutgoingRecord, Place, Start};
 
 /// What is nothing, what is empty and what repeats are kept apart.
 pub async fn contents_come_back_whole(topic: &dyn Fixture) {
@@ -83,4 +83,23 @@ pub async fn a_closed_reader_tells_nothing_more(topic: &dyn Fixture) {
         assert!(!matches!(event, crate::Event::Records(_)), "{event:?}");
     }
     reader.close(soon()).await.expect("closing again is fine");
+}
+
+/// A group that comes too late begins at the oldest record that is left.
+pub async fn what_retention_took_is_counted_and_reading_goes_on(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    let partition = write_all(&*writer, &alike(3, 3)).await[0].partition;
+    let reader = topic.reader(Wish::of("too late")).await;
+    let seen = read(&*reader, 3).await;
+    settle(&*reader, &seen.claims());
+    reader.close(soon()).await.expect("the last commit succeeds");
+    write_all(&*writer, &alike(7, 3)).await;
+    topic.trim(Place { partition, offset: 8 }).await;
+    let late = topic.reader(Wish::of("too late")).await;
+    let seen = read(&*late, 2).await;
+    assert_eq!(seen.payloads(), ["005", "006"]);
+    assert_eq!(late.status().skipped_offsets, 5);
+    settle(&*late, &seen.claims());
+    late.close(soon()).await.expect("the last commit succeeds");
+    assert_eq!(topic.committed("too late", partition).await, Some(10));
 }

@@ -1,12 +1,9 @@
 //! Claims about records' fates and what the group commits.
 
-use super::{Fixture, Seen, Wish, give_back, keyed, read, settle, soon, until, write_all};
-use crate::{Claim, Fate, OutgoingRecord, Place, TopicReader};
+use std::time::{Duration, Instant};
 
-/// Records of one partition.
-fn numbered(count: usize) -> Vec<OutgoingRecord> {
-    (0..count).map(|number| keyed("one key", &format!("{number:03}"))).collect()
-}
+use super::{Fixture, Seen, Wish, alike, give_back, keyed, read, settle, soon, until, write_all};
+use crate::{Claim, Fate, Place, TopicReader};
 
 async fn close(reader: &dyn TopicReader) {
     reader.close(soon()).await.expect("the last commit succeeds");
@@ -15,7 +12,7 @@ async fn close(reader: &dyn TopicReader) {
 /// Not by the next member of the group.
 pub async fn what_is_settled_is_not_read_again(topic: &dyn Fixture) {
     let writer = topic.writer().await;
-    let place = write_all(&*writer, &numbered(4)).await[0];
+    let place = write_all(&*writer, &alike(4, 3)).await[0];
     let reader = topic.reader(Wish::of("settled")).await;
     let seen = read(&*reader, 4).await;
     reader.settle(&seen.claims()[..2], Fate::Stored);
@@ -30,7 +27,7 @@ pub async fn what_is_settled_is_not_read_again(topic: &dyn Fixture) {
 /// However many records behind it are settled.
 pub async fn commits_never_pass_an_unsettled_record(topic: &dyn Fixture) {
     let writer = topic.writer().await;
-    let place = write_all(&*writer, &numbered(50)).await[0];
+    let place = write_all(&*writer, &alike(50, 3)).await[0];
     let reader = topic.reader(Wish::of("holes")).await;
     let seen = read(&*reader, 50).await;
     let claims = seen.claims();
@@ -48,7 +45,7 @@ pub async fn commits_never_pass_an_unsettled_record(topic: &dyn Fixture) {
 /// Backwards, for instance.
 pub async fn settling_in_any_order_commits_all(topic: &dyn Fixture) {
     let writer = topic.writer().await;
-    let place = write_all(&*writer, &numbered(200)).await[0];
+    let place = write_all(&*writer, &alike(200, 3)).await[0];
     let reader = topic.reader(Wish::of("backwards")).await;
     let mut claims = read(&*reader, 200).await.claims();
     claims.reverse();
@@ -62,7 +59,7 @@ pub async fn settling_in_any_order_commits_all(topic: &dyn Fixture) {
 /// And nothing else does.
 pub async fn what_was_given_back_comes_again(topic: &dyn Fixture) {
     let writer = topic.writer().await;
-    write_all(&*writer, &numbered(10)).await;
+    write_all(&*writer, &alike(10, 3)).await;
     let reader = topic.reader(Wish::of("again")).await;
     let mut seen = read(&*reader, 10).await;
     let claims = seen.claims();
@@ -82,7 +79,7 @@ pub async fn what_was_given_back_comes_again(topic: &dyn Fixture) {
 /// Giving back lets a reader close.
 pub async fn what_was_given_back_at_the_end_is_read_by_the_next(topic: &dyn Fixture) {
     let writer = topic.writer().await;
-    write_all(&*writer, &numbered(3)).await;
+    write_all(&*writer, &alike(3, 3)).await;
     for _ in 0..2 {
         let reader = topic.reader(Wish::of("handed on")).await;
         let seen = read(&*reader, 3).await;
@@ -95,9 +92,9 @@ pub async fn what_was_given_back_at_the_end_is_read_by_the_next(topic: &dyn Fixt
 /// Neither between records nor at the end.
 pub async fn offsets_without_records_hold_nothing_back(topic: &dyn Fixture) {
     let writer = topic.writer().await;
-    let partition = write_all(&*writer, &numbered(2)).await[0].partition;
+    let partition = write_all(&*writer, &alike(2, 3)).await[0].partition;
     topic.leave_gap(partition).await;
-    let behind = write_all(&*writer, &numbered(2)).await[1];
+    let behind = write_all(&*writer, &alike(2, 3)).await[1];
     let reader = topic.reader(Wish::of("gaps")).await;
     let seen = read(&*reader, 4).await;
     settle(&*reader, &seen.claims());
@@ -107,10 +104,32 @@ pub async fn offsets_without_records_hold_nothing_back(topic: &dyn Fixture) {
     assert!(committed.is_some_and(|offset| offset > 4), "there was a gap: {committed:?}");
 }
 
+/// Although no record comes behind it.
+pub async fn what_was_given_back_and_is_gone_holds_nothing_back(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    let partition = write_all(&*writer, &alike(3, 3)).await[0].partition;
+    topic.leave_gap(partition).await;
+    let reader = topic.reader(Wish::of("gone")).await;
+    let mut seen = read(&*reader, 3).await;
+    settle(&*reader, &seen.claims()[1..]);
+    topic.trim(Place { partition, offset: 3 }).await;
+    give_back(&*reader, &seen.claims()[..1]);
+    let end = soon();
+    while topic.committed("gone", partition).await.is_none_or(|offset| offset < 3) {
+        assert!(Instant::now() < end, "nothing is committed: {:?}", reader.status());
+        let next = tokio::time::timeout(Duration::from_millis(100), reader.next()).await;
+        assert!(next.is_err(), "nothing more is read: {next:?}");
+    }
+    write_all(&*writer, &[keyed("one key", "new")]).await;
+    seen.records.clear();
+    until(&*reader, &mut seen, |seen| !seen.records.is_empty()).await;
+    assert_eq!(seen.payloads(), ["new"]);
+}
+
 /// Twice, never delivered, of a partition that is not held, of a former holding.
 pub async fn strange_settlings_change_nothing(topic: &dyn Fixture) {
     let writer = topic.writer().await;
-    let partition = write_all(&*writer, &numbered(3)).await[0].partition;
+    let partition = write_all(&*writer, &alike(3, 3)).await[0].partition;
     let reader = topic.reader(Wish::of("strange")).await;
     let mut seen = Seen::default();
     until(&*reader, &mut seen, |seen| seen.records.len() == 3).await;

@@ -172,6 +172,7 @@ impl Member {
             };
             if log.start() > *cursor {
                 self.skipped_offsets += log.start().abs_diff(*cursor);
+                self.book.pass_by(Place { partition, offset: *cursor }, log.start());
                 *cursor = log.start();
                 self.book.pass_to(Place { partition, offset: log.start() });
             }

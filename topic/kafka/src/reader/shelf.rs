@@ -27,8 +27,8 @@ const TURN: usize = 500;
 const RECORD_COST: usize = 200;
 /// A piece of memory that records' contents share.
 const ARENA: usize = 64 << 10;
-/// How long a seek or a question to the brokers may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long seeks and questions to the brokers may take in one turn of all partitions; what is left is done in the next one.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The library's statistics may tell of the holding before for as long (they are renewed every second).
 const STATISTICS_SETTLE: Duration = Duration::from_secs(5);
 
@@ -51,7 +51,10 @@ struct Slot {
     /// The next offset that the queue may bring.
     at: i64,
     since: Instant,
+    /// The queue has told of the end since it was last sent anywhere.
     saw_end: bool,
+    /// The place where we read is not there any more, and no other one is found yet.
+    is_lost: bool,
 }
 
 /// What a turn of one partition came to.
@@ -100,7 +103,8 @@ impl Shelf {
             let mut queue = queue.ok_or(KafkaError::Subscription(format!("partition {partition}")))?;
             let waker = Arc::clone(desk);
             queue.set_nonempty_callback(move || waker.wake());
-            let slot = Slot { queue, at: beginning.start, since: Instant::now(), saw_end: false };
+            let slot =
+                Slot { queue, at: beginning.start, since: Instant::now(), saw_end: false, is_lost: false };
             self.slots.insert(partition, slot);
         }
         if is_cooperative(consumer) {
@@ -117,9 +121,9 @@ impl Shelf {
 
     /// Takes records from the queues and hands them to the role, as far as there is room.
     pub(super) fn read(&mut self, consumer: &Consumer, desk: &Desk, start: Start) -> Outcome {
-        self.read_again(consumer, desk);
+        let limit = Instant::now() + PATIENCE;
+        self.read_again(consumer, desk, limit);
         let mut outcome = Outcome::Nothing;
-        let mut moved = Vec::new();
         for (&partition, slot) in &mut self.slots {
             let mut records = Vec::new();
             let turn = {
@@ -133,28 +137,35 @@ impl Shelf {
             match turn {
                 Turn::Read { more: true } => outcome = Outcome::More,
                 Turn::Read { more: false } => {}
-                Turn::OutOfRange => moved.push(partition),
+                Turn::OutOfRange => slot.is_lost = true,
                 Turn::Failed(code) => {
                     desk.health.is_down(&format!("partition {partition}: {}", what_to_do(code)));
                 }
             }
         }
-        for partition in moved {
-            self.find_again(consumer, desk, partition, start);
+        let lost: Vec<i32> =
+            self.slots.iter().filter(|(_, slot)| slot.is_lost).map(|(&partition, _)| partition).collect();
+        for partition in lost {
+            self.find_again(consumer, desk, partition, start, limit);
         }
         outcome
     }
 
     /// Goes back to what was given back.
-    fn read_again(&mut self, consumer: &Consumer, desk: &Desk) {
+    fn read_again(&mut self, consumer: &Consumer, desk: &Desk, limit: Instant) {
         let places = desk.lock().book.given_back();
         for place in places {
-            let Some(slot) = self.slots.get_mut(&place.partition).filter(|slot| place.offset < slot.at)
-            else {
-                continue;
-            };
-            match consumer.seek(&self.topic, place.partition, Offset::Offset(place.offset), PATIENCE) {
-                Ok(()) => slot.at = place.offset,
+            let slot = self.slots.get_mut(&place.partition);
+            let Some(slot) = slot.filter(|slot| place.offset < slot.at && !slot.is_lost) else { continue };
+            let patience = limit.saturating_duration_since(Instant::now());
+            if patience.is_zero() {
+                return;
+            }
+            match consumer.seek(&self.topic, place.partition, Offset::Offset(place.offset), patience) {
+                Ok(()) => {
+                    slot.at = place.offset;
+                    slot.saw_end = false;
+                }
                 // A partition whose fetching has just begun cannot go back yet.
                 Err(error) => tracing::debug!("read partition {} again: {error}", place.partition),
             }
@@ -162,24 +173,25 @@ impl Shelf {
     }
 
     /// Retention was faster than the group, or the topic has been made anew: goes on at the oldest record there is, and tells.
-    fn find_again(&mut self, consumer: &Consumer, desk: &Desk, partition: i32, start: Start) {
-        let Some(slot) = self.slots.get_mut(&partition) else { return };
-        let (low, high) = match consumer.fetch_watermarks(&self.topic, partition, PATIENCE) {
+    fn find_again(&mut self, consumer: &Consumer, desk: &Desk, partition: i32, start: Start, limit: Instant) {
+        let patience = limit.saturating_duration_since(Instant::now());
+        if patience.is_zero() || !desk.lock().book.is_open(partition) {
+            return;
+        }
+        let Some(was) = self.slots.get(&partition).map(|slot| slot.at) else { return };
+        let (low, high) = match consumer.fetch_watermarks(&self.topic, partition, patience) {
             Ok(edges) => edges,
             Err(error) => {
-                tracing::warn!("ask where partition {partition} begins: {error}");
-                // The library has stopped reading there; seeking to where we were makes it find out again.
-                let _ = consumer.seek(&self.topic, partition, Offset::Offset(slot.at), PATIENCE);
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                desk.health.is_down(&format!("ask where partition {partition} begins: {}", what_to_do(code)));
                 return;
             }
         };
-        let was = slot.at;
         let now = if was < low || start == Start::Earliest { low } else { high };
-        if let Err(error) = consumer.seek(&self.topic, partition, Offset::Offset(now), PATIENCE) {
+        if let Err(error) = self.begin_again(consumer, partition, now) {
             tracing::warn!("go to offset {now} of partition {partition}: {error}");
             return;
         }
-        slot.at = now;
         let mut state = desk.lock();
         if was < low {
             tracing::error!(
@@ -205,11 +217,37 @@ impl Shelf {
         desk.tell(Event::Assigned(vec![held]));
     }
 
+    /// The library has ended its reading of a partition whose place is gone, and takes no seek there any more: it is given the
+    /// partition anew, in the way of the group. Where partitions come all together, all of them go on where they are.
+    fn begin_again(&mut self, consumer: &Consumer, partition: i32, offset: i64) -> KafkaResult<()> {
+        let Some(slot) = self.slots.get_mut(&partition) else { return Ok(()) };
+        slot.at = offset;
+        slot.saw_end = false;
+        let mut list = TopicPartitionList::with_capacity(self.slots.len());
+        if is_cooperative(consumer) {
+            // It is not there any more when giving it anew had failed.
+            if let Err(error) = consumer.incremental_unassign(&self.list(&[partition])) {
+                tracing::debug!("give up partition {partition} to begin again: {error}");
+            }
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
+            consumer.incremental_assign(&list)?;
+        } else {
+            for (&partition, slot) in &self.slots {
+                list.add_partition_offset(&self.topic, partition, Offset::Offset(slot.at))?;
+            }
+            consumer.assign(&list)?;
+        }
+        if let Some(slot) = self.slots.get_mut(&partition) {
+            slot.is_lost = false;
+        }
+        Ok(())
+    }
+
     /// What the library's statistics say about the partitions' ends.
-    pub(super) fn note(&self, statistics: &Statistics, desk: &Desk) {
+    pub(super) fn note(&mut self, statistics: &Statistics, desk: &Desk) {
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
         let mut state = desk.lock();
-        for (&partition, slot) in &self.slots {
+        for (&partition, slot) in &mut self.slots {
             let Some(seen) = topic.partitions.get(&partition) else { continue };
             if seen.hi_offset >= 0 {
                 state.book.set_end(partition, seen.hi_offset);
@@ -218,7 +256,9 @@ impl Shelf {
             // thread alone, so that what is said of it was true for us, too.
             let is_ours = slot.saw_end && slot.since.elapsed() > STATISTICS_SETTLE;
             if is_ours && seen.fetchq_cnt == 0 && seen.eof_offset >= 0 {
+                state.book.pass_by(Place { partition, offset: slot.at }, seen.eof_offset);
                 state.book.pass_to(Place { partition, offset: seen.eof_offset });
+                slot.at = slot.at.max(seen.eof_offset);
             }
         }
     }

@@ -56,9 +56,14 @@ impl Topic {
     }
 
     pub(crate) async fn create(&self) {
+        self.try_create().await.expect("the topic is made");
+    }
+
+    pub(crate) async fn try_create(&self) -> Result<(), String> {
         let wanted = NewTopic::new(&self.name, 3, TopicReplication::Fixed(1));
         let made = self.admin().create_topics([&wanted], &AdminOptions::new()).await;
-        made.expect("the broker makes topics")[0].as_ref().expect("the topic is made");
+        let made = made.expect("the broker makes topics").swap_remove(0);
+        made.map(drop).map_err(|(name, code)| format!("{name}: {code}"))
     }
 
     pub(crate) fn admin(&self) -> AdminClient<DefaultClientContext> {
@@ -115,15 +120,6 @@ impl BrowserFixture for Topic {
     async fn browser(&self) -> Box<dyn TopicBrowser> {
         Box::new(self.browse_as(&self.group("watched")))
     }
-
-    async fn trim(&self, place: Place) {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.name, place.partition, Offset::Offset(place.offset))
-            .expect("the offset is one");
-        let trimmed = self.admin().delete_records(&list, &AdminOptions::new()).await;
-        let trimmed = trimmed.expect("the broker takes records away");
-        trimmed.elements()[0].error().expect("the records are taken away");
-    }
 }
 
 #[async_trait]
@@ -165,6 +161,15 @@ impl Fixture for Topic {
 
     async fn raise_partitions(&self, count: usize) {
         self.raise(count).await;
+    }
+
+    async fn trim(&self, place: Place) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.name, place.partition, Offset::Offset(place.offset))
+            .expect("the offset is one");
+        let trimmed = self.admin().delete_records(&list, &AdminOptions::new()).await;
+        let trimmed = trimmed.expect("the broker takes records away");
+        trimmed.elements()[0].error().expect("the records are taken away");
     }
 
     /// A transaction that is given up leaves its marker, and the record that nobody is to read.

@@ -1,0 +1,113 @@
+//! Topics that change under a reader, and members that come back.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::AdminOptions;
+use spoor_topic::conformance::{Fixture as _, Seen, alike, read, settle, soon, until, write_all};
+use spoor_topic::{Event, Place, TopicReader};
+use support::Topic;
+
+fn brokers() -> String {
+    xtask::servers::kafka_brokers().expect("a broker")
+}
+
+const REFRESH: &str = "--kafka.consumer.metadata-refresh-interval=500ms";
+
+/// The library gives a place up that is gone, in either way of sharing partitions; the other partitions are not read twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_that_overtakes_a_group_of_any_assignor_does_not_end_its_reading() {
+    for assignor in ["--kafka.consumer.assignor=range", "--kafka.consumer.assignor=cooperative-sticky"] {
+        let topic = Topic::make(&brokers()).await;
+        let writer = topic.write_by(&[]);
+        let spread: Vec<_> = (0..30)
+            .map(|number| spoor_topic::conformance::keyed(&number.to_string(), &number.to_string()))
+            .collect();
+        let places = write_all(&writer, &spread).await;
+        let partition = places[0].partition;
+        let there = places.iter().filter(|place| place.partition == partition).count();
+        let first = topic.read_by("overtaken", &[assignor]);
+        let seen = read(&first, 30).await;
+        let claims: Vec<_> =
+            seen.claims().into_iter().filter(|claim| claim.place.partition == partition).collect();
+        settle(&first, &claims);
+        first.close(soon()).await.expect("the last commit succeeds");
+        write_all(&writer, &spread).await;
+        topic.trim(Place { partition, offset: 2 * i64::try_from(there).expect("a count") - 1 }).await;
+        let late = topic.read_by("overtaken", &[assignor]);
+        // One is left there, and all of the others.
+        let seen = read(&late, 1 + 2 * (30 - there)).await;
+        let again = tokio::time::timeout(Duration::from_secs(1), late.next()).await;
+        assert!(again.is_err(), "{assignor}: nothing comes twice: {again:?}");
+        assert_eq!(late.status().skipped_offsets, there as u64 - 1, "{assignor}");
+        settle(&late, &seen.claims());
+        late.close(soon()).await.expect("the last commit succeeds");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_made_anew_is_read_from_its_beginning() {
+    let topic = Topic::make(&brokers()).await;
+    let writer = topic.write_by(&[]);
+    write_all(&writer, &alike(20, 3)).await;
+    let reader = topic.read_by("anew", &[REFRESH]);
+    let mut seen = read(&reader, 20).await;
+    settle(&reader, &seen.claims());
+    let deleted = topic.admin().delete_topics(&[&topic.name], &AdminOptions::new()).await;
+    deleted.expect("the broker takes topics away")[0].as_ref().expect("the topic is taken away");
+    let end = soon();
+    while topic.try_create().await.is_err() {
+        assert!(Instant::now() < end, "the topic is not made anew");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    seen.records.clear();
+    write_all(&topic.write_by(&[]), &alike(5, 4)).await;
+    until(&reader, &mut seen, |seen| seen.records.len() >= 5).await;
+    assert_eq!(seen.payloads(), ["0000", "0001", "0002", "0003", "0004"]);
+    settle(&reader, &seen.claims());
+    reader.close(soon()).await.expect("the last commit succeeds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_with_a_name_that_is_soon_back_keeps_its_partitions() {
+    let topic = Topic::make(&brokers()).await;
+    write_all(&topic.write_by(&[]), &alike(6, 3)).await;
+    let join = |name: &str| {
+        topic.read_by(
+            "named",
+            &[&format!("--kafka.consumer.instance-id={name}"), "--kafka.consumer.session-timeout=30s"],
+        )
+    };
+    let stays = join("stays");
+    let mut staying = Seen::default();
+    until(&stays, &mut staying, |seen| seen.held.len() == 3).await;
+    let leaves = join("leaves");
+    let mut leaving = Seen::default();
+    let both = async {
+        // Partitions that go have nothing in flight.
+        loop {
+            let event = stays.next().await.expect("the reader goes on").expect("the reader is open");
+            match event {
+                Event::Records(records) => {
+                    settle(&stays, &records.iter().map(|record| record.claim).collect::<Vec<_>>());
+                }
+                Event::Released { partitions, .. } => return partitions,
+                Event::Assigned(_) | Event::Revoking { .. } => {}
+            }
+        }
+    };
+    let assigned = until(&leaves, &mut leaving, |seen| !seen.held.is_empty());
+    let (gone, ()) = tokio::join!(both, assigned);
+    let theirs: Vec<i32> = leaving.held.keys().copied().collect();
+    assert_eq!(theirs, gone.iter().map(|held| held.partition).collect::<Vec<_>>());
+    settle(&leaves, &leaving.claims());
+    leaves.close(soon()).await.expect("the last commit succeeds");
+
+    let back = join("leaves");
+    let mut coming = Seen::default();
+    until(&back, &mut coming, |seen| !seen.held.is_empty()).await;
+    assert_eq!(coming.held.keys().copied().collect::<Vec<_>>(), theirs);
+    let event = tokio::time::timeout(Duration::from_secs(2), stays.next()).await;
+    assert!(!matches!(event, Ok(Ok(Some(Event::Assigned(_) | Event::Revoking { .. })))), "{event:?}");
+}
