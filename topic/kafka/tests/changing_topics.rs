@@ -5,8 +5,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminOptions;
-use spoor_topic::conformance::{Fixture as _, Seen, alike, read, settle, soon, until, write_all};
-use spoor_topic::{Event, Place, TopicReader};
+use spoor_topic::conformance::{
+    Fixture as _, Seen, alike, give_back, keyed, read, settle, soon, until, write_all,
+};
+use spoor_topic::{Claim, Event, Place, TopicReader};
 use support::Topic;
 
 fn brokers() -> String {
@@ -21,21 +23,20 @@ async fn retention_that_overtakes_a_group_of_any_assignor_does_not_end_its_readi
     for assignor in ["--kafka.consumer.assignor=range", "--kafka.consumer.assignor=cooperative-sticky"] {
         let topic = Topic::make(&brokers()).await;
         let writer = topic.write_by(&[]);
-        let spread: Vec<_> = (0..30)
-            .map(|number| spoor_topic::conformance::keyed(&number.to_string(), &number.to_string()))
-            .collect();
+        let spread: Vec<_> = (0..30).map(|number| keyed(&number.to_string(), &number.to_string())).collect();
         let places = write_all(&writer, &spread).await;
         let partition = places[0].partition;
         let there = places.iter().filter(|place| place.partition == partition).count();
-        let first = topic.read_by("overtaken", &[assignor]);
+        let first = topic.read_by(&topic.group("overtaken"), &[assignor]);
         let seen = read(&first, 30).await;
-        let claims: Vec<_> =
-            seen.claims().into_iter().filter(|claim| claim.place.partition == partition).collect();
-        settle(&first, &claims);
+        let (finished, others): (Vec<Claim>, Vec<Claim>) =
+            seen.claims().into_iter().partition(|claim| claim.place.partition == partition);
+        settle(&first, &finished);
+        give_back(&first, &others);
         first.close(soon()).await.expect("the last commit succeeds");
         write_all(&writer, &spread).await;
         topic.trim(Place { partition, offset: 2 * i64::try_from(there).expect("a count") - 1 }).await;
-        let late = topic.read_by("overtaken", &[assignor]);
+        let late = topic.read_by(&topic.group("overtaken"), &[assignor]);
         // One is left there, and all of the others.
         let seen = read(&late, 1 + 2 * (30 - there)).await;
         let again = tokio::time::timeout(Duration::from_secs(1), late.next()).await;
@@ -51,7 +52,7 @@ async fn a_topic_that_is_made_anew_is_read_from_its_beginning() {
     let topic = Topic::make(&brokers()).await;
     let writer = topic.write_by(&[]);
     write_all(&writer, &alike(20, 3)).await;
-    let reader = topic.read_by("anew", &[REFRESH]);
+    let reader = topic.read_by(&topic.group("anew"), &[REFRESH]);
     let mut seen = read(&reader, 20).await;
     settle(&reader, &seen.claims());
     let deleted = topic.admin().delete_topics(&[&topic.name], &AdminOptions::new()).await;
@@ -75,7 +76,7 @@ async fn a_member_with_a_name_that_is_soon_back_keeps_its_partitions() {
     write_all(&topic.write_by(&[]), &alike(6, 3)).await;
     let join = |name: &str| {
         topic.read_by(
-            "named",
+            &topic.group("named"),
             &[&format!("--kafka.consumer.instance-id={name}"), "--kafka.consumer.session-timeout=30s"],
         )
     };

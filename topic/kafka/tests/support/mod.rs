@@ -110,7 +110,7 @@ impl Topic {
     }
 
     /// What the group of that name in a claim is called in the broker.
-    fn group(&self, name: &str) -> String {
+    pub(crate) fn group(&self, name: &str) -> String {
         format!("{}-{}", self.name, name.replace(' ', "-"))
     }
 }
