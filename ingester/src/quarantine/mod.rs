@@ -1,11 +1,30 @@
 //! Where records go that can never be stored as they are: set aside with the reason, for somebody to look at and to put back.
 
+mod fallback;
+mod file_form;
+mod files;
+mod headers;
+mod id;
+mod moment;
+#[cfg(test)]
+mod tests;
+mod topic;
+
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use spoor_topic::{Header, Place};
+
+pub(crate) use file_form::SUFFIX;
+pub(crate) use files::sync_dir;
+pub(crate) use moment::{parse_rfc3339, rfc3339};
+
+pub use fallback::WithFallback;
+pub use files::FileQuarantine;
+pub use id::{LetterId, NoLetterId};
+pub use topic::TopicQuarantine;
 
 /// Sets records aside.
 ///
@@ -47,7 +66,7 @@ pub struct Letter {
     pub detail: String,
     /// When it was set aside.
     pub set_aside: SystemTime,
-    /// When it was written to its topic.
+    /// When it was written to its topic; nothing before the year 0 or after 9999.
     pub written: Option<SystemTime>,
     /// Its key.
     pub key: Option<Bytes>,
