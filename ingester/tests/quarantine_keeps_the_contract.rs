@@ -1,4 +1,4 @@
-//! The contract of a quarantine, and of the letters that are read from it: on a topic, on files, and on files behind a
+//! The contract of a quarantine, and of the letters that are read from it: on topics, on files, and on files behind a
 //! topic that takes nothing.
 
 mod quarantine_support;
@@ -13,6 +13,7 @@ use quarantine_support::{FakeTopic, everything, header, letter, refused, set_asi
 use spoor_ingester::dead_letters::{FileLetters, Letters, TopicLetters};
 use spoor_ingester::quarantine::{FileQuarantine, Letter, Quarantine, Reason, TopicQuarantine, WithFallback};
 use spoor_topic::Place;
+use spoor_topic::memory::MemoryTopic;
 use tempfile::TempDir;
 
 /// A quarantine that nobody else uses, empty at first.
@@ -49,6 +50,31 @@ impl Fixture for OnTopic {
 
     fn break_off(&self) {
         self.topic.fail(Some(unavailable()));
+    }
+}
+
+struct OnMemory {
+    topic: MemoryTopic,
+}
+
+impl OnMemory {
+    async fn fresh() -> Self {
+        Self { topic: MemoryTopic::new(3) }
+    }
+}
+
+#[async_trait]
+impl Fixture for OnMemory {
+    fn quarantine(&self) -> Arc<dyn Quarantine> {
+        Arc::new(TopicQuarantine::new(Arc::new(self.topic.clone()), "dead"))
+    }
+
+    async fn letters(&self) -> Box<dyn Letters> {
+        Box::new(TopicLetters::open(Arc::new(self.topic.clone()), "dead").await.expect("a fresh place"))
+    }
+
+    fn break_off(&self) {
+        self.topic.go_down("the brokers are away");
     }
 }
 
@@ -237,4 +263,4 @@ macro_rules! claims {
     )+};
 }
 
-contract! { on_a_topic: OnTopic, on_files: OnFiles, on_files_behind_a_topic: OnFallback }
+contract! { on_a_topic: OnTopic, on_a_topic_in_memory: OnMemory, on_files: OnFiles, on_files_behind_a_topic: OnFallback }

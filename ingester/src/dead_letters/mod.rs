@@ -1,4 +1,4 @@
-//! Looking at records that were set aside, and putting them back: `spoor dead-letters`.
+//! Looking at records that were set aside, and putting them back: `spoor ingester dead-letters`.
 
 mod error;
 mod file_letters;

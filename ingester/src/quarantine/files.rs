@@ -14,8 +14,8 @@ use super::{Letter, Quarantine, QuarantineError};
 /// A file is there whole or not at all: it is written under another name (`.tmp`), synced, renamed, and the directory is
 /// synced. A crash may leave a `.tmp`, which nobody reads.
 ///
-/// Nothing takes the files away, and nothing bounds their number but the disk: a person must look after them (`spoor
-/// dead-letters`). The directory belongs on a disk that outlives the process.
+/// Nothing takes the files away, and nothing bounds their number but the disk: a person must look after them
+/// (`spoor ingester dead-letters`). The directory belongs on a disk that outlives the process.
 #[derive(Debug, Clone)]
 pub struct FileQuarantine {
     dir: PathBuf,
