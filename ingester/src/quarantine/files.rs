@@ -3,11 +3,16 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use super::{Letter, Quarantine, QuarantineError};
+
+/// Threads that write at a time: a disk that does not answer holds no more of them.
+const THREADS: usize = 4;
 
 /// Writes each letter as a file of JSON, `<topic>-<partition>-<offset>.json`. The same letter again is the same file.
 ///
@@ -19,6 +24,7 @@ use super::{Letter, Quarantine, QuarantineError};
 #[derive(Debug, Clone)]
 pub struct FileQuarantine {
     dir: PathBuf,
+    threads: Arc<Semaphore>,
 }
 
 impl FileQuarantine {
@@ -27,7 +33,7 @@ impl FileQuarantine {
     /// # Errors
     /// It cannot be made, or no file can be written there.
     pub async fn open(dir: impl Into<PathBuf>) -> Result<Self, QuarantineError> {
-        let quarantine = Self { dir: dir.into() };
+        let quarantine = Self { dir: dir.into(), threads: Arc::new(Semaphore::new(THREADS)) };
         let dir = quarantine.dir.clone();
         let prepared = tokio::task::spawn_blocking(move || prepare(&dir)).await;
         match prepared.unwrap_or_else(|_| Err(Failure::of(&quarantine.dir, &io::Error::other("a panic")))) {
@@ -52,7 +58,16 @@ impl Quarantine for FileQuarantine {
             return Vec::new();
         }
         let (dir, mine) = (self.dir.clone(), letters.to_vec());
-        let writing = tokio::task::spawn_blocking(move || write_all(&dir, &mine, deadline));
+        let threads = Arc::clone(&self.threads);
+        let writing = async {
+            let turn = threads.acquire_owned().await;
+            let write = move || {
+                let answers = write_all(&dir, &mine, deadline);
+                drop(turn);
+                answers
+            };
+            tokio::task::spawn_blocking(write).await
+        };
         let answers = match tokio::time::timeout_at(deadline.into(), writing).await {
             Ok(Ok(answers)) => answers,
             Ok(Err(_panic)) => {
