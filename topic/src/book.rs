@@ -243,6 +243,7 @@ impl Book {
             partition,
             generation: holding.generation,
             position: holding.ledger.position(),
+            settled: holding.ledger.committable(),
             committed: holding.committed,
             end: holding.end,
             in_flight: holding.ledger.in_flight(),

@@ -38,6 +38,8 @@ pub struct PartitionStatus {
     pub generation: u64,
     /// The offset behind the last record that was delivered or passed over.
     pub position: i64,
+    /// Below this offset everything is settled, committed or not.
+    pub settled: i64,
     /// Where the group would go on, as last committed; `None`: nothing is committed yet.
     pub committed: Option<i64>,
     /// The offset that the next record to be written will have; `None`: not known yet.
@@ -57,8 +59,8 @@ impl PartitionStatus {
     /// now. `None` while the end is not known.
     #[must_use]
     pub fn lag(&self) -> Option<i64> {
-        // Before the first commit, what was read counts: a group that starts at the end has no lag.
-        let settled = self.committed.unwrap_or(self.position);
+        // Before the first commit, what is settled counts: a group that starts at the end has no lag.
+        let settled = self.committed.unwrap_or(self.settled);
         self.end.map(|end| end.saturating_sub(settled).max(0))
     }
 }

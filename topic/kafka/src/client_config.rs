@@ -108,7 +108,12 @@ pub(crate) fn consumer(settings: &ConsumerConfig) -> Result<ClientConfig, Settin
         .set("fetch.queue.backoff.ms", QUEUE_BACKOFF_MILLIS)
         .set("fetch.wait.max.ms", FETCH_WAIT_MILLIS)
         .set("topic.metadata.refresh.interval.ms", settings.refresh.as_millis().max(100).to_string())
-        .set("enable.auto.commit", "false")
+        // What the reader has noted as settled, and nothing else.
+        .set("enable.auto.commit", "true")
+        .set(
+            "auto.commit.interval.ms",
+            settings.commit_interval.as_millis().clamp(100, 86_400_000).to_string(),
+        )
         .set("enable.auto.offset.store", "false")
         // Places are given with each assignment; a place that is gone is told, not silently left.
         .set("auto.offset.reset", "error")
@@ -127,6 +132,7 @@ pub(crate) fn browser(settings: &ConsumerConfig) -> Result<ClientConfig, Setting
     // A name of a member that is none would only be in its namesake's way.
     config.remove("group.instance.id");
     config
+        .set("enable.auto.commit", "false")
         .set("statistics.interval.ms", "0")
         .set("fetch.wait.max.ms", "20")
         .set("fetch.queue.backoff.ms", "10");

@@ -93,6 +93,7 @@ macro_rules! conformance_tests {
             reading::a_closed_reader_tells_nothing_more,
             reading::what_retention_took_is_counted_and_reading_goes_on,
             settling::what_is_settled_is_not_read_again,
+            settling::what_is_settled_is_committed_soon,
             settling::commits_never_pass_an_unsettled_record,
             settling::settling_in_any_order_commits_all,
             settling::what_was_given_back_comes_again,

@@ -24,6 +24,38 @@ pub async fn what_is_settled_is_not_read_again(topic: &dyn Fixture) {
     assert_eq!(read(&*next, 1).await.payloads(), ["new"]);
 }
 
+/// While the reader goes on, and every time anew.
+pub async fn what_is_settled_is_committed_soon(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    let reader = topic.reader(Wish::of("soon")).await;
+    let mut seen = Seen::default();
+    for round in 1..=3 {
+        let place = write_all(&*writer, &alike(5, 3)).await[0];
+        until(&*reader, &mut seen, |seen| seen.records.len() == 5 * round).await;
+        settle(&*reader, &seen.claims());
+        let offset = i64::try_from(5 * round).expect("a small number");
+        let deadline = soon();
+        while topic.committed("soon", place.partition).await != Some(offset) {
+            assert!(Instant::now() < deadline, "nothing is committed in round {round}");
+        }
+        until_told(&*reader, place.partition, offset).await;
+    }
+}
+
+/// Waits until the reader itself knows what is committed.
+async fn until_told(reader: &dyn TopicReader, partition: i32, offset: i64) {
+    let deadline = soon();
+    loop {
+        let status = reader.status();
+        let told = status.partitions.iter().find(|status| status.partition == partition);
+        if told.is_some_and(|status| status.committed == Some(offset)) && status.commits > 0 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the reader does not hear of its commit: {status:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// However many records behind it are settled.
 pub async fn commits_never_pass_an_unsettled_record(topic: &dyn Fixture) {
     let writer = topic.writer().await;

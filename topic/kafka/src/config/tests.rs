@@ -96,7 +96,9 @@ fn the_librarys_settings_follow_from_ours() {
         ("security.protocol", "sasl_ssl"),
         ("sasl.mechanism", "SCRAM-SHA-512"),
         ("sasl.password", "hush"),
-        ("enable.auto.commit", "false"),
+        ("enable.auto.commit", "true"),
+        ("auto.commit.interval.ms", "1000"),
+        ("enable.auto.offset.store", "false"),
     ] {
         assert_eq!(consumer.get(key), Some(value), "{key}");
     }

@@ -1,28 +1,33 @@
 //! Commits: what the book says is settled, at an interval and before a partition goes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use spoor_topic::{Held, ReadError};
 
 use super::context::Committed;
 use super::worker::Worker;
 
+/// How often what is settled is handed to the library.
+const STORING: Duration = Duration::from_millis(50);
+
 impl Worker {
-    /// Sends what is settled since the last commit, without waiting for the answer.
-    pub(super) fn commit_when_due(&mut self) {
-        if self.last_commit.elapsed() < self.commit_interval || self.is_commit_under_way() {
+    /// Hands what is settled to the library, which commits it at the interval. It is asked to do so by itself because that is the way
+    /// in which it tells what came of it: of a commit that we send, it tells nothing.
+    pub(super) fn store_settled(&mut self) {
+        if self.last_stored.elapsed() < STORING {
             return;
         }
-        self.last_commit = Instant::now();
+        self.last_stored = Instant::now();
         let offsets = self.desk.lock().book.to_commit();
         if offsets.is_empty() {
             return;
         }
-        match self.consumer.commit(&self.list_of(&offsets), CommitMode::Async) {
-            Ok(()) => self.commit_sent = Some(Instant::now()),
-            Err(error) => self.failed_to_commit(&error.to_string()),
+        if let Err(error) = self.consumer.store_offsets(&self.list_of(&offsets)) {
+            // A partition that is just being taken away.
+            tracing::debug!("note what was stored of topic {}: {error}", self.topic);
         }
     }
 
@@ -36,6 +41,10 @@ impl Worker {
         let failed = |problem: String| ReadError { attempted: "commit what was stored".to_owned(), problem };
         self.desk.health.reachable().map_err(|down| failed(down.reason.to_string()))?;
         let list = self.list_of(&offsets);
+        // Or the library would commit what it was handed before once more, and behind this, when the partition goes.
+        if let Err(error) = self.consumer.store_offsets(&list) {
+            tracing::debug!("note what was stored of topic {}: {error}", self.topic);
+        }
         if let Err(error) = self.consumer.commit(&list, CommitMode::Sync) {
             self.failed_to_commit(&error.to_string());
             return Err(failed(error.to_string()));
@@ -49,8 +58,9 @@ impl Worker {
     }
 
     pub(super) fn note_commit(&mut self, committed: &Committed) {
-        self.commit_sent = None;
         match &committed.result {
+            // The interval is over, and there was nothing new.
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
             Err(error) => self.failed_to_commit(&error.to_string()),
             Ok(()) => {
                 let mut state = self.desk.lock();

@@ -20,8 +20,6 @@ use crate::{SettingsError, client_config};
 
 /// How long the thread rests when nothing wakes it.
 const REST: Duration = Duration::from_millis(100);
-/// A commit that was not answered for so long is taken for lost.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Worker {
     pub(super) consumer: Arc<BaseConsumer<ReaderContext>>,
@@ -29,9 +27,7 @@ pub(super) struct Worker {
     pub(super) topic: String,
     start: Start,
     release_timeout: Duration,
-    pub(super) commit_interval: Duration,
-    pub(super) last_commit: Instant,
-    pub(super) commit_sent: Option<Instant>,
+    pub(super) last_stored: Instant,
     shelf: Shelf,
     pending: VecDeque<Rebalance>,
     leaving: Option<Leaving>,
@@ -66,9 +62,7 @@ impl Worker {
             desk,
             start: settings.initial_offset.into(),
             release_timeout: settings.release_timeout,
-            commit_interval: settings.commit_interval,
-            last_commit: Instant::now(),
-            commit_sent: None,
+            last_stored: Instant::now(),
             pending: VecDeque::new(),
             leaving: None,
             is_closing: false,
@@ -81,7 +75,7 @@ impl Worker {
             self.take_notes();
             self.carry_out();
             let is_busy = self.shelf.read(&self.consumer, &self.desk, self.start) == Outcome::More;
-            self.commit_when_due();
+            self.store_settled();
             if self.close_when_wished() {
                 break;
             }
@@ -249,7 +243,8 @@ impl Worker {
         }
         self.shelf.clear();
         self.consumer.context().notes().leaving = true;
-        if let Err(error) = self.consumer.unassign() {
+        let left = self.consumer.assignment().and_then(|all| give_up(&self.consumer, &all));
+        if let Err(error) = left {
             tracing::debug!(target: "librdkafka", "leave the group: {error}");
         }
         let Self { consumer, desk, .. } = self;
@@ -261,9 +256,5 @@ impl Worker {
             drop(consumer);
             desk.end(outcome);
         }
-    }
-
-    pub(super) fn is_commit_under_way(&self) -> bool {
-        self.commit_sent.is_some_and(|sent| sent.elapsed() < COMMIT_PATIENCE)
     }
 }
