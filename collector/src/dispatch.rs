@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use spoor_model::SpanBatch;
 use spoor_net::limits::Permit;
-use spoor_pipeline::{Normalizer, Quiet, position_before};
+use spoor_pipeline::{Ended, Normalizer, Outage, Quiet, position_before};
 use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, Written};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -119,7 +119,9 @@ impl Inner {
             Ok(Written { stored, rejected }) if stored + rejected.len() == batch.len() => {
                 account.refused_by_store(batch, &rejected);
                 account.stored(stored);
-                self.outage.over();
+                if let Some(Ended { after, failures }) = self.outage.over() {
+                    tracing::info!(failed_requests = failures, ?after, "spans are stored again");
+                }
                 Ok(rejected)
             }
             Ok(Written { stored, rejected }) => {
@@ -136,10 +138,18 @@ impl Inner {
                 account.refused_by_store(batch, &error.settled.rejected);
                 account.returned(error.kind, batch, &error.unfinished);
                 account.stored(error.settled.stored);
-                self.outage.goes_on(&error);
+                self.log_failure(&error);
                 Err(Refusal::from(&error))
             }
         }
+    }
+
+    /// An outage is told once, not with every request.
+    fn log_failure(&self, error: &WriteError) {
+        if self.outage.goes_on() {
+            tracing::warn!(%error, kind = ?error.kind, "spans cannot be stored; senders are asked to send again");
+        }
+        tracing::debug!(%error, "a request was not stored");
     }
 
     fn log_rejected(&self, rejected: &[Rejection], received: usize) {
@@ -160,31 +170,6 @@ impl Inner {
                 spans = crate::rejection::describe(rejected, received),
                 "why they cannot be stored"
             );
-        }
-    }
-}
-
-/// Whether the store takes spans: its failing and its return are logged once each, not with every request.
-#[derive(Debug, Default)]
-struct Outage(std::sync::Mutex<Option<(Instant, u64)>>);
-
-impl Outage {
-    fn goes_on(&self, error: &WriteError) {
-        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &mut *since {
-            Some((_, failed)) => *failed += 1,
-            None => {
-                *since = Some((Instant::now(), 1));
-                tracing::warn!(%error, kind = ?error.kind, "spans cannot be stored; senders are asked to send again");
-            }
-        }
-        tracing::debug!(%error, "a request was not stored");
-    }
-
-    fn over(&self) {
-        let ended = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some((since, failed_requests)) = ended {
-            tracing::info!(failed_requests, after = ?since.elapsed(), "spans are stored again");
         }
     }
 }

@@ -4,6 +4,7 @@
 mod ids;
 mod normalizer;
 mod operation;
+mod outage;
 mod quiet;
 mod service;
 mod tags;
@@ -13,5 +14,6 @@ mod time;
 
 pub use ids::is_nameless;
 pub use normalizer::{Normalizer, position_before};
+pub use outage::{Ended, Outage};
 pub use quiet::Quiet;
 pub use tags::{ParseTagsError, Tags};

@@ -45,7 +45,8 @@ impl RetryMetrics {
         new
     }
 
-    pub(super) fn count(&self, kind: WriteErrorKind, spans: usize) {
+    /// A write of so many spans is about to be repeated.
+    pub fn count(&self, kind: WriteErrorKind, spans: usize) {
         let cause = match kind {
             WriteErrorKind::Busy => CauseName::busy,
             WriteErrorKind::Unavailable => CauseName::unavailable,

@@ -7,4 +7,5 @@ mod retry;
 
 pub use metrics::RetryMetrics;
 pub use policy::RetryPolicy;
+pub use progress::{Failure, Progress};
 pub use retry::RetryingWriter;

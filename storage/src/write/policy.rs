@@ -29,7 +29,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 impl RetryPolicy {
     /// The wait after so many failures (from 1), with `chance` from 0 to 1.
     #[must_use]
-    pub(crate) fn delay(&self, failures: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
+    pub fn delay(&self, failures: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
         let chance = chance.clamp(0.0, 1.0);
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let growth = self.multiplier.max(1.0).powi(exponent);

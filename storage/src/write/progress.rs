@@ -7,10 +7,13 @@ use crate::{BoxError, WriteError, WriteErrorKind, Written};
 
 /// Why an attempt left spans open.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) kind: WriteErrorKind,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) source: BoxError,
+pub struct Failure {
+    /// What to do next.
+    pub kind: WriteErrorKind,
+    /// When the store would like to be asked again, if it said so.
+    pub retry_after: Option<Duration>,
+    /// What went wrong.
+    pub source: BoxError,
 }
 
 /// A store whose account of a write names more or fewer spans than it was given.
@@ -23,7 +26,7 @@ struct FalseAccount {
 
 /// The state of a batch between attempts.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub struct Progress {
     attempted: usize,
     settled: Written,
     /// Positions in the whole batch, ascending.
@@ -32,22 +35,25 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Of a batch of so many spans that nobody has tried to write.
-    pub(super) fn new(attempted: usize) -> Self {
+    #[must_use]
+    pub fn new(attempted: usize) -> Self {
         Self { attempted, settled: Written::default(), open: (0..attempted).collect() }
     }
 
     /// The spans still to be written, by their positions in the whole batch.
-    pub(super) fn open(&self) -> &[usize] {
+    #[must_use]
+    pub fn open(&self) -> &[usize] {
         &self.open
     }
 
     /// True when no span has been settled, so that the whole batch is what is open.
-    pub(super) fn is_untouched(&self) -> bool {
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
         self.open.len() == self.attempted
     }
 
     /// Takes the outcome of an attempt at the open spans. Answers why spans are still open, if they are.
-    pub(super) fn take(&mut self, outcome: Result<Written, WriteError>) -> Option<Failure> {
+    pub fn take(&mut self, outcome: Result<Written, WriteError>) -> Option<Failure> {
         let (settled, unfinished, failure) = match outcome {
             Ok(written) => (written, Vec::new(), None),
             Err(error) => {
@@ -68,6 +74,17 @@ impl Progress {
         self.open = unfinished.into_iter().map(|index| self.open[index]).collect();
         self.open.sort_unstable();
         failure.filter(|_| !self.open.is_empty())
+    }
+
+    /// What is settled so far: rejections by their positions in the whole batch, in the order in which they came.
+    #[must_use]
+    pub fn settled(&self) -> &Written {
+        &self.settled
+    }
+
+    /// Goes on without the open spans that are not to be kept, by their positions in the whole batch: nobody will settle them.
+    pub fn keep_open(&mut self, keep: impl FnMut(&usize) -> bool) {
+        self.open.retain(keep);
     }
 
     /// All is settled.

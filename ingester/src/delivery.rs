@@ -1,0 +1,170 @@
+//! The way of one batch of records: read, normalized, written until every span is settled, however long that takes. What can never be
+//! stored is handed on to be set aside.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use spoor_pipeline::{Ended, Normalizer, Quiet};
+use spoor_proto::record::Encoding;
+use spoor_storage::write::{Failure, Progress, RetryMetrics, RetryPolicy};
+use spoor_storage::{RequestContext, SpanWriter, WriteError, WriteErrorKind, Written};
+use spoor_topic::{Claim, Fate, Record, TopicReader};
+use tokio::sync::watch;
+
+use crate::leaving::Leaving;
+use crate::metrics::Metrics;
+use crate::shipment::{Misfit, Shipment};
+use crate::trouble::Trouble;
+
+/// A writer tells by itself that the deadline has passed; only one that does not is cut short, so much later.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// What all deliveries share.
+pub(crate) struct Courier {
+    pub(crate) reader: Arc<dyn TopicReader>,
+    pub(crate) writer: Arc<dyn SpanWriter>,
+    pub(crate) encoding: Option<Encoding>,
+    pub(crate) normalizer: Normalizer,
+    pub(crate) write_timeout: Duration,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) retries: RetryMetrics,
+    pub(crate) metrics: Arc<Metrics>,
+    /// It cannot be reached, or does not answer.
+    pub(crate) trouble: Trouble,
+    /// It is there and has no room.
+    pub(crate) congestion: Trouble,
+    pub(crate) lines: Quiet,
+}
+
+impl Courier {
+    /// Delivers the records; answers those that are to be set aside. All others are settled when it returns: stored, or given back because
+    /// nobody waits for them any more.
+    pub(crate) async fn deliver(
+        &self,
+        records: Vec<Record>,
+        mut leaving: watch::Receiver<Leaving>,
+    ) -> Vec<Misfit> {
+        let mut shipment = Shipment::load(records, self.encoding, &self.normalizer);
+        self.metrics.loaded(shipment.len(), shipment.batch().len(), shipment.repaired());
+        let mut progress = Progress::new(shipment.batch().len());
+        let mut misfits = self.unload(&mut shipment, &progress);
+        let mut failures = 0;
+        while !progress.open().is_empty() {
+            let outcome = self.attempt(shipment.batch(), &progress).await;
+            let failure = progress.take(outcome);
+            misfits.extend(self.unload(&mut shipment, &progress));
+            let Some(failure) = failure else {
+                self.log_success();
+                break;
+            };
+            failures += 1;
+            self.log_failure(&failure, progress.open().len());
+            self.give_up(&mut shipment, &mut progress, &leaving.borrow_and_update().clone());
+            if progress.open().is_empty() {
+                break;
+            }
+            self.metrics.retry();
+            self.retries.count(failure.kind, progress.open().len());
+            let wait = self.policy.delay(failures, failure.retry_after, fastrand::f64());
+            self.wait(wait, &mut shipment, &mut progress, &mut leaving).await;
+        }
+        self.metrics.spans(progress.settled());
+        misfits
+    }
+
+    /// One attempt at the spans that are open.
+    async fn attempt(
+        &self,
+        batch: &spoor_model::SpanBatch,
+        progress: &Progress,
+    ) -> Result<Written, WriteError> {
+        let context = RequestContext::with_timeout(self.write_timeout);
+        let open;
+        let batch = if progress.is_untouched() {
+            batch
+        } else {
+            open = batch.select(progress.open().iter().copied());
+            &open
+        };
+        let began = Instant::now();
+        let cut_at = tokio::time::Instant::from_std(context.deadline + MARGIN);
+        let outcome = tokio::time::timeout_at(cut_at, self.writer.write(&context, batch)).await;
+        self.metrics.attempt(began.elapsed());
+        outcome.unwrap_or_else(|_| {
+            let kind = WriteErrorKind::DeadlineExceeded;
+            Err(WriteError::nothing_settled(kind, batch.len(), "the store did not answer in time"))
+        })
+    }
+
+    /// Settles what is stored; answers what is to be set aside.
+    fn unload(&self, shipment: &mut Shipment, progress: &Progress) -> Vec<Misfit> {
+        let unloaded = shipment.unload(progress);
+        self.settle(&unloaded.stored, Fate::Stored);
+        unloaded.misfits
+    }
+
+    /// Waits before the next attempt; what leaves meanwhile is given back at once.
+    async fn wait(
+        &self,
+        time: Duration,
+        shipment: &mut Shipment,
+        progress: &mut Progress,
+        leaving: &mut watch::Receiver<Leaving>,
+    ) {
+        let rest = tokio::time::sleep(time);
+        tokio::pin!(rest);
+        loop {
+            tokio::select! {
+                () = &mut rest => return,
+                changed = leaving.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.give_up(shipment, progress, &leaving.borrow_and_update().clone());
+                    if progress.open().is_empty() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn give_up(&self, shipment: &mut Shipment, progress: &mut Progress, leaving: &Leaving) {
+        let given_up = shipment.give_up(progress, |claim| leaving.concerns(claim));
+        self.settle(&given_up, Fate::GivenBack);
+    }
+
+    /// Settles records and counts them.
+    pub(crate) fn settle(&self, claims: &[Claim], fate: Fate) {
+        if claims.is_empty() {
+            return;
+        }
+        // Before the reader knows: whoever waits for an end by the reader's word finds the counts complete.
+        self.metrics.settled(claims.len(), fate);
+        self.reader.settle(claims, fate);
+    }
+
+    /// An outage is told once, not with every write; that the store is slower than the topic, now and then.
+    fn log_failure(&self, failure: &Failure, open: usize) {
+        let Failure { kind, source, .. } = failure;
+        tracing::debug!(?kind, open, "a write left spans open: {source}");
+        if *kind == WriteErrorKind::Busy {
+            self.congestion.goes_on(source);
+            if let Some(left_out) = self.lines.allows() {
+                tracing::info!(left_out, "the store takes spans slower than they could come: {source}");
+            }
+        } else if self.trouble.goes_on(source) {
+            tracing::warn!(
+                ?kind,
+                "spans cannot be stored; their records stay in the topic and are tried again: {source}"
+            );
+        }
+    }
+
+    fn log_success(&self) {
+        self.congestion.over();
+        if let Some(Ended { after, failures }) = self.trouble.over() {
+            tracing::info!(failed_writes = failures, ?after, "spans are stored again");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Whether the ingester can do its work. It is alive all the same: nothing here ends a process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use spoor_topic::TopicReader;
+
+use crate::delivery::Courier;
+use crate::setting_aside::Warden;
+
+/// Looks at what the ingester needs.
+#[derive(Clone)]
+pub struct Health {
+    courier: Arc<Courier>,
+    warden: Arc<Warden>,
+    /// Zero: an outage is no problem.
+    not_ready_after: Duration,
+    was_reached: Arc<AtomicBool>,
+}
+
+impl Health {
+    pub(crate) fn new(courier: Arc<Courier>, warden: Arc<Warden>, not_ready_after: Duration) -> Self {
+        Self { courier, warden, not_ready_after, was_reached: Arc::default() }
+    }
+
+    /// Why it is not ready now, if it is not: the topic has not been reached yet, or the topic, the store or the quarantine has been away
+    /// for `--ingester.deadlockInterval`. Cheap.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let unreachable = self.courier.reader.reachable().err();
+        if unreachable.is_none() {
+            self.was_reached.store(true, Ordering::Relaxed);
+        }
+        let patience = self.not_ready_after;
+        if let Some(unreachable) = unreachable {
+            let is_first = !self.was_reached.load(Ordering::Relaxed);
+            let is_long = !patience.is_zero() && unreachable.since.elapsed() >= patience;
+            if is_first || is_long {
+                return Some(format!("the topic cannot be read: {unreachable}"));
+            }
+        }
+        if patience.is_zero() {
+            return None;
+        }
+        let of_store = [&self.courier.trouble, &self.courier.congestion];
+        if let Some(reason) = of_store.into_iter().find_map(|trouble| trouble.lasting(patience)) {
+            return Some(format!("spans cannot be stored: {reason}"));
+        }
+        self.warden.trouble.lasting(patience)
+    }
+}
