@@ -47,8 +47,25 @@ pub(crate) struct StorageConfig {
 
 /// An open store.
 pub(crate) struct Backend {
+    /// Repeats what the store leaves unfinished.
     pub(crate) writer: Arc<dyn SpanWriter>,
+    /// For a role that repeats by itself, and counts it here.
+    pub(crate) plain: PlainWriter,
     pub(crate) reader: Arc<dyn SpanReader>,
+}
+
+/// The store's own door in, and the counters of whoever repeats writes.
+#[derive(Clone)]
+pub(crate) struct PlainWriter {
+    pub(crate) writer: Arc<dyn SpanWriter>,
+    pub(crate) retries: RetryMetrics,
+}
+
+impl PlainWriter {
+    /// A writer that repeats what the store leaves unfinished.
+    pub(crate) fn retrying(&self) -> RetryingWriter<Arc<dyn SpanWriter>> {
+        RetryingWriter::new(Arc::clone(&self.writer), RetryPolicy::default(), self.retries.clone())
+    }
 }
 
 impl StorageConfig {
@@ -130,7 +147,9 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
     match config.kind {
         StorageKind::Memory => {
             let store = Arc::new(MemoryStore::new(memory, &mut host.registry));
-            Ok(Backend { writer: store.clone(), reader: store })
+            let retries = RetryMetrics::register(&mut host.registry);
+            let plain = PlainWriter { writer: store.clone(), retries };
+            Ok(Backend { writer: store.clone(), plain, reader: store })
         }
         StorageKind::Elasticsearch | StorageKind::Opensearch => {
             let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
@@ -147,9 +166,10 @@ fn open_elasticsearch(
     host: &mut Host,
 ) -> Result<(Backend, ElasticsearchStore)> {
     let store = ElasticsearchStore::open(config, &mut host.registry).context("open the store")?;
-    let metrics = RetryMetrics::register(&mut host.registry);
-    let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
-    Ok((Backend { writer: Arc::new(writer), reader: store.reader() }, store))
+    let retries = RetryMetrics::register(&mut host.registry);
+    let plain = PlainWriter { writer: Arc::new(store.writer()), retries };
+    let writer = Arc::new(plain.retrying());
+    Ok((Backend { writer, plain, reader: store.reader() }, store))
 }
 
 /// Reports the store's readiness at once, so that the role never looks ready before the first word of the store, and from then on.

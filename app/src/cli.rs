@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::command::{AllInOneArgs, CollectorArgs, GenerateArgs, HealthcheckArgs, QueryArgs};
+use crate::command::{
+    AllInOneArgs, CollectorArgs, DeadLettersArgs, GenerateArgs, HealthcheckArgs, IngesterArgs, QueryArgs,
+};
 use crate::config::{
     FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
 };
@@ -32,6 +34,11 @@ pub(crate) enum Command {
     AllInOne(Box<AllInOneArgs>),
     /// Receives spans and stores them.
     Collector(Box<CollectorArgs>),
+    /// Stores the spans that collectors write to Kafka; `spoor ingester dead-letters` shows what could not be stored.
+    Ingester(Box<IngesterArgs>),
+    /// Looks at records that were set aside because they could not be stored, and puts them back. Called as `spoor ingester dead-letters`.
+    #[command(hide = true)]
+    DeadLetters(Box<DeadLettersArgs>),
     /// Answers questions about traces.
     Query(Box<QueryArgs>),
     /// Sends made-up traces to a collector, to look at or to measure with.
@@ -43,12 +50,17 @@ pub(crate) enum Command {
     SettingsReference,
 }
 
+/// A command of the ingester's, which has settings of its own.
+const DEAD_LETTERS: &str = "dead-letters";
+
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 3] = [
+const ROLES: [(&str, &[&str]); 5] = [
     (
         "all-in-one",
         &[
             "es.",
+            "kafka.",
+            "ingester.",
             "memory.",
             "collector.",
             "query.",
@@ -76,6 +88,8 @@ const ROLES: [(&str, &[&str]); 3] = [
             "downsampling.",
         ],
     ),
+    ("ingester", &["es.", "kafka.consumer.", "ingester.", "admin."]),
+    (DEAD_LETTERS, &["kafka.consumer."]),
     ("query", &["es.", "query.", "admin.", "multi-tenancy.", "prometheus.server-url", "metrics-storage."]),
 ];
 
@@ -85,7 +99,7 @@ const JAEGER_PROGRAMS: [(&str, Option<&str>); 7] = [
     ("jaeger-collector", Some("collector")),
     ("jaeger-query", Some("query")),
     ("jaeger-agent", None),
-    ("jaeger-ingester", None),
+    ("jaeger-ingester", Some("ingester")),
     ("jaeger-es-index-cleaner", None),
     ("jaeger-es-rollover", None),
 ];
@@ -115,6 +129,7 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
         refuse_unsupported_environment(names, prefixes, &known)?;
         clap_command = clap_command.mut_subcommand(role, |command| prepare(command, &file));
     }
+    clap_command = clap_command.mut_subcommand(DEAD_LETTERS, settings_anywhere);
     let mut matches =
         clap_command.try_get_matches_from_mut(&args).unwrap_or_else(|error| explain(error).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -128,13 +143,21 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
 fn with_role(mut args: Vec<OsString>) -> Result<Vec<OsString>> {
     let program = args.first().map(PathBuf::from).unwrap_or_default();
     let program = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if let Some((name, role)) = JAEGER_PROGRAMS.iter().find(|(name, _)| *name == program) {
+    let jaegers = JAEGER_PROGRAMS.iter().find(|(name, _)| *name == program);
+    let is_jaegers = jaegers.is_some();
+    if let Some((name, role)) = jaegers {
         let Some(role) = role else {
             bail!(
-                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, collector or query"
+                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, collector, ingester or query"
             );
         };
         args.insert(1, OsString::from(role));
+    }
+    let is = |index: usize, name: &str| args.get(index).is_some_and(|arg| arg == name);
+    if is(1, "ingester") && is(2, DEAD_LETTERS) {
+        args.remove(1);
+    }
+    if is_jaegers {
         return Ok(args);
     }
     let first = args.get(1).and_then(|arg| arg.to_str()).unwrap_or_default();
@@ -143,6 +166,17 @@ fn with_role(mut args: Vec<OsString>) -> Result<Vec<OsString>> {
         args.insert(args.len().min(1), OsString::from("all-in-one"));
     }
     Ok(args)
+}
+
+/// What the help calls them there.
+const SETTINGS: &str = "Settings";
+
+/// A command's settings may stand behind the names of its own commands, too.
+fn settings_anywhere(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let is_setting = arg.get_long().is_some_and(|long| !matches!(long, "help" | "version"));
+        if is_setting { arg.global(true).help_heading(SETTINGS) } else { arg }
+    })
 }
 
 /// `--config-file`, or the variable of the same name; needed before the command line can be parsed.
@@ -259,6 +293,14 @@ mod tests {
         assert_eq!(
             roles(&["/usr/bin/jaeger-collector", "--x"]).unwrap(),
             ["/usr/bin/jaeger-collector", "collector", "--x"]
+        );
+        assert_eq!(
+            roles(&["spoor", "ingester", "dead-letters", "list"]).unwrap(),
+            ["spoor", "dead-letters", "list"]
+        );
+        assert_eq!(
+            roles(&["jaeger-ingester", "dead-letters", "list"]).unwrap(),
+            ["jaeger-ingester", "dead-letters", "list"]
         );
         assert!(roles(&["jaeger-agent"]).unwrap_err().to_string().contains("jaeger-agent"));
     }

@@ -1,22 +1,29 @@
 //! Opens the way to Kafka. The only place, besides tests, that knows which topics there are.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use spoor_ingester::quarantine::{FileQuarantine, Quarantine, TopicQuarantine, WithFallback};
+use spoor_ingester::{Destination, Ingester, Parts};
 use spoor_proto::record::{Encoding, ReadOnlyEncoding, UnknownEncoding};
 use spoor_storage::SpanWriter;
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
 use spoor_topic::TopicWriter;
-use spoor_topic_kafka::KafkaWriter;
-use spoor_topic_kafka::config::ProducerConfig;
+use spoor_topic_kafka::config::{ConsumerConfig, ProducerConfig, ProducerConnection};
+use spoor_topic_kafka::{KafkaReader, KafkaWriter};
 use spoor_topic_spans::{SpanTopicWriter, TopicMetrics};
 
+use crate::backend::PlainWriter;
 use crate::health::Health;
 use crate::host::Host;
 
 /// How often the topic is asked whether it can be reached, at start.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// The most bytes of a record that is set aside or put back; what the topic itself takes decides.
+const LETTER_BYTES: u32 = 100 << 20;
 
 /// Settings of whoever writes spans to Kafka.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,6 +51,11 @@ fn writable(text: &str) -> Result<Encoding, String> {
 }
 
 impl KafkaSpans {
+    /// The topic, and how spans are written into it.
+    pub(crate) fn target(&self) -> (&str, Encoding) {
+        (&self.producer.connection.topic, self.encoding)
+    }
+
     /// Checks what no single flag can tell.
     pub(crate) fn validate(&self) -> Result<()> {
         Ok(self.producer.validate()?)
@@ -52,13 +64,61 @@ impl KafkaSpans {
 
 /// Opens the topic as the collector's store: what a sender was told is stored lies in the topic. Until the brokers were reached
 /// once, the role is not ready.
-pub(crate) fn open_writer(config: &KafkaSpans, host: &mut Host) -> Result<Arc<dyn SpanWriter>> {
+pub(crate) fn open_writer(
+    config: &KafkaSpans,
+    retries: RetryMetrics,
+    host: &mut Host,
+) -> Result<Arc<dyn SpanWriter>> {
     let topic = Arc::new(KafkaWriter::open(&config.producer).context("open the topic of spans")?);
     let metrics = TopicMetrics::register(&mut host.registry);
     let spans = SpanTopicWriter::new(Arc::clone(&topic), config.encoding, metrics)?;
-    let metrics = RetryMetrics::register(&mut host.registry);
     report_first_reach(topic, host.health.clone());
-    Ok(Arc::new(RetryingWriter::new(spans, RetryPolicy::default(), metrics)))
+    Ok(Arc::new(RetryingWriter::new(spans, RetryPolicy::default(), retries)))
+}
+
+/// Opens an ingester between the topic and the store. It joins its group now, and reads when it runs.
+pub(crate) async fn open_ingester(
+    kafka: &ConsumerConfig,
+    config: &spoor_ingester::Config,
+    store: PlainWriter,
+    host: &mut Host,
+) -> Result<Ingester> {
+    let topic = kafka.connection.topic.clone();
+    let quarantine = open_quarantine(kafka, config.quarantine.destination(&topic)?).await?;
+    let reader = Arc::new(KafkaReader::open(kafka).context("open the topic of spans")?);
+    let PlainWriter { writer, retries } = store;
+    let parts = Parts { topic, reader, writer, retries, quarantine };
+    Ok(Ingester::build(config, parts, &mut host.registry))
+}
+
+async fn open_quarantine(kafka: &ConsumerConfig, destination: Destination) -> Result<Arc<dyn Quarantine>> {
+    let topic =
+        |name: &str| -> Result<TopicQuarantine> { Ok(TopicQuarantine::new(open_topic(kafka, name)?, name)) };
+    Ok(match destination {
+        Destination::Topic(name) => Arc::new(topic(&name)?),
+        Destination::Files(directory) => Arc::new(open_files(directory).await?),
+        Destination::Both(name, directory) => {
+            Arc::new(WithFallback::new(topic(&name)?, open_files(directory).await?))
+        }
+    })
+}
+
+async fn open_files(directory: PathBuf) -> Result<FileQuarantine> {
+    FileQuarantine::open(directory).await.context("open --ingester.dead-letter-dir")
+}
+
+/// The door into a topic for whoever reads another one from the same brokers.
+pub(crate) fn open_topic(kafka: &ConsumerConfig, name: &str) -> Result<Arc<dyn TopicWriter>> {
+    let mut connection = ProducerConnection(kafka.connection.0.clone());
+    name.clone_into(&mut connection.0.topic);
+    let settings = ProducerConfig {
+        connection,
+        // A record that one topic took must fit into the other, with the headers that it gets.
+        max_message_bytes: LETTER_BYTES,
+        ..ProducerConfig::default()
+    };
+    let writer = KafkaWriter::open(&settings).with_context(|| format!("open the topic {name}"))?;
+    Ok(Arc::new(writer))
 }
 
 /// A later outage leaves the role ready: telling senders when to come back is its work then.

@@ -25,13 +25,15 @@ How values are written: `HOST:PORT` without a host means every interface; `DURAT
 ";
 
 /// Chapters in their order: heading and the first parts of the names that belong to it. A name that none claims belongs to the first.
-const CHAPTERS: [(&str, &[&str]); 7] = [
+const CHAPTERS: [(&str, &[&str]); 9] = [
     ("The process", &[]),
     ("Choice of the store", &["span-storage"]),
     ("Elasticsearch and OpenSearch", &["es"]),
     ("Archive", &["es-archive"]),
     ("Memory store", &["memory"]),
     ("Collector", &["collector"]),
+    ("Kafka", &["kafka", "span-buffer"]),
+    ("Ingester", &["ingester"]),
     ("Query", &["query"]),
 ];
 

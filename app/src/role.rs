@@ -1,13 +1,18 @@
 //! From a built part to a [`Role`] that the host runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use spoor_collector::{Collector, Sockets};
+use spoor_ingester::Ingester;
 use spoor_query::{Archive, Query, Socket};
 use spoor_storage::{SpanReader, SpanWriter};
 
 use crate::host::{Host, Role};
+
+/// How often an ingester is asked whether it can do its work.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The collector over an open store.
 pub(crate) fn collector(
@@ -19,6 +24,23 @@ pub(crate) fn collector(
     let collector = Collector::build(config, sockets, writer, &mut host.registry);
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "collector", run: Box::pin(async move { Ok(collector.run(shutdown).await?) }) })
+}
+
+/// The ingester between a topic and an open store.
+pub(crate) fn ingester(ingester: Ingester, host: &Host) -> Role {
+    let health = ingester.health();
+    // Said before the role runs, so that it never looks ready before the topic was reached.
+    host.health.report("ingester", health.problem());
+    let report = host.health.clone();
+    tokio::spawn(async move {
+        let mut looks = tokio::time::interval(LOOK);
+        loop {
+            looks.tick().await;
+            report.report("ingester", health.problem());
+        }
+    });
+    let shutdown = host.shutdown.clone();
+    Role { name: "ingester", run: Box::pin(async move { Ok(ingester.run(shutdown).await?) }) }
 }
 
 /// The query role over an open store and its archive.

@@ -1,11 +1,14 @@
-//! `spoor all-in-one`: collector and query over one store, in one process.
+//! `spoor all-in-one`: collector and query over one store, in one process; on request with Kafka and an ingester in between.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
 use spoor_storage::memory;
 use spoor_storage_elasticsearch::ArchiveConfig;
+use spoor_topic_kafka::config::ConsumerConfig;
 
 use crate::backend::{self, StorageConfig};
 use crate::host::{Host, HostConfig};
+use crate::kafka::{self, KafkaSpans};
 use crate::role;
 
 /// Settings of the all-in-one.
@@ -21,6 +24,26 @@ pub(crate) struct AllInOneArgs {
     #[command(flatten)]
     memory: memory::Config,
 
+    /// What stands between the collector and the store: none; or kafka, to try the way from the collector through a topic and an ingester
+    /// to the store in one process.
+    #[arg(
+        id = "span-buffer.type",
+        long = "span-buffer.type",
+        value_name = "BUFFER",
+        default_value = "none",
+        ignore_case = true
+    )]
+    buffer: SpanBuffer,
+
+    #[command(flatten)]
+    producer: KafkaSpans,
+
+    #[command(flatten)]
+    consumer: ConsumerConfig,
+
+    #[command(flatten)]
+    ingester: spoor_ingester::Config,
+
     #[command(flatten)]
     pub(super) collector: spoor_collector::Config,
 
@@ -31,14 +54,60 @@ pub(crate) struct AllInOneArgs {
     query: spoor_query::Config,
 }
 
+/// What may stand between collector and store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SpanBuffer {
+    /// Nothing
+    None,
+    /// A topic in Kafka
+    Kafka,
+}
+
+impl AllInOneArgs {
+    /// Checks what no single flag can tell.
+    pub(super) fn validate(&self) -> Result<()> {
+        self.collector.validate()?;
+        self.storage.validate()?;
+        self.storage.validate_archive(&self.archive)?;
+        if self.buffer == SpanBuffer::None {
+            return Ok(());
+        }
+        self.producer.validate()?;
+        self.consumer.validate()?;
+        let (written, encoding) = self.producer.target();
+        let read = &self.consumer.connection.topic;
+        ensure!(
+            written == read,
+            "--kafka.consumer.topic={read} is not the topic that the collector writes to, --kafka.producer.topic={written}; give both the same"
+        );
+        let reads = self.ingester.encoding.0;
+        ensure!(
+            reads.is_none_or(|reads| reads == encoding),
+            "--kafka.consumer.encoding is not what the collector writes, --kafka.producer.encoding={encoding}; give both the same"
+        );
+        Ok(self.ingester.validate(read)?)
+    }
+}
+
 /// Sockets first, then the store, then the roles.
 pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
     let socket = spoor_query::Query::bind(&args.query)?;
     let backend = backend::open_any(&args.storage, &args.memory, &mut host)?;
-    let collector = role::collector(&args.collector, sockets, backend.writer, &mut host)?;
+    let mut roles = Vec::new();
+    let writer = match args.buffer {
+        SpanBuffer::None => backend.writer,
+        SpanBuffer::Kafka => {
+            let retries = backend.plain.retries.clone();
+            let topic = kafka::open_writer(&args.producer, retries, &mut host)?;
+            let ingester = kafka::open_ingester(&args.consumer, &args.ingester, backend.plain, &mut host);
+            roles.push(role::ingester(ingester.await?, &host));
+            topic
+        }
+    };
+    roles.push(role::collector(&args.collector, sockets, writer, &mut host)?);
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
-    let query = role::query(&args.query, socket, backend.reader, archive, &mut host);
-    host.serve(vec![collector, query]).await
+    roles.push(role::query(&args.query, socket, backend.reader, archive, &mut host));
+    host.serve(roles).await
 }

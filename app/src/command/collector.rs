@@ -1,6 +1,7 @@
 //! `spoor collector`: receivers in front of a store shared with other processes.
 
 use anyhow::Result;
+use spoor_storage::write::RetryMetrics;
 
 use crate::backend::{self, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
@@ -39,7 +40,10 @@ pub(crate) async fn run(args: &CollectorArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
     let writer = match args.storage.kind {
-        StorageKind::Kafka => kafka::open_writer(&args.kafka, &mut host)?,
+        StorageKind::Kafka => {
+            let retries = RetryMetrics::register(&mut host.registry);
+            kafka::open_writer(&args.kafka, retries, &mut host)?
+        }
         _ => backend::open_shared(&args.storage, &mut host)?.writer,
     };
     let collector = role::collector(&args.collector, sockets, writer, &mut host)?;

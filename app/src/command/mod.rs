@@ -2,14 +2,18 @@
 
 mod all_in_one;
 mod collector;
+mod dead_letters;
 mod generate;
 mod healthcheck;
+mod ingester;
 mod query;
 
 pub(crate) use all_in_one::AllInOneArgs;
 pub(crate) use collector::CollectorArgs;
+pub(crate) use dead_letters::DeadLettersArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use healthcheck::HealthcheckArgs;
+pub(crate) use ingester::IngesterArgs;
 pub(crate) use query::QueryArgs;
 
 use std::io::Write;
@@ -28,11 +32,13 @@ pub(crate) fn run(parsed: &Parsed) -> Result<()> {
     match &parsed.command {
         Command::AllInOne(args) if !shows_settings(&args.host, parsed)? => on_runtime(all_in_one::run(args)),
         Command::Collector(args) if !shows_settings(&args.host, parsed)? => on_runtime(collector::run(args)),
+        Command::Ingester(args) if !shows_settings(&args.host, parsed)? => on_runtime(ingester::run(args)),
+        Command::DeadLetters(args) => on_runtime(dead_letters::run(args)),
         Command::Query(args) if !shows_settings(&args.host, parsed)? => on_runtime(query::run(args)),
         Command::Generate(args) => on_runtime(generate::run(args)),
         Command::Healthcheck(args) => healthcheck::run(args),
         Command::SettingsReference => print_settings_reference(),
-        Command::AllInOne(_) | Command::Collector(_) | Command::Query(_) => Ok(()),
+        Command::AllInOne(_) | Command::Collector(_) | Command::Ingester(_) | Command::Query(_) => Ok(()),
     }
 }
 
@@ -61,17 +67,17 @@ fn shows_settings(host: &HostConfig, parsed: &Parsed) -> Result<bool> {
 /// Checks what no single flag can tell, before anything is opened.
 fn validate(command: &Command) -> Result<()> {
     match command {
-        Command::AllInOne(args) => {
-            args.collector.validate()?;
-            args.storage.validate()?;
-            args.storage.validate_archive(&args.archive)
-        }
+        Command::AllInOne(args) => args.validate(),
         Command::Collector(args) => args.validate(),
+        Command::Ingester(args) => args.validate(),
         Command::Query(args) => {
             args.storage.validate_shared()?;
             args.storage.validate_archive(&args.archive)
         }
-        Command::Generate(_) | Command::Healthcheck(_) | Command::SettingsReference => Ok(()),
+        Command::DeadLetters(_)
+        | Command::Generate(_)
+        | Command::Healthcheck(_)
+        | Command::SettingsReference => Ok(()),
     }
 }
 

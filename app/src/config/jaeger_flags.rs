@@ -28,15 +28,15 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         prefix: "kafka.producer.",
-        instead: "only the collector writes to Kafka; give it to `spoor collector`, whose --help lists the settings it has",
+        instead: "it is none of those that the collector has, or this role does not write to Kafka; `spoor collector --help` lists them",
     },
     Family {
-        prefix: "kafka.",
-        instead: "this version of Spoor has no ingester; let Jaeger's read the topic",
+        prefix: "kafka.consumer.",
+        instead: "it is none of those that the ingester has, or this role does not read from Kafka; `spoor ingester --help` lists them",
     },
     Family {
         prefix: "ingester.",
-        instead: "this version of Spoor has no ingester; let Jaeger's read the topic, or collectors write to the store",
+        instead: "it is none of those that the ingester has, or this role is none; `spoor ingester --help` lists them",
     },
     Family {
         prefix: "es-archive.",
@@ -123,7 +123,8 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// Families so wide that a misspelled setting of ours falls into them.
-const WHOLE_ROLES: [&str; 3] = ["es.", "collector.", "query."];
+const WHOLE_ROLES: [&str; 6] =
+    ["es.", "collector.", "ingester.", "kafka.consumer.", "kafka.producer.", "query."];
 
 /// What to tell a user whose flag clap does not know, if it is one of Jaeger's. A flag that is `like_a_known_one` is taken for a
 /// slip of the pen unless it is certainly Jaeger's.
