@@ -3,8 +3,10 @@
 
 pub mod accounts;
 pub mod figures;
+pub mod ingesting;
 pub mod metrics;
 mod process;
+pub mod proxy;
 mod python;
 pub mod server;
 pub mod topic;

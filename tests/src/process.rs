@@ -26,6 +26,8 @@ pub enum Role {
     AllInOne,
     /// The collector.
     Collector,
+    /// The ingester.
+    Ingester,
     /// The query role.
     Query,
 }
@@ -35,6 +37,7 @@ impl Role {
         match self {
             Self::AllInOne => "all-in-one",
             Self::Collector => "collector",
+            Self::Ingester => "ingester",
             Self::Query => "query",
         }
     }
@@ -51,6 +54,7 @@ impl Role {
         match self {
             Self::AllInOne => [&collector[..], &query[..]].concat(),
             Self::Collector => collector.to_vec(),
+            Self::Ingester => Vec::new(),
             Self::Query => query.to_vec(),
         }
     }

@@ -9,6 +9,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use spoor_load::SpanKey;
 use spoor_model::TraceId;
@@ -98,6 +99,51 @@ impl Topic {
             format!("--kafka.producer.brokers={}", self.brokers),
             format!("--kafka.producer.topic={}", self.name),
         ]
+    }
+
+    /// Flags of whoever looks at it.
+    #[must_use]
+    pub fn connection_flags(&self) -> [String; 2] {
+        [
+            format!("--kafka.consumer.brokers={}", self.brokers),
+            format!("--kafka.consumer.topic={}", self.name),
+        ]
+    }
+
+    /// Flags of an ingester that reads it, and whose group notices soon that a member is dead.
+    #[must_use]
+    pub fn consumer_flags(&self) -> Vec<String> {
+        let [brokers, name] = self.connection_flags();
+        vec![
+            brokers,
+            name,
+            "--kafka.consumer.session-timeout=6s".to_owned(),
+            "--kafka.consumer.metadata-refresh-interval=2s".to_owned(),
+        ]
+    }
+
+    /// Writes records without a key, as they are; answers their partitions and offsets.
+    ///
+    /// # Errors
+    /// When the broker does not take one.
+    pub async fn put(&self, payloads: &[Option<Vec<u8>>]) -> Result<Vec<(i32, i64)>> {
+        let producer: FutureProducer = self
+            .client()
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", PATIENCE.as_millis().to_string())
+            .create()
+            .context("write to the topic")?;
+        let mut places = Vec::new();
+        for payload in payloads {
+            let mut record = FutureRecord::<[u8], [u8]>::to(&self.name);
+            if let Some(payload) = payload {
+                record = record.payload(payload);
+            }
+            let delivery = producer.send(record, PATIENCE).await;
+            let delivery = delivery.map_err(|(error, _)| error).context("write a record")?;
+            places.push((delivery.partition, delivery.offset));
+        }
+        Ok(places)
     }
 
     /// All records that it has now, those of a partition in their order.
