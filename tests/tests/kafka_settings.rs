@@ -8,9 +8,12 @@ use spoor_tests::binary;
 use tokio::process::Command;
 
 async fn run(args: &[&str]) -> Result<Output> {
+    run_role(&["collector", "--span-storage.type=kafka"], args).await
+}
+
+async fn run_role(role: &[&str], args: &[&str]) -> Result<Output> {
     let mut command = Command::new(binary()?);
-    let output =
-        command.args(["collector", "--span-storage.type=kafka"]).args(args).kill_on_drop(true).output();
+    let output = command.args(role).args(args).kill_on_drop(true).output();
     tokio::time::timeout(Duration::from_secs(30), output)
         .await
         .with_context(|| format!("it goes on with {args:?}"))?
@@ -48,6 +51,54 @@ async fn settings_that_cannot_work_are_refused_by_name() -> Result<()> {
         for word in expected {
             ensure!(said.contains(word), "{args:?} is told without {word}: {said}");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn settings_of_an_ingester_that_cannot_work_are_refused_by_name() -> Result<()> {
+    let plain = "--kafka.consumer.authentication=plaintext";
+    for (args, expected) in [
+        (
+            &["--kafka.consumer.encoding=xml"][..],
+            &["kafka.consumer.encoding", "xml", "otlp_proto", "auto"][..],
+        ),
+        (
+            &[plain, "--kafka.consumer.plaintext.mechanism=SCRAM-SHA-1"],
+            &["kafka.consumer.plaintext.mechanism", "SCRAM-SHA-512"],
+        ),
+        (
+            &["--kafka.consumer.tls.enabled", "--kafka.consumer.tls.ca=missing.pem"],
+            &["kafka.consumer.tls.ca", "missing.pem"],
+        ),
+        (&["--kafka.consumer.topic="], &["kafka.consumer.topic"]),
+        (&["--ingester.dead-letter-topic=none"], &["ingester.dead-letter-topic", "ingester.dead-letter-dir"]),
+        (&["--ingester.dead-letter-topic=jaeger-spans"], &["ingester.dead-letter-topic", "another"]),
+        (&["--ingester.parallelism=0"], &["ingester.parallelism"]),
+        (&["--ingester.batch-max-bytes=0"], &["ingester.batch-max-bytes"]),
+        (&["--span-storage.type=memory"], &["span-storage.type", "all-in-one"]),
+        (&["--span-storage.type=kafka"], &["span-storage.type", "elasticsearch"]),
+        (&["--kafka.producer.topic=other"], &["kafka.producer.topic"]),
+    ] {
+        let output = run_role(&["ingester"], args).await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(!output.status.success(), "{args:?} is taken: {said}");
+        for word in expected {
+            ensure!(said.contains(word), "{args:?} is told without {word}: {said}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_all_in_one_writes_and_reads_one_topic_in_one_encoding() -> Result<()> {
+    for (args, expected) in [
+        ("--kafka.consumer.topic=other", "--kafka.producer.topic=jaeger-spans"),
+        ("--kafka.consumer.encoding=json", "--kafka.producer.encoding=protobuf"),
+    ] {
+        let output = run_role(&["all-in-one", "--span-buffer.type=kafka"], &[args]).await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(!output.status.success() && said.contains(expected), "{args}: {said}");
     }
     Ok(())
 }

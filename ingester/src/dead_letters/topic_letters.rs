@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct TopicLetters {
     browser: Arc<dyn TopicBrowser>,
     topic: String,
+    is_there: bool,
     /// Where each letter lies, the last time it was set aside.
     last: HashMap<LetterId, Place>,
     walk: Walk,
@@ -28,7 +29,7 @@ impl TopicLetters {
     /// Of the dead-letter topic of that name, which the browser looks at.
     ///
     /// # Errors
-    /// It is not there, or cannot be read.
+    /// It cannot be read. One that does not exist holds no letters.
     pub async fn open(browser: Arc<dyn TopicBrowser>, topic: &str) -> Result<Self, LettersError> {
         let extents = browser.extents(soon()).await?;
         let mut walk = Walk::new(extents.clone());
@@ -36,7 +37,14 @@ impl TopicLetters {
         while let Some(records) = walk.next(&*browser).await? {
             records.into_iter().for_each(|record| index.add(record));
         }
-        Ok(Self { browser, topic: topic.to_owned(), last: index.finish(), walk: Walk::new(extents) })
+        let is_there = !extents.is_empty();
+        Ok(Self {
+            browser,
+            topic: topic.to_owned(),
+            is_there,
+            last: index.finish(),
+            walk: Walk::new(extents),
+        })
     }
 
     /// Sorts a record into the page; one that was set aside again later is passed over.
@@ -85,7 +93,8 @@ impl Letters for TopicLetters {
     }
 
     fn place(&self) -> String {
-        format!("topic {}", self.topic)
+        let missing = if self.is_there { "" } else { ", which does not exist" };
+        format!("topic {}{missing}", self.topic)
     }
 }
 

@@ -39,7 +39,9 @@ async fn brokers_that_are_away_are_named_in_time() {
 async fn looking_at_a_topic_that_is_not_there_says_so_and_does_not_make_it() {
     let topic = Topic { brokers: brokers(), name: support::fresh_name("nowhere") };
     let browser = topic.browse_as("anybody");
-    let error = browser.extents(soon()).await.expect_err("it is not there").to_string();
+    assert_eq!(browser.extents(soon()).await.expect("the broker answers"), []);
+    let page = browser.read(0, 0, PageBounds::default(), soon()).await;
+    let error = page.expect_err("it is not there").to_string();
     assert!(error.contains(&topic.name) && error.contains("create the topic"), "{error}");
     let name = topic.name.clone();
     let names = tokio::task::spawn_blocking(move || {

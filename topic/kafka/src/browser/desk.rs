@@ -100,6 +100,9 @@ impl Desk {
         let partitions = self.partitions(deadline)?;
         if !partitions.contains(&partition) {
             let count = partitions.len();
+            if count == 0 {
+                return Err(what_to_do(Code::UnknownTopicOrPartition));
+            }
             return Err(format!("there is no partition {partition}, only {count}, counted from 0"));
         }
         loop {
@@ -118,15 +121,18 @@ impl Desk {
         }
     }
 
+    /// None when there is no such topic.
     fn partitions(&self, deadline: Instant) -> Result<Vec<i32>, String> {
         let metadata = self.consumer.fetch_metadata(Some(&self.topic), self.remaining(deadline)?);
         let metadata = metadata.map_err(|error| self.problem(&error))?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.topic);
-        let topic = topic.ok_or_else(|| what_to_do(Code::UnknownTopicOrPartition))?;
-        if let Some(error) = topic.error() {
-            return Err(what_to_do(error.into()));
-        }
         self.health.is_up();
+        let Some(topic) = topic else { return Ok(Vec::new()) };
+        match topic.error().map(Code::from) {
+            None => {}
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => return Ok(Vec::new()),
+            Some(code) => return Err(what_to_do(code)),
+        }
         let mut partitions: Vec<i32> =
             topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect();
         partitions.sort_unstable();
