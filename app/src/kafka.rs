@@ -18,6 +18,7 @@ use spoor_topic_spans::{SpanTopicWriter, TopicMetrics};
 use crate::backend::PlainWriter;
 use crate::health::Health;
 use crate::host::Host;
+use crate::late_topic::LateTopic;
 
 /// How often the topic is asked whether it can be reached, at start.
 const LOOK: Duration = Duration::from_millis(250);
@@ -92,8 +93,10 @@ pub(crate) async fn open_ingester(
 }
 
 async fn open_quarantine(kafka: &ConsumerConfig, destination: Destination) -> Result<Arc<dyn Quarantine>> {
-    let topic =
-        |name: &str| -> Result<TopicQuarantine> { Ok(TopicQuarantine::new(open_topic(kafka, name)?, name)) };
+    let topic = |name: &str| -> Result<TopicQuarantine> {
+        let writer = LateTopic::new(beside(kafka, name)).with_context(|| format!("open the topic {name}"))?;
+        Ok(TopicQuarantine::new(Arc::new(writer), name))
+    };
     Ok(match destination {
         Destination::Topic(name) => Arc::new(topic(&name)?),
         Destination::Files(directory) => Arc::new(open_files(directory).await?),
@@ -109,16 +112,20 @@ async fn open_files(directory: PathBuf) -> Result<FileQuarantine> {
 
 /// The door into a topic for whoever reads another one from the same brokers.
 pub(crate) fn open_topic(kafka: &ConsumerConfig, name: &str) -> Result<Arc<dyn TopicWriter>> {
+    let writer = KafkaWriter::open(&beside(kafka, name)).with_context(|| format!("open the topic {name}"))?;
+    Ok(Arc::new(writer))
+}
+
+/// Settings of whoever writes to another topic of the same brokers.
+fn beside(kafka: &ConsumerConfig, name: &str) -> ProducerConfig {
     let mut connection = ProducerConnection(kafka.connection.0.clone());
     name.clone_into(&mut connection.0.topic);
-    let settings = ProducerConfig {
+    ProducerConfig {
         connection,
         // A record that one topic took must fit into the other, with the headers that it gets.
         max_message_bytes: LETTER_BYTES,
         ..ProducerConfig::default()
-    };
-    let writer = KafkaWriter::open(&settings).with_context(|| format!("open the topic {name}"))?;
-    Ok(Arc::new(writer))
+    }
 }
 
 /// A later outage leaves the role ready: telling senders when to come back is its work then.

@@ -9,6 +9,7 @@ mod exposition;
 mod health;
 mod host;
 mod kafka;
+mod late_topic;
 mod log_format;
 mod notify;
 mod process_metrics;

@@ -35,7 +35,7 @@ enum Needs {
     ProgramAndStore,
 }
 
-const ALL: [Bench; 8] = [
+const ALL: [Bench; 10] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
@@ -59,6 +59,19 @@ const ALL: [Bench; 8] = [
         name: "collector_kafka",
         package: "spoor-tests",
         examples: &["bench_collector_kafka"],
+        needs: Needs::Program,
+    },
+    Bench {
+        name: "ingester",
+        package: "spoor-tests",
+        examples: &["bench_ingester"],
+        needs: Needs::ProgramAndStore,
+    },
+    // It halts its store.
+    Bench {
+        name: "ingester_backlog",
+        package: "spoor-tests",
+        examples: &["bench_ingester_backlog"],
         needs: Needs::Program,
     },
     Bench {
