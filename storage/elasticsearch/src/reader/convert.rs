@@ -1,5 +1,8 @@
 //! From documents to a batch: one resource per process, one scope per name, tags to fields as Jaeger reads them.
 
+mod references;
+mod values;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -13,8 +16,10 @@ use spoor_model::{
 
 use super::compact::CompactRows;
 use super::document::{
-    JsonText, LogDocument, ProcessDocument, ReferenceDocument, SpanDocument, TagDocument, TagFields, TagValue,
+    JsonText, LogDocument, ProcessDocument, SpanDocument, TagDocument, TagFields, TagValue,
 };
+use references::{Reference, parent_among};
+use values::{native_value, typed_value};
 
 /// A document that is no span.
 #[derive(Debug, thiserror::Error)]
@@ -265,84 +270,6 @@ where
     T: FromStr<Err = ParseIdError> + Default,
 {
     if text.is_empty() { Ok(T::default()) } else { text.parse() }
-}
-
-/// A reference with its ids read.
-struct Reference {
-    child_of: bool,
-    trace_id: TraceId,
-    span_id: SpanId,
-}
-
-impl Reference {
-    fn read(document: &ReferenceDocument<'_>) -> Result<Self, ParseIdError> {
-        Ok(Self {
-            child_of: document.ref_type.0 == "CHILD_OF",
-            trace_id: stored_id(&document.trace_id)?,
-            span_id: stored_id(&document.span_id)?,
-        })
-    }
-
-    fn is(&self, trace_id: TraceId, span_id: SpanId) -> bool {
-        self.trace_id == trace_id && self.span_id == span_id
-    }
-}
-
-/// Jaeger's rule for documents without the field: the first `CHILD_OF` within the trace, else the first `FOLLOWS_FROM`.
-fn parent_among(references: &[Reference], trace_id: TraceId) -> SpanId {
-    let mut within = references.iter().filter(|reference| reference.trace_id == trace_id);
-    let first = within.clone().next();
-    within.find(|reference| reference.child_of).or(first).map_or(SpanId::NONE, |reference| reference.span_id)
-}
-
-/// A nested tag's value by its type; older writers have all values as strings. What does not fit its type stays as it is.
-fn typed_value(builder: &mut SpanBatchBuilder, kind: &str, value: &TagValue<'_>) -> Value {
-    let typed = match (kind, value) {
-        ("bool", TagValue::Text(text)) => text.parse().ok().map(Value::Bool),
-        ("int64", TagValue::Text(text)) => text.parse().ok().map(Value::Int),
-        ("float64", TagValue::Text(text)) => text.parse().ok().map(Value::Double),
-        #[expect(clippy::cast_precision_loss, reason = "the writer's number was a double; it wrote 1.0 as 1")]
-        ("float64", TagValue::Int(number)) => Some(Value::Double(*number as f64)),
-        ("binary", TagValue::Text(text)) => from_hex(text).map(|bytes| Value::Bytes(builder.bytes(&bytes))),
-        ("string", TagValue::Text(_)) | (_, TagValue::Null) => None,
-        ("string", other) => {
-            let text = text_of(other);
-            Some(Value::Str(builder.text(&text)))
-        }
-        _ => None,
-    };
-    typed.unwrap_or_else(|| native_value(builder, value))
-}
-
-fn native_value(builder: &mut SpanBatchBuilder, value: &TagValue<'_>) -> Value {
-    match value {
-        TagValue::Null => Value::Empty,
-        TagValue::Text(text) => Value::Str(builder.text(text)),
-        TagValue::Json(text) => Value::Str(builder.text(text)),
-        TagValue::Bool(truth) => Value::Bool(*truth),
-        TagValue::Int(number) => Value::Int(*number),
-        TagValue::Double(number) => Value::Double(*number),
-    }
-}
-
-fn text_of(value: &TagValue<'_>) -> String {
-    match value {
-        TagValue::Null => String::new(),
-        TagValue::Text(text) => text.to_string(),
-        TagValue::Json(text) => text.clone(),
-        TagValue::Bool(truth) => ValueView::Bool(*truth).to_text(),
-        TagValue::Int(number) => ValueView::Int(*number).to_text(),
-        TagValue::Double(number) => ValueView::Double(*number).to_text(),
-    }
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 #[cfg(test)]

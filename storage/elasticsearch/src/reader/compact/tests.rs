@@ -5,9 +5,12 @@
 #[path = "../../../../../model/tests/plain/mod.rs"]
 mod plain;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use plain::plain_batch;
 use proptest::prelude::*;
-use spoor_model::{ScopeRow, SpanBatch, SpanBatchBuilder};
+use spoor_model::nested::{ListView, MAX_DEPTH};
+use spoor_model::{ScopeRow, SpanBatch, SpanBatchBuilder, ValueView};
 
 use super::*;
 use crate::document::CompactWriter;
