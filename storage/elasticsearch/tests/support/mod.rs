@@ -1,6 +1,7 @@
 //! A store of one's own on the shared test server: an index prefix that nobody else has, gone at the end.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 
+pub mod bulks;
 pub mod connection;
 pub mod fake;
 
