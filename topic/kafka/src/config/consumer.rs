@@ -17,8 +17,8 @@ pub struct ConsumerConfig {
     #[command(flatten)]
     pub connection: ConsumerConnection,
 
-    /// The group whose members share the partitions. Jaeger v1's ingesters have this one too; see
-    /// --kafka.consumer.assignor for how to join them.
+    /// The group whose members share the partitions. Jaeger v1's ingesters have this one too: stop them, and we go on where they
+    /// were.
     #[arg(
         id = "kafka.consumer.group-id",
         long = "kafka.consumer.group-id",
@@ -56,8 +56,8 @@ pub struct ConsumerConfig {
     )]
     pub initial_offset: InitialOffset,
 
-    /// How partitions are shared. All members of a group need the same. To join Jaeger v1's ingesters set range; once they
-    /// are gone, stop all members, and start them with cooperative-sticky.
+    /// How partitions are shared. All members of a group need the same. Jaeger v1's ingesters have range, but get no partitions
+    /// beside ours: stop them first.
     #[arg(
         id = "kafka.consumer.assignor",
         long = "kafka.consumer.assignor",
