@@ -193,6 +193,13 @@ impl Book {
         }
     }
 
+    /// The partition ended here when it was last read, or further on.
+    pub fn raise_end(&mut self, partition: i32, end: i64) {
+        if let Some(holding) = self.holdings.get_mut(&partition) {
+            holding.end = Some(holding.end.map_or(end, |known| known.max(end)));
+        }
+    }
+
     /// The partition ends here at present.
     pub fn set_end(&mut self, partition: i32, end: i64) {
         if let Some(holding) = self.holdings.get_mut(&partition) {

@@ -1,9 +1,9 @@
 //! Claims about what a reader holds at most.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Fixture, Seen, Wish, keyed, settle, until, write_all};
-use crate::{Bounds, TopicReader};
+use super::{Fixture, Seen, Wish, alike, keyed, settle, soon, until, write_all};
+use crate::{Bounds, PartitionStatus, TopicReader};
 
 /// How long a reader is given to do what it must not do.
 const A_WHILE: Duration = Duration::from_secs(1);
@@ -27,6 +27,27 @@ pub async fn no_more_records_than_allowed_are_in_flight(topic: &dyn Fixture) {
         tells_no_records(&*reader).await;
         settle(&*reader, &seen.claims()[settled..settled + 10]);
         settled += 10;
+    }
+}
+
+/// How far behind a reader is is known while it has no room for more.
+pub async fn the_end_moves_on_while_there_is_no_room(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    write_all(&*writer, &alike(5, 3)).await;
+    let bounds = Bounds { records: 5, ..Bounds::default() };
+    let reader = topic.reader(Wish { bounds, ..Wish::of("behind") }).await;
+    let mut seen = Seen::default();
+    until(&*reader, &mut seen, |seen| seen.records.len() == 5).await;
+    let place = write_all(&*writer, &alike(20, 3)).await[0];
+    let deadline = soon();
+    loop {
+        let status = reader.status();
+        let here = status.partitions.iter().find(|status| status.partition == place.partition);
+        if here.and_then(PartitionStatus::lag) == Some(25) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it is not told how far behind it is: {here:?}");
+        tokio::task::yield_now().await;
     }
 }
 

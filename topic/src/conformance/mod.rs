@@ -102,6 +102,7 @@ macro_rules! conformance_tests {
             settling::what_was_given_back_and_is_gone_holds_nothing_back,
             settling::strange_settlings_change_nothing,
             bounding::no_more_records_than_allowed_are_in_flight,
+            bounding::the_end_moves_on_while_there_is_no_room,
             bounding::no_more_bytes_than_allowed_are_in_flight,
             bounding::a_paused_partition_rests_and_the_others_do_not,
             sharing::two_members_share_the_partitions,

@@ -50,6 +50,15 @@ pub(super) fn beginnings(
     Ok(beginnings)
 }
 
+/// Where each of these partitions ends now.
+pub(super) fn ends(
+    consumer: &BaseConsumer<ReaderContext>,
+    topic: &str,
+    partitions: &[i32],
+) -> KafkaResult<Vec<(i32, i64)>> {
+    edges(consumer, topic, partitions, Start::Latest)
+}
+
 /// Asked of all partitions at once, by what stands for a time there.
 fn edges(
     consumer: &BaseConsumer<ReaderContext>,

@@ -250,7 +250,7 @@ impl Shelf {
         for (&partition, slot) in &mut self.slots {
             let Some(seen) = topic.partitions.get(&partition) else { continue };
             if seen.hi_offset >= 0 {
-                state.book.set_end(partition, seen.hi_offset);
+                state.book.raise_end(partition, seen.hi_offset);
             }
             // With an empty queue everything before the end was taken: what lies between are gaps. The queue is emptied by this
             // thread alone, so that what is said of it was true for us, too.

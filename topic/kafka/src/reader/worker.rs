@@ -21,6 +21,10 @@ use crate::{SettingsError, client_config};
 /// How long the thread rests when nothing wakes it.
 const REST: Duration = Duration::from_millis(100);
 
+/// How often the ends of partitions are asked for while there is no room for more of them, and otherwise.
+const LOOK_WITHOUT_ROOM: Duration = Duration::from_secs(5);
+const LOOK_NOW_AND_THEN: Duration = Duration::from_secs(30);
+
 pub(super) struct Worker {
     pub(super) consumer: Arc<BaseConsumer<ReaderContext>>,
     pub(super) desk: Arc<Desk>,
@@ -28,6 +32,7 @@ pub(super) struct Worker {
     start: Start,
     release_timeout: Duration,
     pub(super) last_stored: Instant,
+    last_look: Instant,
     shelf: Shelf,
     pending: VecDeque<Rebalance>,
     leaving: Option<Leaving>,
@@ -63,6 +68,7 @@ impl Worker {
             start: settings.initial_offset.into(),
             release_timeout: settings.release_timeout,
             last_stored: Instant::now(),
+            last_look: Instant::now(),
             pending: VecDeque::new(),
             leaving: None,
             is_closing: false,
@@ -76,6 +82,7 @@ impl Worker {
             self.carry_out();
             let is_busy = self.shelf.read(&self.consumer, &self.desk, self.start) == Outcome::More;
             self.store_settled();
+            self.look_at_ends();
             if self.close_when_wished() {
                 break;
             }
@@ -84,6 +91,28 @@ impl Worker {
             }
         }
         self.leave();
+    }
+
+    /// The library knows a partition's end from reading it, and does not read what there is no room for: how far behind we are is told
+    /// then, too.
+    fn look_at_ends(&mut self) {
+        let (held, has_room) = {
+            let state = self.desk.lock();
+            (state.book.held(), state.book.has_room())
+        };
+        let interval = if has_room { LOOK_NOW_AND_THEN } else { LOOK_WITHOUT_ROOM };
+        if held.is_empty() || self.last_look.elapsed() < interval || self.desk.health.reachable().is_err() {
+            return;
+        }
+        self.last_look = Instant::now();
+        let partitions: Vec<i32> = held.iter().map(|held| held.partition).collect();
+        match places::ends(&self.consumer, &self.topic, &partitions) {
+            Ok(ends) => {
+                let mut state = self.desk.lock();
+                ends.into_iter().for_each(|(partition, end)| state.book.set_end(partition, end));
+            }
+            Err(error) => tracing::debug!("ask where topic {} ends: {error}", self.topic),
+        }
     }
 
     /// Serves the library's events; keeps us a member.
