@@ -34,7 +34,7 @@ pub struct Config {
     pub not_ready_after: Duration,
 
     /// The most bytes of records in one write; a larger record is written alone.
-    #[arg(id = "ingester.batch-max-bytes", long = "ingester.batch-max-bytes", value_name = "SIZE", default_value_t = ByteSize(256 << 10), value_parser = ByteSize::from_str)]
+    #[arg(id = "ingester.batch-max-bytes", long = "ingester.batch-max-bytes", value_name = "SIZE", default_value_t = ByteSize(128 << 10), value_parser = ByteSize::from_str)]
     pub batch_max_bytes: ByteSize,
 
     /// The most records in one write.

@@ -107,7 +107,8 @@ async fn what_the_store_takes_in_pieces_is_settled_in_pieces() {
     store.stores_at_most.store(100, Ordering::Relaxed);
     let keys = produce(&topic, &generated(500, 5), Encoding::Protobuf).await;
     let ends = ends(&topic).await;
-    let running = start(&topic, &store, &ward, &config(&["--ingester.parallelism=1"]));
+    let whole = config(&["--ingester.parallelism=1", "--ingester.batch-max-bytes=1MiB"]);
+    let running = start(&topic, &store, &ward, &whole);
     until("a piece is committed", || (1..500).contains(&lag(&topic, &ends))).await;
     until("all is committed", || lag(&topic, &ends) == 0).await;
     assert!(store.spans().values().all(|times| *times == 1), "only what is open is written again");

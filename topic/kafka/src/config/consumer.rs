@@ -104,7 +104,7 @@ pub struct ConsumerConfig {
 
     /// The most memory for records that are read and not stored yet, with a unit as in 32MiB. What is fetched ahead comes on top: see
     /// --kafka.consumer.fetch-max-message-bytes.
-    #[arg(id = "kafka.consumer.max-bytes-in-flight", long = "kafka.consumer.max-bytes-in-flight", value_name = "SIZE", default_value_t = ByteSize(16 << 20), value_parser = ByteSize::parse_at_least_one_mebibyte)]
+    #[arg(id = "kafka.consumer.max-bytes-in-flight", long = "kafka.consumer.max-bytes-in-flight", value_name = "SIZE", default_value_t = ByteSize(12 << 20), value_parser = ByteSize::parse_at_least_one_mebibyte)]
     pub max_bytes_in_flight: ByteSize,
 }
 
