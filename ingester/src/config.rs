@@ -73,8 +73,8 @@ pub struct QuarantineConfig {
     )]
     pub topic: String,
 
-    /// A directory for such records where there may be no topic for them: used when the topic refuses them for good (it may not be made or
-    /// written to, or a record is too large), or for all of them with --ingester.dead-letter-topic=none.
+    /// A directory for such records where there may be no topic for them: for all of them with --ingester.dead-letter-topic=none, else
+    /// for those that the topic refuses for good, as too large ones. A topic that is missing or forbidden is waited for.
     #[arg(id = "ingester.dead-letter-dir", long = "ingester.dead-letter-dir", value_name = "PATH")]
     pub directory: Option<PathBuf>,
 }

@@ -9,7 +9,7 @@ use spoor_proto::record::Encoding;
 use spoor_storage::write::{Failure, Progress, RetryMetrics, RetryPolicy};
 use spoor_storage::{RequestContext, SpanWriter, WriteError, WriteErrorKind, Written};
 use spoor_topic::{Claim, Fate, Record, TopicReader};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
@@ -37,29 +37,30 @@ pub(crate) struct Courier {
 }
 
 impl Courier {
-    /// Delivers the records; answers those that are to be set aside. All others are settled when it returns: stored, or given back because
-    /// nobody waits for them any more.
+    /// Delivers the records. Those that are to be set aside are handed on as soon as that is known; all others are settled when it returns:
+    /// stored, or given back because nobody waits for them any more.
     pub(crate) async fn deliver(
         &self,
         records: Vec<Record>,
         mut leaving: watch::Receiver<Leaving>,
-    ) -> Vec<Misfit> {
+        misfits: mpsc::Sender<Vec<Misfit>>,
+    ) {
         let mut shipment = Shipment::load(records, self.encoding, &self.normalizer);
         self.metrics.loaded(shipment.len(), shipment.batch().len(), shipment.repaired());
         let mut progress = Progress::new(shipment.batch().len());
-        let mut misfits = self.unload(&mut shipment, &progress);
+        self.unload(&mut shipment, &progress, &misfits).await;
         let mut failures = 0;
         while !progress.open().is_empty() {
             let outcome = self.attempt(shipment.batch(), &progress).await;
             let failure = progress.take(outcome);
-            misfits.extend(self.unload(&mut shipment, &progress));
+            self.unload(&mut shipment, &progress, &misfits).await;
             let Some(failure) = failure else {
                 self.log_success();
                 break;
             };
             failures += 1;
             self.log_failure(&failure, progress.open().len());
-            self.give_up(&mut shipment, &mut progress, &leaving.borrow_and_update().clone());
+            self.give_up(&mut shipment, &mut progress, &leaving.borrow_and_update());
             if progress.open().is_empty() {
                 break;
             }
@@ -69,7 +70,6 @@ impl Courier {
             self.wait(wait, &mut shipment, &mut progress, &mut leaving).await;
         }
         self.metrics.spans(progress.settled());
-        misfits
     }
 
     /// One attempt at the spans that are open.
@@ -96,11 +96,18 @@ impl Courier {
         })
     }
 
-    /// Settles what is stored; answers what is to be set aside.
-    fn unload(&self, shipment: &mut Shipment, progress: &Progress) -> Vec<Misfit> {
+    /// Settles what is stored, and hands on what is to be set aside.
+    async fn unload(
+        &self,
+        shipment: &mut Shipment,
+        progress: &Progress,
+        misfits: &mpsc::Sender<Vec<Misfit>>,
+    ) {
         let unloaded = shipment.unload(progress);
         self.settle(&unloaded.stored, Fate::Stored);
-        unloaded.misfits
+        if !unloaded.misfits.is_empty() && misfits.send(unloaded.misfits).await.is_err() {
+            tracing::debug!("the role has ended: records to be set aside are read again by the next");
+        }
     }
 
     /// Waits before the next attempt; what leaves meanwhile is given back at once.
@@ -120,7 +127,7 @@ impl Courier {
                     if changed.is_err() {
                         return;
                     }
-                    self.give_up(shipment, progress, &leaving.borrow_and_update().clone());
+                    self.give_up(shipment, progress, &leaving.borrow_and_update());
                     if progress.open().is_empty() {
                         return;
                     }

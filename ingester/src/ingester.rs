@@ -8,6 +8,7 @@ use spoor_pipeline::{Normalizer, Quiet};
 use spoor_storage::SpanWriter;
 use spoor_storage::write::{RetryMetrics, RetryPolicy};
 use spoor_topic::{Event, Fate, Held, ReadError, TopicReader};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,9 @@ use crate::quarantine::Quarantine;
 use crate::setting_aside::Warden;
 use crate::shipment::Misfit;
 use crate::trouble::Trouble;
+
+/// How many deliveries may hand on what is to be set aside before one of them waits for the loop.
+const HANDED_ON: usize = 16;
 
 /// What an ingester is put together from.
 pub struct Parts {
@@ -94,10 +98,13 @@ impl Ingester {
             records: self.config.batch_max_records as usize,
             linger: self.config.linger,
         };
+        let (hand_on, misfits) = mpsc::channel(HANDED_ON);
         let mut work = Work {
             gathering: Gathering::new(limits),
             notice: Notice::new(),
             deliveries: JoinSet::new(),
+            hand_on,
+            misfits,
             setting_aside: JoinSet::new(),
             slots: self.config.parallelism as usize,
             ingester: &self,
@@ -115,7 +122,10 @@ struct Work<'a> {
     ingester: &'a Ingester,
     gathering: Gathering,
     notice: Notice,
-    deliveries: JoinSet<Vec<Misfit>>,
+    deliveries: JoinSet<()>,
+    /// From the deliveries: what is to be set aside.
+    hand_on: mpsc::Sender<Vec<Misfit>>,
+    misfits: mpsc::Receiver<Vec<Misfit>>,
     setting_aside: JoinSet<()>,
     slots: usize,
 }
@@ -141,8 +151,9 @@ impl Work<'_> {
                     Err(failed) => return failed,
                 },
                 () = due => {}
-                Some(misfits) = self.deliveries.join_next() => self.delivered(misfits),
-                Some(ended) = self.setting_aside.join_next() => report_broken(ended.map(drop)),
+                Some(misfits) = self.misfits.recv() => self.set_aside(misfits),
+                Some(ended) = self.deliveries.join_next() => report_broken(ended),
+                Some(ended) = self.setting_aside.join_next() => report_broken(ended),
             }
         }
     }
@@ -152,7 +163,8 @@ impl Work<'_> {
         while self.deliveries.len() < self.slots {
             let Some(batch) = self.gathering.cut(now) else { break };
             let (courier, leaving) = (Arc::clone(&self.ingester.courier), self.notice.subscribe());
-            self.deliveries.spawn(async move { courier.deliver(batch, leaving).await });
+            let hand_on = self.hand_on.clone();
+            self.deliveries.spawn(async move { courier.deliver(batch, leaving, hand_on).await });
         }
         self.ingester.metrics.writes(self.deliveries.len());
     }
@@ -188,15 +200,9 @@ impl Work<'_> {
         self.ingester.courier.settle(&gone, Fate::GivenBack);
     }
 
-    fn delivered(&mut self, misfits: Result<Vec<Misfit>, tokio::task::JoinError>) {
-        match misfits {
-            Ok(misfits) if misfits.is_empty() => {}
-            Ok(misfits) => {
-                let (warden, leaving) = (Arc::clone(&self.ingester.warden), self.notice.subscribe());
-                self.setting_aside.spawn(async move { warden.set_aside(misfits, leaving).await });
-            }
-            Err(broken) => report_broken(Err(broken)),
-        }
+    fn set_aside(&mut self, misfits: Vec<Misfit>) {
+        let (warden, leaving) = (Arc::clone(&self.ingester.warden), self.notice.subscribe());
+        self.setting_aside.spawn(async move { warden.set_aside(misfits, leaving).await });
     }
 
     /// Finishes what is under way, within the time that the settings give it.
@@ -221,7 +227,8 @@ impl Work<'_> {
                     Ok(Some(event)) => self.take(event),
                     Ok(None) | Err(_) => return closing.await,
                 },
-                Some(misfits) = self.deliveries.join_next() => self.delivered(misfits),
+                Some(misfits) = self.misfits.recv() => self.set_aside(misfits),
+                Some(ended) = self.deliveries.join_next() => report_broken(ended),
                 Some(ended) = self.setting_aside.join_next() => report_broken(ended),
             }
         }

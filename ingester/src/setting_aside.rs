@@ -38,16 +38,20 @@ impl Warden {
             let letters: Vec<Letter> = open.iter().map(|misfit| self.letter(misfit)).collect();
             let answers = self.quarantine.set_aside(&letters, Instant::now() + ATTEMPT).await;
             let problem = self.settle(&mut open, answers);
-            self.give_up(&mut open, &leaving.borrow_and_update().clone());
-            let Some(problem) = problem else { continue };
+            self.give_up(&mut open, &leaving.borrow_and_update());
+            if open.is_empty() {
+                break;
+            }
             failures += 1;
-            self.note(&problem);
+            if let Some(problem) = problem {
+                self.note(&problem);
+            }
             let wait = self.policy.delay(failures, None, fastrand::f64());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 changed = leaving.changed() => drop(changed),
             }
-            self.give_up(&mut open, &leaving.borrow_and_update().clone());
+            self.give_up(&mut open, &leaving.borrow_and_update());
         }
     }
 

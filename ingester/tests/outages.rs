@@ -71,6 +71,22 @@ async fn a_quarantine_that_is_away_holds_up_the_commit_and_no_span() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn records_are_set_aside_though_the_store_is_away() {
+    let (topic, store, ward) = (MemoryTopic::new(1), Store::new(), Arc::new(Ward::default()));
+    store.down.store(true, Ordering::Relaxed);
+    let keys = produce(&topic, &generated(20, 7), Encoding::Protobuf).await;
+    let place = poison(&topic, Some(b"\xff")).await;
+    let ends = ends(&topic).await;
+    let running = start(&topic, &store, &ward, &config(&[]));
+    until("it is set aside", || ward.by_origin().contains_key(&place)).await;
+    assert!(store.spans().is_empty(), "with records that still wait");
+    store.down.store(false, Ordering::Relaxed);
+    until("all is committed", || lag(&topic, &ends) == 0).await;
+    assert!(store.holds(&keys));
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_under_way_at_a_stop_is_finished_and_the_rest_is_left_to_the_next() {
     let (topic, store, ward) = (MemoryTopic::new(2), Store::new(), Arc::new(Ward::default()));
     *store.latency.lock().unwrap() = std::time::Duration::from_millis(20);

@@ -31,7 +31,7 @@ pub(crate) struct DeadLettersArgs {
 
     /// Where to look when letters go to both places.
     #[arg(long = "from", value_name = "PLACE", default_value = "topic")]
-    from: From,
+    from: Source,
 
     #[command(subcommand)]
     command: DeadLettersCommand,
@@ -39,7 +39,7 @@ pub(crate) struct DeadLettersArgs {
 
 /// A place of letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum From {
+enum Source {
     /// The topic of --ingester.dead-letter-topic
     Topic,
     /// The files in --ingester.dead-letter-dir
@@ -65,13 +65,13 @@ pub(crate) async fn run(args: &DeadLettersArgs) -> Result<()> {
 async fn open(args: &DeadLettersArgs, settings: &ConsumerConfig) -> Result<Box<dyn Letters>> {
     let destination = args.quarantine.destination(&settings.connection.topic)?;
     match (destination, args.from) {
-        (Destination::Files(directory), _) | (Destination::Both(_, directory), From::Files) => {
+        (Destination::Files(directory), _) | (Destination::Both(_, directory), Source::Files) => {
             Ok(Box::new(FileLetters::open(directory).await?))
         }
-        (Destination::Topic(_), From::Files) => {
+        (Destination::Topic(_), Source::Files) => {
             anyhow::bail!("--from=files: name the directory with --ingester.dead-letter-dir")
         }
-        (Destination::Topic(topic) | Destination::Both(topic, _), From::Topic) => {
+        (Destination::Topic(topic) | Destination::Both(topic, _), Source::Topic) => {
             let mut settings = settings.clone();
             settings.connection.0.topic.clone_from(&topic);
             let browser = KafkaBrowser::open(&settings).context("open the topic of letters")?;
