@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use spoor_query::Archive;
+use spoor_query::{Archive, Stores};
+use spoor_storage::SpanWriter;
 use spoor_storage::memory::{self, MemoryStore};
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
-use spoor_storage::{SpanReader, SpanWriter};
-use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchStore, Readiness};
+use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchReader, ElasticsearchStore, Readiness};
 use tokio::sync::watch;
 
 use crate::health::Health;
@@ -51,7 +51,8 @@ pub(crate) struct Backend {
     pub(crate) writer: Arc<dyn SpanWriter>,
     /// For a role that repeats by itself, and counts it here.
     pub(crate) plain: PlainWriter,
-    pub(crate) reader: Arc<dyn SpanReader>,
+    /// What a query role asks; the archive is opened apart from it.
+    pub(crate) stores: Stores,
 }
 
 /// The store's own door in, and the counters of whoever repeats writes.
@@ -135,11 +136,15 @@ pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Bac
 }
 
 /// Opens the store of a role that only reads: nothing is installed in it.
-pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Arc<dyn SpanReader>> {
+pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Stores> {
     config.validate_shared()?;
     let reader = ElasticsearchStore::open_reader(&config.elasticsearch).context("open the store")?;
     report_readiness("store", reader.readiness(), host.health.clone());
-    Ok(reader)
+    Ok(stores(&reader))
+}
+
+fn stores(reader: &Arc<ElasticsearchReader>) -> Stores {
+    Stores { dependencies: Some(Arc::new(reader.dependencies())), ..Stores::new(reader.clone()) }
 }
 
 /// Opens the store of the all-in-one.
@@ -149,7 +154,8 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
             let store = Arc::new(MemoryStore::new(memory, &mut host.registry));
             let retries = RetryMetrics::register(&mut host.registry);
             let plain = PlainWriter { writer: store.clone(), retries };
-            Ok(Backend { writer: store.clone(), plain, reader: store })
+            let stores = Stores { dependencies: Some(store.clone()), ..Stores::new(store.clone()) };
+            Ok(Backend { writer: store, plain, stores })
         }
         StorageKind::Elasticsearch | StorageKind::Opensearch => {
             let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
@@ -169,7 +175,7 @@ fn open_elasticsearch(
     let retries = RetryMetrics::register(&mut host.registry);
     let plain = PlainWriter { writer: Arc::new(store.writer()), retries };
     let writer = Arc::new(plain.retrying());
-    Ok((Backend { writer, plain, reader: store.reader() }, store))
+    Ok((Backend { writer, plain, stores: stores(&store.reader()) }, store))
 }
 
 /// Reports the store's readiness at once, so that the role never looks ready before the first word of the store, and from then on.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use spoor_collector::{Collector, Sockets};
 use spoor_ingester::Ingester;
-use spoor_query::{Archive, Query, Socket};
-use spoor_storage::{SpanReader, SpanWriter};
+use spoor_query::{Query, Stores};
+use spoor_storage::SpanWriter;
 
 use crate::host::{Host, Role};
 
@@ -43,15 +43,14 @@ pub(crate) fn ingester(ingester: Ingester, host: &Host) -> Role {
     Role { name: "ingester", run: Box::pin(async move { Ok(ingester.run(shutdown).await?) }) }
 }
 
-/// The query role over an open store and its archive.
+/// The query role over open stores.
 pub(crate) fn query(
     config: &spoor_query::Config,
-    socket: Socket,
-    reader: Arc<dyn SpanReader>,
-    archive: Option<Archive>,
+    sockets: spoor_query::Sockets,
+    stores: Stores,
     host: &mut Host,
 ) -> Role {
-    let query = Query::build(config, socket, reader, archive, &mut host.registry);
+    let query = Query::build(config, sockets, stores, &mut host.registry);
     let shutdown = host.shutdown.clone();
     Role { name: "query", run: Box::pin(async move { Ok(query.run(shutdown).await?) }) }
 }

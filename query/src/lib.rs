@@ -11,7 +11,8 @@ mod json;
 mod metrics;
 mod server;
 mod service;
+mod stores;
 
 pub use config::{BasePath, Config, Header};
-pub use server::{Query, Socket};
-pub use service::Archive;
+pub use server::{Query, Sockets};
+pub use stores::{Archive, Stores};

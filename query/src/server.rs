@@ -6,52 +6,48 @@ use std::sync::Arc;
 use axum::Router;
 use prometheus_client::registry::Registry;
 use spoor_net::{BindError, Listener, ServeOptions, TracedLayer};
-use spoor_storage::SpanReader;
 use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::service::{Archive, Service};
+use crate::service::Service;
+use crate::stores::Stores;
 
-/// The bound port of a query role that is not built yet.
+/// The bound ports of a query role that is not built yet.
 #[derive(Debug)]
-pub struct Socket(Listener);
+pub struct Sockets {
+    http: Listener,
+}
 
-impl Socket {
-    /// Where it is bound: with the real port where 0 was asked for.
+impl Sockets {
+    /// Where HTTP is bound: with the real port where 0 was asked for.
     #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.0.local_addr()
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http.local_addr()
     }
 }
 
 /// The query role, ready to run.
 pub struct Query {
-    socket: Socket,
+    sockets: Sockets,
     router: Router,
 }
 
 impl Query {
-    /// Binds the port, before any work.
+    /// Binds the ports, before any work.
     ///
     /// # Errors
     /// [`BindError`] names the setting and the remedy.
-    pub fn bind(config: &Config) -> Result<Socket, BindError> {
-        Listener::bind("query.http-server.host-port", &config.http).map(Socket)
+    pub fn bind(config: &Config) -> Result<Sockets, BindError> {
+        Ok(Sockets { http: Listener::bind("query.http-server.host-port", &config.http)? })
     }
 
-    /// Puts the role together over a store and, if there is one, its archive, and registers its metrics.
+    /// Puts the role together over its stores, and registers its metrics.
     #[must_use]
-    pub fn build(
-        config: &Config,
-        socket: Socket,
-        reader: Arc<dyn SpanReader>,
-        archive: Option<Archive>,
-        registry: &mut Registry,
-    ) -> Self {
-        let service = Service::new(config, reader, archive, Metrics::register(registry));
-        Self { socket, router: api::router(config, service) }
+    pub fn build(config: &Config, sockets: Sockets, stores: Stores, registry: &mut Registry) -> Self {
+        let service = Arc::new(Service::new(config, stores, Metrics::register(registry)));
+        Self { sockets, router: api::router(config, service) }
     }
 
     /// Serves until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.
@@ -59,8 +55,8 @@ impl Query {
     /// # Errors
     /// When the runtime refuses the socket.
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
-        tracing::info!(listener = "query-http", address = %self.socket.local_addr(), "listens");
-        spoor_net::serve(self.socket.0, self.router.layer(TracedLayer), ServeOptions::default(), shutdown)
+        tracing::info!(listener = "query-http", address = %self.sockets.http_addr(), "listens");
+        spoor_net::serve(self.sockets.http, self.router.layer(TracedLayer), ServeOptions::default(), shutdown)
             .await
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::adjust::{self, Settings};
 use crate::config::Config;
 use crate::metrics::{self, Metrics, Refusal};
-pub use archive::Archive;
+use crate::stores::Stores;
 pub(crate) use archive::ArchiveError;
 use collect::{Bounds, Collected, Collector, Want};
 
@@ -29,8 +29,7 @@ const LARGE_TRACE_SPANS: usize = 2_000;
 
 /// Answers questions about traces from one store, and its archive if it has one.
 pub(crate) struct Service {
-    reader: Arc<dyn SpanReader>,
-    archive: Option<Archive>,
+    stores: Stores,
     adjust: Settings,
     timeout: Duration,
     turns: Arc<Semaphore>,
@@ -56,8 +55,15 @@ pub(crate) struct Traces {
 
 /// A turn among the running questions, and bytes among those in flight. Dropping it gives both back.
 pub(crate) struct Room {
-    _bytes: Permit,
+    bytes: Permit,
     _turn: Turn,
+}
+
+impl Room {
+    /// The bytes, for who holds more than traces.
+    pub(crate) fn bytes(&mut self) -> &mut Permit {
+        &mut self.bytes
+    }
 }
 
 struct Turn {
@@ -72,16 +78,10 @@ impl Drop for Turn {
 }
 
 impl Service {
-    pub(crate) fn new(
-        config: &Config,
-        reader: Arc<dyn SpanReader>,
-        archive: Option<Archive>,
-        metrics: Metrics,
-    ) -> Self {
+    pub(crate) fn new(config: &Config, stores: Stores, metrics: Metrics) -> Self {
         let bytes = usize::try_from(config.max_answer_bytes.0).unwrap_or(usize::MAX);
         Self {
-            reader,
-            archive,
+            stores,
             adjust: Settings { max_clock_skew: config.max_clock_skew },
             timeout: config.request_timeout,
             turns: Arc::new(Semaphore::new(config.max_concurrent_searches.get().min(Semaphore::MAX_PERMITS))),
@@ -99,7 +99,7 @@ impl Service {
 
     /// Names of all services, sorted.
     pub(crate) async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
-        let answer = self.reader.services(context);
+        let answer = self.stores.reader.services(context);
         self.measured(metrics::Operation::get_services, context, Vec::len, answer).await
     }
 
@@ -109,7 +109,7 @@ impl Service {
         context: &RequestContext,
         query: &OperationQuery,
     ) -> Result<Vec<Operation>, ReadError> {
-        let answer = self.reader.operations(context, query);
+        let answer = self.stores.reader.operations(context, query);
         self.measured(metrics::Operation::get_operations, context, Vec::len, answer).await
     }
 
@@ -126,7 +126,7 @@ impl Service {
         let enough_spans = query.enough_spans.min(self.search.trace_spans.saturating_add(1));
         let query = TraceQuery { enough_spans, ..query.clone() };
         let collected = async {
-            let mut parts = self.reader.find_traces(context, &query).await?;
+            let mut parts = self.stores.reader.find_traces(context, &query).await?;
             while let Some(part) = parts.next().await {
                 if collector.push(part?).map_err(|full| self.no_room(&full))? == Want::Nothing {
                     break;
@@ -170,7 +170,8 @@ impl Service {
         lookup: &TraceLookup,
         collector: &mut Collector,
     ) -> Result<bool, ReadError> {
-        let readers = std::iter::once(&self.reader).chain(self.archive.iter().map(|archive| &archive.reader));
+        let readers = std::iter::once(&self.stores.reader)
+            .chain(self.stores.archive.iter().map(|archive| &archive.reader));
         for reader in readers {
             let fetched = self.fetch(reader, context, lookup, collector);
             let count = |found: &bool| usize::from(*found);
@@ -214,7 +215,7 @@ impl Service {
         for trace in collected {
             traces.push(self.finished(trace, raw).await);
         }
-        Traces { traces, missing, omitted, cut, room: Room { _bytes: bytes, _turn: turn } }
+        Traces { traces, missing, omitted, cut, room: Room { bytes, _turn: turn } }
     }
 
     /// Adjusts a trace and says in it what a limit cut off.
@@ -263,6 +264,18 @@ impl Service {
         };
         self.metrics.answered(operation, answer.as_ref().ok().map(responses), started.elapsed());
         answer
+    }
+
+    /// Room for an answer that comes from no store.
+    pub(crate) async fn room(&self) -> Result<Room, ReadError> {
+        let turn = self.turn().await?;
+        Ok(Room { bytes: self.no_bytes()?, _turn: turn })
+    }
+
+    /// Makes the room so many bytes large.
+    pub(crate) fn resize(&self, room: &mut Room, bytes: usize) -> Result<(), ReadError> {
+        room.bytes.shrink_to(bytes);
+        room.bytes.grow(bytes - room.bytes.amount()).map_err(|full| self.no_room(&full))
     }
 
     async fn turn(&self) -> Result<Turn, ReadError> {

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
+use spoor_query::Stores;
 use spoor_storage::memory;
 use spoor_storage_elasticsearch::ArchiveConfig;
 use spoor_topic_kafka::config::ConsumerConfig;
@@ -93,7 +94,7 @@ impl AllInOneArgs {
 pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
-    let socket = spoor_query::Query::bind(&args.query)?;
+    let query_sockets = spoor_query::Query::bind(&args.query)?;
     let backend = backend::open_any(&args.storage, &args.memory, &mut host)?;
     let mut roles = Vec::new();
     let writer = match args.buffer {
@@ -108,6 +109,7 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     };
     roles.push(role::collector(&args.collector, sockets, writer, &mut host)?);
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
-    roles.push(role::query(&args.query, socket, backend.reader, archive, &mut host));
+    let stores = Stores { archive, ..backend.stores };
+    roles.push(role::query(&args.query, query_sockets, stores, &mut host));
     host.serve(roles).await
 }

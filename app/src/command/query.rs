@@ -1,6 +1,7 @@
 //! `spoor query`: Jaeger's API over a store shared with other processes.
 
 use anyhow::Result;
+use spoor_query::Stores;
 use spoor_storage_elasticsearch::ArchiveConfig;
 
 use crate::backend::{self, StorageConfig};
@@ -27,9 +28,9 @@ pub(crate) struct QueryArgs {
 /// Sockets first, then the store, then the role.
 pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
-    let socket = spoor_query::Query::bind(&args.query)?;
-    let reader = backend::open_reader(&args.storage, &host)?;
+    let sockets = spoor_query::Query::bind(&args.query)?;
+    let stores = backend::open_reader(&args.storage, &host)?;
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
-    let query = role::query(&args.query, socket, reader, archive, &mut host);
+    let query = role::query(&args.query, sockets, Stores { archive, ..stores }, &mut host);
     host.serve(vec![query]).await
 }

@@ -2,11 +2,9 @@
 //! Unknown paths below `/api` are 404 and never the page, which JSON clients could not read.
 
 mod caller;
-mod ids;
 mod page;
 mod params;
 mod pieces;
-mod search;
 mod status;
 mod v1;
 
@@ -24,14 +22,14 @@ use crate::service::Service;
 
 /// What the handlers share.
 pub(crate) struct Api {
-    service: Service,
+    service: Arc<Service>,
     max_limit: usize,
     propagates_tokens: bool,
     page: String,
 }
 
 /// All routes, below the base path.
-pub(crate) fn router(config: &Config, service: Service) -> Router {
+pub(crate) fn router(config: &Config, service: Arc<Service>) -> Router {
     let page = page::render(config.base_path.prefix());
     let (max_limit, propagates_tokens) = (config.max_limit.get(), config.bearer_token_propagation);
     let api = Arc::new(Api { service, max_limit, propagates_tokens, page });
@@ -42,6 +40,9 @@ pub(crate) fn router(config: &Config, service: Service) -> Router {
         .route("/api/traces", get(v1::search))
         .route("/api/traces/{trace_id}", get(v1::trace))
         .route("/api/archive/{trace_id}", post(v1::archive))
+        .route("/api/transform", post(v1::transform))
+        .route("/api/deep-dependencies", get(v1::deep_dependencies))
+        .route("/api/quality-metrics", get(v1::quality_metrics))
         .route("/api", any(not_found))
         .route("/api/", any(not_found))
         .route("/api/{*unknown}", any(not_found))

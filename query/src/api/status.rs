@@ -4,6 +4,7 @@ use std::error::Error;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use spoor_net::body::BodyError;
 use spoor_storage::{ReadError, ReadErrorKind, WriteError, WriteErrorKind};
 
 use crate::json::AnswerError;
@@ -40,6 +41,21 @@ fn status_of(kind: ReadErrorKind) -> StatusCode {
         ReadErrorKind::Busy => StatusCode::TOO_MANY_REQUESTS,
         ReadErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         ReadErrorKind::Unavailable | ReadErrorKind::Incomplete => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The request's body was not read.
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        let status = match error {
+            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::NoRoom(_) => StatusCode::TOO_MANY_REQUESTS,
+            BodyError::UnsupportedEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            BodyError::Corrupt { .. } | BodyError::Frame(_) | BodyError::BrokenOff(_) => {
+                StatusCode::BAD_REQUEST
+            }
+        };
+        Self { status, message: with_causes(&error) }
     }
 }
 

@@ -5,6 +5,7 @@ mod connection;
 mod errors;
 mod memory_store;
 mod routes;
+mod transform;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::fixture::{FakeReader, Script, plain_trace};
 use crate::metrics::Metrics;
+use crate::stores::Stores;
 
 #[derive(Debug, Parser)]
 struct Program {
@@ -28,6 +30,12 @@ struct Program {
 
 fn config(args: &[&str]) -> Config {
     Program::parse_from(std::iter::once(&"spoor").chain(args)).query
+}
+
+/// The HTTP port's routes over these stores.
+fn over(config: &Config, stores: Stores) -> Router {
+    let service = Service::new(config, stores, Metrics::register(&mut Registry::default()));
+    router(config, Arc::new(service))
 }
 
 /// A port over a fake store.
@@ -56,9 +64,7 @@ impl Answer {
 impl Port {
     fn new(args: &[&str], reader: FakeReader) -> Self {
         let (config, reader) = (config(args), Arc::new(reader));
-        let service =
-            Service::new(&config, reader.clone(), None, Metrics::register(&mut Registry::default()));
-        Self { router: router(&config, service), reader }
+        Self { router: over(&config, Stores::new(reader.clone())), reader }
     }
 
     fn with_traces(args: &[&str]) -> Self {
@@ -66,11 +72,22 @@ impl Port {
     }
 
     async fn ask(&self, method: &str, path: &str) -> Answer {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        self.send(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body).unwrap() }
+    }
+
+    async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method("POST").uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap()).await
     }
 
     async fn get(&self, path: &str) -> Answer {

@@ -1,20 +1,9 @@
 //! Copying a trace to where it is kept longer.
 
-use std::sync::Arc;
-
 use spoor_model::TraceLookup;
-use spoor_storage::{ReadError, RequestContext, SpanReader, SpanWriter, WriteError};
+use spoor_storage::{ReadError, RequestContext, WriteError};
 
 use super::Service;
-
-/// A store for traces that are to be kept: looked into for traces that the first store does not have, written to on request.
-#[derive(Clone)]
-pub struct Archive {
-    /// The way out of it.
-    pub reader: Arc<dyn SpanReader>,
-    /// The way into it.
-    pub writer: Arc<dyn SpanWriter>,
-}
 
 /// Why a trace was not archived.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +40,7 @@ impl Service {
         context: &RequestContext,
         lookup: &TraceLookup,
     ) -> Result<(), ArchiveError> {
-        let archive = self.archive.as_ref().ok_or(ArchiveError::NoArchive)?;
+        let archive = self.stores.archive.as_ref().ok_or(ArchiveError::NoArchive)?;
         let found = self.traces(context, std::slice::from_ref(lookup), true).await?;
         if found.omitted || found.cut {
             return Err(ArchiveError::TooLarge);

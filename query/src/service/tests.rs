@@ -21,7 +21,10 @@ fn config(args: &[&str]) -> Config {
 
 fn service(args: &[&str], script: Script) -> (Service, Arc<FakeReader>) {
     let reader = Arc::new(FakeReader::new(script));
-    (Service::new(&config(args), reader.clone(), None, Metrics::register(&mut Registry::default())), reader)
+    (
+        Service::new(&config(args), Stores::new(reader.clone()), Metrics::register(&mut Registry::default())),
+        reader,
+    )
 }
 
 fn query() -> TraceQuery {
@@ -193,7 +196,7 @@ async fn unknown_ids_are_named_and_no_id_is_not_asked_for() {
 async fn questions_are_counted_under_jaegers_names() {
     let mut registry = Registry::default();
     let reader = Arc::new(FakeReader::new(Script::Parts(parts(1, &[1]))));
-    let service = Service::new(&config(&[]), reader, None, Metrics::register(&mut registry));
+    let service = Service::new(&config(&[]), Stores::new(reader), Metrics::register(&mut registry));
     drop(search(&service).await.unwrap());
     drop(by_id(&service, &[7]).await.unwrap());
     service.services(&service.context()).await.unwrap();

@@ -4,7 +4,7 @@ use spoor_storage::memory::{self, MemoryStore};
 use spoor_storage::{RequestContext, SpanReader, SpanWriter, WriteError, WriteErrorKind, Written};
 
 use super::*;
-use crate::service::Archive;
+use crate::stores::Archive;
 
 fn memory() -> Arc<MemoryStore> {
     Arc::new(MemoryStore::new(&memory::Config::default(), &mut Registry::default()))
@@ -13,9 +13,8 @@ fn memory() -> Arc<MemoryStore> {
 /// A port over a store with the traces `a` and `b`, and over this archive.
 fn port(script: Script, archive: Option<Archive>) -> Port {
     let (config, reader) = (config(&[]), Arc::new(FakeReader::new(script)));
-    let metrics = Metrics::register(&mut Registry::default());
-    let service = Service::new(&config, reader.clone(), archive, metrics);
-    Port { router: router(&config, service), reader }
+    let stores = Stores { archive, ..Stores::new(reader.clone()) };
+    Port { router: over(&config, stores), reader }
 }
 
 fn traces() -> Script {

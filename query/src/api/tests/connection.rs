@@ -23,9 +23,9 @@ impl Running {
     fn start(reader: Arc<FakeReader>) -> Self {
         let config = config(&["--query.http-server.host-port=127.0.0.1:0"]);
         let socket = Query::bind(&config).unwrap();
-        let address = socket.local_addr();
+        let address = socket.http_addr();
         let mut registry = Registry::default();
-        let query = Query::build(&config, socket, reader, None, &mut registry);
+        let query = Query::build(&config, socket, Stores::new(reader), &mut registry);
         let stop = CancellationToken::new();
         Self { address, task: tokio::spawn(query.run(stop.clone())), stop, registry }
     }

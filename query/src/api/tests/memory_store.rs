@@ -38,8 +38,10 @@ async fn store() -> Arc<MemoryStore> {
 #[tokio::test]
 async fn what_was_written_is_listed_found_and_shown() {
     let config = config(&[]);
-    let service = Service::new(&config, store().await, None, Metrics::register(&mut Registry::default()));
-    let port = Port { router: router(&config, service), reader: Arc::new(FakeReader::new(Script::Hang)) };
+    let port = Port {
+        router: over(&config, Stores::new(store().await)),
+        reader: Arc::new(FakeReader::new(Script::Hang)),
+    };
     let data = async |path: &str| port.get(path).await.json()["data"].take();
     let ids = |traces: &Value| -> Vec<String> {
         traces.as_array().unwrap().iter().map(|trace| trace["traceID"].as_str().unwrap().to_owned()).collect()

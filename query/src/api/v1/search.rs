@@ -6,8 +6,8 @@ use std::time::Duration;
 use spoor_model::{TimeRange, TraceId, TraceQuery, UnixNanos};
 
 use super::ids::parse_hex_id;
-use super::params::{Params, unreadable};
-use super::status::Failure;
+use crate::api::params::{Params, unreadable};
+use crate::api::status::Failure;
 
 /// How far back a search looks when it does not say.
 const DEFAULT_LOOKBACK: Duration = Duration::from_secs(48 * 60 * 60);

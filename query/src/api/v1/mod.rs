@@ -1,5 +1,13 @@
 //! API v1 (`jaegertracing/jaeger cmd/query/app/http_handler.go`): services, operations, search, trace by id.
 
+mod ids;
+mod search;
+mod transform;
+
+#[cfg(test)]
+pub(super) use transform::MAX_BYTES as TRANSFORM_MAX_BYTES;
+pub(super) use transform::transform;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,13 +17,13 @@ use axum::response::{IntoResponse, Response};
 use spoor_model::{Operation, OperationQuery, SpanKind, TraceLookup, json};
 
 use super::caller::Caller;
-use super::ids::{parse_path_id, service_of_path};
 use super::params::{Params, now, unreadable};
-use super::search::{Search, parse_search, service_required, time_hint};
 use super::status::{Failure, TRACE_NOT_FOUND};
 use super::{Api, not_found, pieces};
 use crate::json::{AnswerError, TracesAnswer, archived_answer, list_answer, null_answer};
 use crate::service::Traces;
+use ids::{parse_path_id, service_of_path};
+use search::{Search, parse_search, service_required, time_hint};
 
 type Shared = State<Arc<Api>>;
 
@@ -132,6 +140,16 @@ pub(super) async fn archive(
     let lookup = TraceLookup { trace_id, hint: time_hint(&params)? };
     api.service.archive(&context, &lookup).await?;
     Ok(json_response(archived_answer(params.pretty())))
+}
+
+/// `GET /api/deep-dependencies`: Jaeger answers an example that it made up; nothing is known here.
+pub(super) async fn deep_dependencies() -> Response {
+    json_response(r#"{"dependencies":[]}"#)
+}
+
+/// `GET /api/quality-metrics`: Jaeger answers an example that it made up; nobody measures the quality of traces here.
+pub(super) async fn quality_metrics() -> Response {
+    json_response(r#"{"traceQualityDocumentationLink":"","scores":[],"metrics":[],"clients":[]}"#)
 }
 
 fn json_response(body: impl Into<Body>) -> Response {

@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 use spoor_model::{ParseIdError, TraceId};
 
-use super::status::Failure;
+use crate::api::status::Failure;
 
 /// The longest base64 text of 16 bytes, padding included.
 const MAX_BASE64_ID: usize = 24;
