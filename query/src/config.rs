@@ -90,6 +90,16 @@ pub struct Config {
     )]
     pub max_search_trace_spans: NonZeroUsize,
 
+    /// Most spans of a trace that is asked for by its id. A larger one is cut there, with a warning on its first span, unless it is
+    /// asked for raw. 0 cuts none.
+    #[arg(
+        id = "query.max-trace-spans",
+        long = "query.max-trace-spans",
+        value_name = "COUNT",
+        default_value = "0"
+    )]
+    pub max_trace_spans: usize,
+
     /// Most memory for the spans of one answer. A trace that needs more is cut, with a warning on its first span; a search leaves
     /// out further traces, and says so among the answer's errors.
     #[arg(

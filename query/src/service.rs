@@ -3,6 +3,7 @@
 
 mod archive;
 mod collect;
+mod room;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,19 +11,18 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use spoor_model::{Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery, jaeger};
-use spoor_net::limits::{Budget, Full, Permit};
+use spoor_net::limits::Budget;
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanReader};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::adjust::{self, Settings};
 use crate::config::Config;
-use crate::metrics::{self, Metrics, Refusal};
+use crate::metrics::{self, Metrics};
 use crate::stores::Stores;
 pub(crate) use archive::ArchiveError;
 use collect::{Bounds, Collected, Collector, Want};
-
-/// How long a question waits for its turn when too many are running.
-const TURN_WAIT: Duration = Duration::from_secs(1);
+pub(crate) use room::Room;
+use room::Turn;
 
 /// A trace of more spans is adjusted away from the threads that serve connections.
 const LARGE_TRACE_SPANS: usize = 2_000;
@@ -53,30 +53,6 @@ pub(crate) struct Traces {
     pub(crate) room: Room,
 }
 
-/// A turn among the running questions, and bytes among those in flight. Dropping it gives both back.
-pub(crate) struct Room {
-    bytes: Permit,
-    _turn: Turn,
-}
-
-impl Room {
-    /// The bytes, for who holds more than traces.
-    pub(crate) fn bytes(&mut self) -> &mut Permit {
-        &mut self.bytes
-    }
-}
-
-struct Turn {
-    metrics: Metrics,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.metrics.running.dec();
-    }
-}
-
 impl Service {
     pub(crate) fn new(config: &Config, stores: Stores, metrics: Metrics) -> Self {
         let bytes = usize::try_from(config.max_answer_bytes.0).unwrap_or(usize::MAX);
@@ -87,7 +63,7 @@ impl Service {
             turns: Arc::new(Semaphore::new(config.max_concurrent_searches.get().min(Semaphore::MAX_PERMITS))),
             bytes: Budget::new(usize::try_from(config.max_bytes_in_flight.0).unwrap_or(usize::MAX)),
             search: Bounds { trace_spans: config.max_search_trace_spans.get(), bytes },
-            by_id: Bounds { trace_spans: usize::MAX, bytes },
+            by_id: Bounds { trace_spans: unless_zero(config.max_trace_spans), bytes },
             metrics,
         }
     }
@@ -149,7 +125,8 @@ impl Service {
         raw: bool,
     ) -> Result<Traces, ReadError> {
         let turn = self.turn().await?;
-        let mut collector = Collector::new(self.by_id, self.no_bytes()?);
+        let bounds = if raw { Bounds { trace_spans: usize::MAX, ..self.by_id } } else { self.by_id };
+        let mut collector = Collector::new(bounds, self.no_bytes()?);
         let mut missing = Vec::new();
         for lookup in lookups {
             let found = self.fetch_anywhere(context, lookup, &mut collector).await?;
@@ -215,7 +192,7 @@ impl Service {
         for trace in collected {
             traces.push(self.finished(trace, raw).await);
         }
-        Traces { traces, missing, omitted, cut, room: Room { bytes, _turn: turn } }
+        Traces { traces, missing, omitted, cut, room: Room::new(bytes, turn) }
     }
 
     /// Adjusts a trace and says in it what a limit cut off.
@@ -265,43 +242,11 @@ impl Service {
         self.metrics.answered(operation, answer.as_ref().ok().map(responses), started.elapsed());
         answer
     }
+}
 
-    /// Room for an answer that comes from no store.
-    pub(crate) async fn room(&self) -> Result<Room, ReadError> {
-        let turn = self.turn().await?;
-        Ok(Room { bytes: self.no_bytes()?, _turn: turn })
-    }
-
-    /// Makes the room so many bytes large.
-    pub(crate) fn resize(&self, room: &mut Room, bytes: usize) -> Result<(), ReadError> {
-        room.bytes.shrink_to(bytes);
-        room.bytes.grow(bytes - room.bytes.amount()).map_err(|full| self.no_room(&full))
-    }
-
-    async fn turn(&self) -> Result<Turn, ReadError> {
-        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
-        if let Ok(Ok(permit)) = turn {
-            self.metrics.running.inc();
-            return Ok(Turn { metrics: self.metrics.clone(), _permit: permit });
-        }
-        self.metrics.refused(Refusal::searches);
-        let reason =
-            "too many questions are being answered (--query.max-concurrent-searches); ask again in a moment";
-        Err(ReadError::new(ReadErrorKind::Busy, "read traces", reason))
-    }
-
-    fn no_bytes(&self) -> Result<Permit, ReadError> {
-        self.bytes.take(0).map_err(|full| self.no_room(&full))
-    }
-
-    fn no_room(&self, full: &Full) -> ReadError {
-        self.metrics.refused(Refusal::bytes);
-        let reason = format!(
-            "the answers being sent hold {} of {} bytes (--query.max-bytes-in-flight); ask again in a moment",
-            full.held, full.limit
-        );
-        ReadError::new(ReadErrorKind::Busy, "read traces", reason)
-    }
+/// A limit where zero stands for none.
+fn unless_zero(limit: usize) -> usize {
+    if limit == 0 { usize::MAX } else { limit }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 use spoor_model::{TimeRange, UnixNanos};
 
 use super::*;
-use crate::fixture::{FakeReader, Script, plain_trace};
+use crate::fixture::{FakeReader, SPAN, Script, Span, batch, plain_trace};
 
 #[derive(Debug, Parser)]
 struct Program {
@@ -114,6 +114,21 @@ async fn a_search_cuts_a_giant_trace_and_says_so_but_its_id_brings_it_whole() {
     assert_eq!(service.metrics.cut.get(), 1);
     drop(found);
     assert_eq!(sizes(&by_id(&service, &[1]).await.unwrap()), [12]);
+}
+
+#[tokio::test]
+async fn a_trace_by_its_id_is_cut_where_the_operator_wants_it_but_not_a_raw_one() {
+    let settings = ["--query.max-trace-spans=2"];
+    let (service, _) = service(&settings, Script::Parts(vec![batch(&[&[]], &distinct(5))]));
+    let cut = service.traces(&service.context(), &[lookup(1)], false).await.unwrap();
+    assert_eq!((sizes(&cut), cut.cut, warned(&cut.traces[0])), (vec![2], true, true));
+    drop(cut);
+    assert_eq!(sizes(&by_id(&service, &[1]).await.unwrap()), [5], "raw");
+}
+
+/// Spans of trace 1 that nobody takes for duplicates.
+fn distinct(count: u64) -> Vec<Span<'static>> {
+    (1..=count).map(|id| Span { id, ..SPAN }).collect()
 }
 
 #[tokio::test]

@@ -1,0 +1,82 @@
+//! Room for answers: a turn among the questions being worked on, and bytes among those held.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use spoor_net::limits::{Full, Permit};
+use spoor_storage::{ReadError, ReadErrorKind};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Service;
+use crate::metrics::{Metrics, Refusal};
+
+/// How long a question waits for its turn when too many are running.
+const TURN_WAIT: Duration = Duration::from_secs(1);
+
+/// A turn among the running questions, and bytes among those in flight. Dropping it gives both back.
+pub(crate) struct Room {
+    bytes: Permit,
+    _turn: Turn,
+}
+
+impl Room {
+    pub(super) fn new(bytes: Permit, turn: Turn) -> Self {
+        Self { bytes, _turn: turn }
+    }
+
+    /// The bytes, for who holds more than traces.
+    pub(crate) fn bytes(&mut self) -> &mut Permit {
+        &mut self.bytes
+    }
+}
+
+/// A turn among the running questions.
+pub(super) struct Turn {
+    metrics: Metrics,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.metrics.running.dec();
+    }
+}
+
+impl Service {
+    /// Room for an answer that comes from no store.
+    pub(crate) async fn room(&self) -> Result<Room, ReadError> {
+        let turn = self.turn().await?;
+        Ok(Room::new(self.no_bytes()?, turn))
+    }
+
+    /// Makes the room so many bytes large.
+    pub(crate) fn resize(&self, room: &mut Room, bytes: usize) -> Result<(), ReadError> {
+        room.bytes.shrink_to(bytes);
+        room.bytes.grow(bytes - room.bytes.amount()).map_err(|full| self.no_room(&full))
+    }
+
+    pub(super) async fn turn(&self) -> Result<Turn, ReadError> {
+        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
+        if let Ok(Ok(permit)) = turn {
+            self.metrics.running.inc();
+            return Ok(Turn { metrics: self.metrics.clone(), _permit: permit });
+        }
+        self.metrics.refused(Refusal::searches);
+        let reason =
+            "too many questions are being answered (--query.max-concurrent-searches); ask again in a moment";
+        Err(ReadError::new(ReadErrorKind::Busy, "read traces", reason))
+    }
+
+    pub(super) fn no_bytes(&self) -> Result<Permit, ReadError> {
+        self.bytes.take(0).map_err(|full| self.no_room(&full))
+    }
+
+    pub(super) fn no_room(&self, full: &Full) -> ReadError {
+        self.metrics.refused(Refusal::bytes);
+        let reason = format!(
+            "the answers being sent hold {} of {} bytes (--query.max-bytes-in-flight); ask again in a moment",
+            full.held, full.limit
+        );
+        ReadError::new(ReadErrorKind::Busy, "read traces", reason)
+    }
+}
