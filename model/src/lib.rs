@@ -8,6 +8,7 @@ mod checkpoint;
 mod copy;
 mod dependency;
 mod edit;
+pub mod filter;
 mod go_duration;
 mod go_duration_text;
 mod ids;

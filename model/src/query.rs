@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::filter::Filter;
 use crate::{SpanKind, TraceId, UnixNanos};
 
 /// A stretch of time, both ends included.
@@ -14,7 +15,7 @@ pub struct TimeRange {
 }
 
 /// A search for traces. One span must satisfy all conditions; the whole trace is the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TraceQuery {
     /// The span's service; `None` for any, where the store can ([`crate::Operation`] lists need one always).
     pub service: Option<String>,
@@ -22,6 +23,8 @@ pub struct TraceQuery {
     pub operation: Option<String>,
     /// Key and text of attributes on the span, its resource or its events; all must match.
     pub tags: Vec<(String, String)>,
+    /// What else must hold; a store that cannot tell refuses the question ([`crate::filter`]).
+    pub filter: Option<Filter>,
     /// When the span started.
     pub start: TimeRange,
     /// The span took at least this long.

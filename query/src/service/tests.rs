@@ -37,6 +37,7 @@ fn query() -> TraceQuery {
         duration_max: None,
         limit: 10,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 

@@ -52,6 +52,7 @@ async fn found(store: &OwnStore, tags: &[(&str, &str)], limit: usize) -> Vec<Tra
         duration_max: None,
         limit,
         enough_spans: usize::MAX,
+        filter: None,
     };
     let parts: Vec<SpanBatch> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();

@@ -92,6 +92,7 @@ fn search() -> TraceQuery {
         duration_max: None,
         limit: 20,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 

@@ -186,6 +186,7 @@ async fn by_search(
         duration_max,
         limit: 10,
         enough_spans: usize::MAX,
+        filter: None,
     };
     reader.find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap()
 }

@@ -46,6 +46,7 @@ async fn spans_by_search(store: &OwnStore, window_hours: u64) -> usize {
         duration_max: None,
         limit: 10,
         enough_spans: usize::MAX,
+        filter: None,
     };
     let found: Vec<SpanBatch> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();

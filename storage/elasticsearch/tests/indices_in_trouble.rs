@@ -107,6 +107,7 @@ async fn a_search_that_fails_on_some_shards_is_an_error_that_names_the_cause() {
         duration_max: None,
         limit: 5,
         enough_spans: usize::MAX,
+        filter: None,
     };
     told(&store.reader().find_traces(&context(), &query).await.err().unwrap());
 }

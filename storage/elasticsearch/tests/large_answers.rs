@@ -85,6 +85,7 @@ async fn a_search_whose_traces_do_not_fit_into_one_answer_reads_them_one_by_one(
         duration_max: None,
         limit: 20,
         enough_spans: usize::MAX,
+        filter: None,
     };
     let parts: Vec<_> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();

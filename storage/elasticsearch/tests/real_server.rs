@@ -66,6 +66,7 @@ async fn a_trace_of_25000_spans_with_thousands_in_one_microsecond_comes_back_who
         duration_max: None,
         limit: 5,
         enough_spans: usize::MAX,
+        filter: None,
     };
     let found: Vec<_> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();
@@ -201,6 +202,7 @@ async fn a_64_bit_trace_written_in_every_spelling_is_one_trace() {
         duration_max: None,
         limit: 1,
         enough_spans: usize::MAX,
+        filter: None,
     };
     let found: Vec<SpanBatch> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();

@@ -29,6 +29,7 @@ fn search() -> TraceQuery {
         duration_max: None,
         limit: 5,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 

@@ -197,6 +197,7 @@ fn question() -> TraceQuery {
         duration_max: None,
         limit: 20,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 

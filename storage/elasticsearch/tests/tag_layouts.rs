@@ -42,6 +42,7 @@ async fn found(store: &OwnStore, change: impl FnOnce(&mut TraceQuery)) -> Vec<u1
         duration_max: None,
         limit: 10,
         enough_spans: usize::MAX,
+        filter: None,
     };
     change(&mut query);
     let pages: Vec<SpanBatch> =

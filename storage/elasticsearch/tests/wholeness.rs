@@ -62,6 +62,7 @@ async fn an_index_of_which_no_copy_is_there_makes_every_answer_an_error() {
         duration_max: None,
         limit: 5,
         enough_spans: usize::MAX,
+        filter: None,
     };
     incomplete(store.reader().find_traces(&context(), &query).await.err().unwrap());
 }

@@ -5,6 +5,7 @@
 //! Stores with Jaeger's schema lose what Jaeger has no place for (attributes of links and scopes, dropped counts, times
 //! below 1 µs, types inside nested values), so spans are compared as Jaeger shows them ([`Shown`]).
 
+pub mod filters;
 pub mod naming;
 pub mod places;
 pub mod reading;
@@ -107,6 +108,8 @@ macro_rules! conformance_tests {
             tags::the_status_tag_of_a_failed_span_is_found,
             tags::error_true_means_a_failed_span,
             tags::error_false_means_any_other_span,
+            filters::a_filter_finds_what_it_means,
+            filters::what_a_store_cannot_tell_is_refused_and_never_guessed,
         }
     };
     (@claims $fresh:expr; $($room:ident::$claim:ident),+ $(,)?) => {$(

@@ -21,6 +21,7 @@ pub fn query(around: UnixNanos) -> TraceQuery {
         duration_max: None,
         limit: 100,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 

@@ -23,6 +23,7 @@ fn matches(span: SpanView<'_>, query: &TraceQuery) -> bool {
         && query.duration_max.is_none_or(|most| micros <= most.as_micros())
         && query.operation.as_ref().is_none_or(|operation| span.name() == operation)
         && query.service.as_ref().is_none_or(|service| span.service() == service)
+        && query.filter.as_ref().is_none_or(|filter| filter.holds(span))
         && query.tags.iter().all(|(key, value)| has_tag(span, key, value))
 }
 

@@ -143,6 +143,7 @@ fn all_of(service: &str, start: TimeRange) -> TraceQuery {
         duration_max: None,
         limit: usize::MAX,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 

@@ -64,6 +64,7 @@ fn any_query() -> TraceQuery {
         duration_max: None,
         limit: 100,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 

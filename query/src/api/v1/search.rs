@@ -16,7 +16,7 @@ const DEFAULT_LOOKBACK: Duration = Duration::from_secs(48 * 60 * 60);
 const DEFAULT_LIMIT: usize = 100;
 
 /// What `/api/traces` was asked.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Search {
     /// These traces, each id once; all other parameters are ignored, even the times.
     Ids(Vec<TraceId>),
@@ -52,6 +52,7 @@ pub(super) fn parse_search(params: &Params, now: UnixNanos, max_limit: usize) ->
         duration_max,
         limit,
         enough_spans: usize::MAX,
+        filter: None,
     }))
 }
 

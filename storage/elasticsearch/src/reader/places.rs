@@ -30,6 +30,8 @@ struct Search<'a> {
     question: &'a TraceQuery,
     attempted: &'a str,
     patterns: Patterns,
+    /// What the question's filter says.
+    condition: Option<serde_json::Value>,
 }
 
 impl ElasticsearchReader {
@@ -41,7 +43,13 @@ impl ElasticsearchReader {
         mut after: Option<FoundTrace>,
         attempted: &str,
     ) -> Result<Vec<FoundTrace>, ReadError> {
-        let mut search = Search { reader: self, context, question, attempted, patterns: Patterns::Allowed };
+        let condition =
+            question.filter.as_ref().map(|filter| query::condition(filter, &self.dot_replacement));
+        let condition = condition
+            .transpose()
+            .map_err(|reason| ReadError::new(ReadErrorKind::Invalid, attempted, reason))?;
+        let patterns = Patterns::Allowed;
+        let mut search = Search { reader: self, context, question, attempted, patterns, condition };
         let mut found: Vec<FoundTrace> = Vec::new();
         while found.len() < question.limit {
             let (places, last) = search.next(after, question.limit - found.len()).await?;
@@ -117,8 +125,11 @@ impl Search<'_> {
     /// What the store finds, as it says it.
     async fn hits(&mut self, part: Part<'_>, size: usize) -> Result<Vec<FoundTrace>, ReadError> {
         let Self { reader, context, question, attempted, .. } = *self;
+        let condition = self.condition.as_ref();
         let targets = reader.names.span_targets(question.start);
-        let body = |patterns| query::find_trace_ids(question, &reader.dot_replacement, patterns, part, size);
+        let body = |patterns| {
+            query::find_trace_ids(question, condition, &reader.dot_replacement, patterns, part, size)
+        };
         let mut reply =
             reader.access.search(context, &targets, FILTER, &body(self.patterns), attempted).await;
         // A value that is no regular expression is still a value.

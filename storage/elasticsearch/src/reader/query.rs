@@ -2,6 +2,8 @@
 //! Facts: `jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/core/reader.go` (clauses, `error`, regular expressions).
 
 mod compact;
+mod filter;
+mod lucene;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -10,6 +12,7 @@ use spoor_model::{FoundTrace, TraceId, TraceQuery};
 
 use crate::long_values;
 use crate::service::KIND_FIELD;
+pub(super) use filter::condition;
 
 /// As many kinds as an operation can have, the unspecified one included.
 pub(super) const KINDS: u32 = 6;
@@ -49,15 +52,17 @@ pub(super) enum Part<'a> {
     NotOlder(FoundTrace, &'a [TraceId]),
 }
 
-/// The newest traces with a matching span, each spelling of an id once, by their newest matching span.
+/// The newest traces with a matching span, each spelling of an id once, by their newest matching span. `condition` is what the query's
+/// filter says.
 pub(super) fn find_trace_ids(
     query: &TraceQuery,
+    condition: Option<&Value>,
     dot_replacement: &str,
     patterns: Patterns,
     part: Part<'_>,
     size: usize,
 ) -> Value {
-    let mut filters = filters(query, dot_replacement, patterns);
+    let mut filters = filters(query, condition, dot_replacement, patterns);
     match part {
         Part::Whole => {}
         Part::Behind(place) => {
@@ -140,7 +145,12 @@ pub(super) fn spellings(trace_id: TraceId) -> Vec<String> {
     all
 }
 
-fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec<Value> {
+fn filters(
+    query: &TraceQuery,
+    condition: Option<&Value>,
+    dot_replacement: &str,
+    patterns: Patterns,
+) -> Vec<Value> {
     let (start, end) = (query.start.start, query.start.end);
     let mut filters = vec![
         // In milliseconds, by which indices and shards are passed over; in microseconds, exactly.
@@ -164,6 +174,7 @@ fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec
         let named = exact("operationName", operation);
         filters.push(or_marked(named, long_values::has_operation(operation)));
     }
+    filters.extend(condition.cloned());
     filters.extend(query.tags.iter().map(|(key, value)| tag(key, value, dot_replacement, patterns)));
     filters
 }
@@ -171,44 +182,67 @@ fn filters(query: &TraceQuery, dot_replacement: &str, patterns: Patterns) -> Vec
 /// One tag, with what two keys mean beyond their text: `error=false` is every span that is not failed, and the status
 /// `ERROR`, which the APIs show as a tag, is stored in Jaeger's layout as `error=true` alone.
 fn tag(key: &str, value: &str, dot_replacement: &str, patterns: Patterns) -> Value {
-    let failed = || plain_tag(ERROR, "true", dot_replacement, Patterns::Literal);
     match (key, crate::go_bool(value)) {
-        (ERROR, Some(true)) => any_of(failed().chain(compact::failed())),
-        (ERROR, Some(false)) => {
-            json!({ "bool": { "must_not": [any_of(failed().chain(compact::failed()))] } })
-        }
+        (ERROR, Some(failed)) => failure(failed, dot_replacement),
         _ => {
+            let failed = || plain_tag(ERROR, "true", dot_replacement, Patterns::Literal, EVERYWHERE);
             let failed = (key == STATUS_CODE && value == "ERROR").then(failed);
-            let plain = plain_tag(key, value, dot_replacement, patterns);
+            let plain = plain_tag(key, value, dot_replacement, patterns, EVERYWHERE);
             any_of(failed.into_iter().flatten().chain(plain).chain(compact::tag(key, value, patterns)))
         }
     }
 }
 
+/// Spans that failed, or those that did not.
+fn failure(failed: bool, dot_replacement: &str) -> Value {
+    let plain = plain_tag(ERROR, "true", dot_replacement, Patterns::Literal, EVERYWHERE);
+    let has_failed = any_of(plain.chain(compact::failed()));
+    if failed { has_failed } else { json!({ "bool": { "must_not": [has_failed] } }) }
+}
+
+/// Where a tag may stand.
+#[derive(Clone, Copy)]
+struct Places {
+    /// As a field, in Jaeger's layout.
+    fields: &'static [&'static str],
+    /// In a list, in Jaeger's layout.
+    lists: &'static [&'static str],
+    /// As a token, in the compact layout.
+    tokens: &'static [&'static str],
+}
+
+/// On the span or its process, in a log. Tokens: see `compact`.
+const EVERYWHERE: Places = Places {
+    fields: &["tag", "process.tag"],
+    lists: &["tags", "process.tags", "logs.fields"],
+    tokens: &compact::ATTRIBUTES,
+};
+
 fn any_of(clauses: impl Iterator<Item = Value>) -> Value {
     json!({ "bool": { "should": clauses.collect::<Vec<_>>(), "minimum_should_match": 1 } })
 }
 
-/// A tag in Jaeger's layout, wherever it may stand: as a field or in a list, on the span or its process, in a log.
+/// A tag in Jaeger's layout, at these places. One that is too long for the index is found by its mark, wherever it is.
 fn plain_tag(
     key: &str,
     value: &str,
     dot_replacement: &str,
     patterns: Patterns,
-) -> impl Iterator<Item = Value> {
+    places: Places,
+) -> impl Iterator<Item = Value> + use<> {
     let field = key.replace('.', dot_replacement);
     let mut should = Vec::with_capacity(5);
     // An empty key is not a field's name.
     if !field.is_empty() {
         // Where no type stands beside it, a whole double is written with its point.
         let with_point = is_whole_number(value).then(|| format!("{value}.0"));
-        for path in ["tag", "process.tag"] {
+        for path in places.fields {
             let field = format!("{path}.{field}");
             should.push(matches(&field, value, patterns));
             should.extend(with_point.as_deref().map(|value| exact(&field, value)));
         }
     }
-    for path in ["tags", "process.tags", "logs.fields"] {
+    for path in places.lists {
         let key = exact(&format!("{path}.key"), key);
         let value = matches(&format!("{path}.value"), value, patterns);
         should.push(json!({ "nested": { "path": path, "query": { "bool": { "filter": [key, value] } } } }));

@@ -7,7 +7,7 @@ use super::{Patterns, is_pattern};
 use crate::document::token;
 
 /// Where the tokens of attributes stand.
-const ATTRIBUTES: [&str; 5] = ["span.a", "process.a", "span.e", "scope.a", "span.l"];
+pub(super) const ATTRIBUTES: [&str; 5] = ["span.a", "process.a", "span.e", "scope.a", "span.l"];
 /// Where the tokens of fields stand.
 const DERIVED: [&str; 2] = ["span.d", "scope.d"];
 /// Where a failure may be said: not by other spans, nor by the library.
@@ -20,17 +20,31 @@ pub(super) fn tag(key: &str, value: &str, patterns: Patterns) -> impl Iterator<I
     anywhere(ATTRIBUTES.into_iter().chain(derived), key, value, patterns)
 }
 
+/// Clauses of which one must hold for the tag to be in one of these fields.
+pub(super) fn tokens(
+    key: &str,
+    value: &str,
+    fields: &'static [&'static str],
+) -> impl Iterator<Item = Value> + use<> {
+    anywhere(fields.iter().copied(), key, value, Patterns::Literal)
+}
+
+/// The expression for tokens of this key with a value like this, for `regexp` questions without optional operators.
+pub(super) fn token_pattern(key: &str, value: &str) -> String {
+    pattern(key, value)
+}
+
 /// Clauses of which one must hold for the span to have failed.
 pub(super) fn failed() -> impl Iterator<Item = Value> {
     anywhere(FAILURE.into_iter(), ERROR, "true", Patterns::Literal)
 }
 
-fn anywhere(
-    fields: impl Iterator<Item = &'static str>,
+fn anywhere<F: Iterator<Item = &'static str>>(
+    fields: F,
     key: &str,
     value: &str,
     patterns: Patterns,
-) -> impl Iterator<Item = Value> {
+) -> impl Iterator<Item = Value> + use<F> {
     let tokens = token::tokens_of(key, value);
     let pattern = (patterns == Patterns::Allowed && is_pattern(value)).then(|| pattern(key, value));
     fields.flat_map(move |field| {

@@ -16,11 +16,12 @@ fn search() -> TraceQuery {
         duration_max: None,
         limit: 20,
         enough_spans: usize::MAX,
+        filter: None,
     }
 }
 
 fn filters_of(query: &TraceQuery) -> Vec<Value> {
-    let body = find_trace_ids(query, "@", Patterns::Allowed, Part::Whole, query.limit);
+    let body = find_trace_ids(query, None, "@", Patterns::Allowed, Part::Whole, query.limit);
     body["query"]["bool"]["filter"].as_array().unwrap()[2..].to_vec()
 }
 
@@ -31,7 +32,7 @@ fn of_tag(key: &str, value: &str) -> Value {
 #[test]
 fn a_search_asks_for_each_trace_once_newest_first() {
     assert_eq!(
-        find_trace_ids(&search(), "@", Patterns::Allowed, Part::Whole, 20),
+        find_trace_ids(&search(), None, "@", Patterns::Allowed, Part::Whole, 20),
         json!({
             "size": 20,
             "_source": false,
