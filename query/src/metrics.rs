@@ -21,6 +21,8 @@ pub(crate) enum Operation {
     get_services,
     /// The list of a service's operations.
     get_operations,
+    /// Who calls whom.
+    get_dependencies,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

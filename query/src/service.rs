@@ -3,6 +3,7 @@
 
 mod archive;
 mod collect;
+mod dependencies;
 mod room;
 
 use std::future::Future;

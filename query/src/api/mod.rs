@@ -41,6 +41,7 @@ pub(crate) fn router(config: &Config, service: Arc<Service>) -> Router {
         .route("/api/traces/{trace_id}", get(v1::trace))
         .route("/api/archive/{trace_id}", post(v1::archive))
         .route("/api/transform", post(v1::transform))
+        .route("/api/dependencies", get(v1::dependencies))
         .route("/api/deep-dependencies", get(v1::deep_dependencies))
         .route("/api/quality-metrics", get(v1::quality_metrics))
         .route("/api", any(not_found))

@@ -53,6 +53,18 @@ impl Params {
         Ok(self.number::<i64>(name)?.map(|micros| u64::try_from(micros).unwrap_or(0)))
     }
 
+    /// A moment in ms since 1970; before that is the same as 1970.
+    pub(super) fn moment_millis(&self, name: &str) -> Result<Option<UnixNanos>, Failure> {
+        Ok(self.number::<i64>(name)?.map(|millis| UnixNanos::from_millis(u64::try_from(millis).unwrap_or(0))))
+    }
+
+    /// A duration in whole ms.
+    pub(super) fn millis(&self, name: &str) -> Result<Option<Duration>, Failure> {
+        let Some(millis) = self.number::<i64>(name)? else { return Ok(None) };
+        let millis = u64::try_from(millis).map_err(|_| unreadable(name, format!("{millis} is negative")))?;
+        Ok(Some(Duration::from_millis(millis)))
+    }
+
     /// A duration in Go's spelling; zero is none.
     pub(super) fn duration(&self, name: &str) -> Result<Option<Duration>, Failure> {
         let Some(text) = self.first(name) else { return Ok(None) };

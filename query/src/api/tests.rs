@@ -2,6 +2,7 @@
 
 mod archive;
 mod connection;
+mod dependencies;
 mod errors;
 mod memory_store;
 mod routes;

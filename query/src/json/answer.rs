@@ -63,6 +63,15 @@ fn write_end(out: &mut Vec<u8>, total: usize, errors: &[AnswerError]) {
 
 /// The whole answer with a list of `items`, each written by `write`. `total` is their number.
 pub(crate) fn list_answer<T>(items: &[T], pretty: bool, write: impl Fn(&mut Vec<u8>, &T)) -> Vec<u8> {
+    listed(items, items.len(), pretty, write)
+}
+
+/// As [`list_answer`], with a `total` of 0, which is what Jaeger counts of anything but services and operations.
+pub(crate) fn untotaled_answer<T>(items: &[T], pretty: bool, write: impl Fn(&mut Vec<u8>, &T)) -> Vec<u8> {
+    listed(items, 0, pretty, write)
+}
+
+fn listed<T>(items: &[T], total: usize, pretty: bool, write: impl Fn(&mut Vec<u8>, &T)) -> Vec<u8> {
     let mut out = b"{\"data\":[".to_vec();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
@@ -71,7 +80,7 @@ pub(crate) fn list_answer<T>(items: &[T], pretty: bool, write: impl Fn(&mut Vec<
         write(&mut out, item);
     }
     out.push(b']');
-    write_end(&mut out, items.len(), &[]);
+    write_end(&mut out, total, &[]);
     if pretty { Pretty::whole(&out) } else { out }
 }
 

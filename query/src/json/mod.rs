@@ -8,4 +8,6 @@ mod span;
 mod tag;
 mod trace;
 
-pub(crate) use answer::{AnswerError, TracesAnswer, archived_answer, list_answer, null_answer};
+pub(crate) use answer::{
+    AnswerError, TracesAnswer, archived_answer, list_answer, null_answer, untotaled_answer,
+};

@@ -1,9 +1,11 @@
 //! API v1 (`jaegertracing/jaeger cmd/query/app/http_handler.go`): services, operations, search, trace by id.
 
+mod dependencies;
 mod ids;
 mod search;
 mod transform;
 
+pub(super) use dependencies::dependencies;
 #[cfg(test)]
 pub(super) use transform::MAX_BYTES as TRANSFORM_MAX_BYTES;
 pub(super) use transform::transform;
