@@ -8,6 +8,7 @@ mod encode;
 mod fields;
 mod framing;
 mod json;
+mod json_encode;
 mod json_framing;
 mod nested;
 mod span;
@@ -20,6 +21,7 @@ pub(crate) use framing::Framing;
 pub(crate) use json::Walk as JsonWalk;
 pub(in crate::convert) use json::{Items, Message, Object, Scalar, skip};
 pub use json::{decode_export_request_json, decode_export_request_json_within};
+pub use json_encode::ResourceSpansJson;
 pub(crate) use json_framing::JsonFraming;
 
 use spoor_model::{REFERENCE_KIND_ATTRIBUTE, ReferenceKind, Rows, SpanBatch, ValueView};

@@ -5,6 +5,7 @@ mod encode;
 mod golden;
 mod hostile;
 mod json;
+mod json_encode;
 mod oracle;
 mod protobuf;
 mod shuffle;
