@@ -1,6 +1,6 @@
 //! What a list shows of a trace: its root, when it was, how many spans of which services, and how many of them failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::jaeger::is_failed;
 use crate::{SpanBatch, SpanId, SpanView, TraceId, UnixNanos};
@@ -20,6 +20,9 @@ pub struct TraceSummary {
     pub spans: u64,
     /// How many of them failed: by their status, or by an attribute `error` that is true.
     pub failed_spans: u64,
+    /// How many name a parent that is not among the trace's spans; `None` where the store does not tell, as a store that adds
+    /// traces up by itself cannot.
+    pub orphan_spans: Option<u64>,
     /// The services that took part, by name.
     pub services: Vec<ServiceSummary>,
 }
@@ -44,7 +47,7 @@ pub struct ServiceSummary {
     pub failed_spans: u64,
 }
 
-/// Sums up the spans of one trace, in whatever order they come.
+/// Sums up the spans of one trace, in whatever order they come. Holds no more of a span than its ids.
 #[derive(Debug, Default)]
 pub struct TraceSummaryBuilder {
     /// The earliest span without a parent so far.
@@ -52,6 +55,9 @@ pub struct TraceSummaryBuilder {
     /// The trace, its start and its end in µs.
     span: Option<(TraceId, u64, u64)>,
     services: BTreeMap<String, (u64, u64)>,
+    seen: HashSet<SpanId>,
+    /// How many spans name each parent.
+    children: HashMap<SpanId, u64>,
 }
 
 impl TraceSummaryBuilder {
@@ -73,6 +79,10 @@ impl TraceSummaryBuilder {
             let (service, operation) = (span.service().to_owned(), span.name().to_owned());
             self.root = Some((place, RootSpan { service, operation }));
         }
+        self.seen.insert(span.span_id());
+        if !span.parent_span_id().is_none() {
+            *self.children.entry(span.parent_span_id()).or_default() += 1;
+        }
         let failed = u64::from(is_failed(span));
         if let Some(counts) = self.services.get_mut(span.service()) {
             *counts = (counts.0 + 1, counts.1 + failed);
@@ -90,8 +100,10 @@ impl TraceSummaryBuilder {
             .into_iter()
             .map(|(service, (spans, failed_spans))| ServiceSummary { service, spans, failed_spans })
             .collect();
+        let orphans = self.children.iter().filter(|(parent, _)| !self.seen.contains(parent));
         Some(TraceSummary {
             trace_id,
+            orphan_spans: Some(orphans.map(|(_, children)| children).sum()),
             root: self.root.map(|(_, root)| root),
             start: UnixNanos::from_micros(start),
             end: UnixNanos::from_micros(end),

@@ -1,8 +1,8 @@
 //! [`SpanReader`]: the door out.
 
 use async_trait::async_trait;
-use futures::TryStreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use spoor_model::{
     FoundTrace, Operation, OperationQuery, SpanBatch, TimeRange, TraceId, TraceLookup, TraceQuery,
     TraceSummary, TraceSummaryBuilder,
@@ -68,6 +68,23 @@ pub trait SpanReader: Send + Sync + 'static {
         query: &TraceQuery,
         after: Option<FoundTrace>,
     ) -> Result<Vec<FoundTrace>, ReadError>;
+
+    /// The traces that stand at these places, in this order, as [`SpanReader::find_traces`] gives the traces that it finds for
+    /// `query`, which is the query that found the places. A trace that has gone meanwhile is left out.
+    async fn found_traces<'a>(
+        &'a self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        places: &[FoundTrace],
+    ) -> Result<SpanStream<'a>, ReadError> {
+        let (context, hint) = (context.clone(), Some(query.start));
+        let ids: Vec<TraceId> = places.iter().map(|place| place.trace_id).collect();
+        let traces = stream::iter(ids).then(move |trace_id| {
+            let context = context.clone();
+            async move { self.trace(&context, &TraceLookup { trace_id, hint }).await }
+        });
+        Ok(traces.try_flatten().boxed())
+    }
 
     /// Summaries of these traces, in this order; an unknown trace has none. `around` is where in time the spans were found:
     /// a hint, as in a lookup. What they say is what the whole traces say, however a store makes them.

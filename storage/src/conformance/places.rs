@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use spoor_model::{FoundTrace, TraceId, TraceQuery};
 
 use super::searching::query;
@@ -110,4 +111,38 @@ pub async fn only_matching_spans_decide_about_the_place(store: &dyn Fixture) {
         trace_id: trace_id(number),
     });
     assert_eq!(order, expected);
+}
+
+/// The traces of places come in the order of the places, whole although most spans do not match; one that is gone is left out.
+pub async fn traces_of_places_come_whole_and_in_order(store: &dyn Fixture) {
+    let base = some_minutes_ago();
+    let later = |micros| base.saturating_add(Duration::from_micros(micros));
+    let wanted =
+        (0..30).map(|number| Sample { name: "wanted", ..Sample::new(trace_id(number), 1, later(number)) });
+    let others = (0..30).flat_map(|number| (2..=number % 3 + 2).map(move |span| (number, span)));
+    let others = others.map(|(number, span)| Sample::new(trace_id(number), span, later(number + 100)));
+    store_samples(store, &wanted.chain(others).collect::<Vec<_>>()).await;
+    let wanted = TraceQuery { operation: Some("wanted".to_owned()), ..query(base) };
+    let mut places = page(store, &wanted, None).await;
+    assert_eq!(places.len(), 30);
+    places.swap(3, 20);
+    let gone = FoundTrace { newest_match_micros: base.micros(), trace_id: trace_id(999) };
+    let asked: Vec<_> =
+        places[..5].iter().copied().chain([gone]).chain(places[5..].iter().copied()).collect();
+    let context = context();
+    let stream =
+        store.reader().found_traces(&context, &wanted, &asked).await.expect("the traces can be asked for");
+    let parts: Vec<_> = stream.try_collect().await.expect("the traces come");
+    let mut traces: Vec<(TraceId, usize)> = Vec::new();
+    for part in parts {
+        let trace_id = part.span(0).expect("no part is empty").trace_id();
+        match traces.last_mut() {
+            Some((last, spans)) if *last == trace_id => *spans += part.len(),
+            _ => traces.push((trace_id, part.len())),
+        }
+    }
+    // The later a trace, the further in front: its number follows from its place.
+    let number = |place: &FoundTrace| place.newest_match_micros - base.micros();
+    let spans = |place: &FoundTrace| usize::try_from(number(place) % 3 + 2).expect("few");
+    assert_eq!(traces, places.iter().map(|place| (place.trace_id, spans(place))).collect::<Vec<_>>());
 }

@@ -30,6 +30,12 @@ fn root(service: &str, operation: &str) -> Option<RootSpan> {
     Some(RootSpan { service: service.to_owned(), operation: operation.to_owned() })
 }
 
+/// The summary as the store tells it: without orphans where it does not count them.
+fn as_told_by(found: &TraceSummary, mut summary: TraceSummary) -> TraceSummary {
+    summary.orphan_spans = summary.orphan_spans.filter(|_| found.orphan_spans.is_some());
+    summary
+}
+
 /// Root, times, counts of spans and of failures, in all and for each service.
 pub async fn a_summary_says_what_the_whole_trace_says(store: &dyn Fixture) {
     let base = some_minutes_ago();
@@ -57,9 +63,12 @@ pub async fn a_summary_says_what_the_whole_trace_says(store: &dyn Fixture) {
         end: at(30).saturating_add(Duration::from_secs(2)),
         spans: 9,
         failed_spans: 3,
+        orphan_spans: Some(0),
         services: vec![service("cart", 3, 1), service("shop", 3, 0), service("stock", 3, 2)],
     };
-    assert_eq!(summaries(store, &[trace_id(1)], base).await, std::slice::from_ref(&expected));
+    let found = summaries(store, &[trace_id(1)], base).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0], as_told_by(&found[0], expected.clone()));
     assert_eq!(of_whole_trace(store, trace_id(1)).await, Some(expected));
 }
 
@@ -83,6 +92,18 @@ pub async fn summaries_come_in_the_order_asked_for(store: &dyn Fixture) {
     assert_eq!(counts, (1..=51).map(|number| number % 4 + 1).collect::<Vec<u64>>());
     assert_eq!(summaries(store, &[], base).await, []);
     assert_eq!(summaries(store, &[trace_id(999)], base).await, []);
+}
+
+/// Spans that name a parent which is not in the trace, each of them; a store that does not count them says so.
+pub async fn orphans_are_counted_or_not_told(store: &dyn Fixture) {
+    let base = some_minutes_ago();
+    let span = |id, parent| Sample { parent, ..Sample::new(trace_id(1), id, base) };
+    // The child comes before its parent, and a span is its own parent.
+    store_samples(store, &[span(2, 1), span(3, 77), span(4, 77), span(5, 78), span(6, 6), span(1, 0)]).await;
+    let found = summaries(store, &[trace_id(1)], base).await;
+    assert!(matches!(found[0].orphan_spans, None | Some(3)), "{found:?}");
+    let whole = of_whole_trace(store, trace_id(1)).await.expect("the trace is there");
+    assert_eq!((whole.orphan_spans, whole.spans), (Some(3), 6));
 }
 
 /// Spans whose parents are elsewhere: no span is taken for the root in its place.

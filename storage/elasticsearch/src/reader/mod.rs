@@ -146,6 +146,18 @@ impl SpanReader for ElasticsearchReader {
         self.find_places(context, query, after, &attempted).await
     }
 
+    async fn found_traces<'a>(
+        &'a self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        places: &[FoundTrace],
+    ) -> Result<SpanStream<'a>, ReadError> {
+        let attempted = searching(query);
+        self.access.check_ready(context, &attempted).await?;
+        let ids = places.iter().map(|place| place.trace_id).collect();
+        Ok(self.traces(context.clone(), query, ids, attempted))
+    }
+
     async fn summaries(
         &self,
         context: &RequestContext,
