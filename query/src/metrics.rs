@@ -23,6 +23,10 @@ pub(crate) enum Operation {
     get_operations,
     /// Who calls whom.
     get_dependencies,
+    /// Where the traces of a search stand.
+    find_trace_ids,
+    /// Summaries of found traces.
+    find_trace_summaries,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -4,6 +4,7 @@
 mod archive;
 mod collect;
 mod dependencies;
+mod paging;
 mod room;
 
 use std::future::Future;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use spoor_model::{Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery, jaeger};
 use spoor_net::limits::Budget;
-use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanReader};
+use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::Semaphore;
 
 use crate::adjust::{self, Settings};
@@ -72,6 +73,11 @@ impl Service {
     /// What goes with every question.
     pub(crate) fn context(&self) -> RequestContext {
         RequestContext::with_timeout(self.timeout)
+    }
+
+    /// What the store can do beyond the least.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.stores.reader.capabilities()
     }
 
     /// Names of all services, sorted.

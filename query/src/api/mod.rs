@@ -1,4 +1,4 @@
-//! The HTTP port: which path goes where. API v1 today; every API is a room of its own beside it, over the same service.
+//! The HTTP port: which path goes where. API v1 and API v3; every API is a room of its own, over the same service.
 //! Unknown paths below `/api` are 404 and never the page, which JSON clients could not read.
 
 mod caller;
@@ -7,6 +7,7 @@ mod params;
 mod pieces;
 mod status;
 mod v1;
+mod v3;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub(crate) fn router(config: &Config, service: Arc<Service>) -> Router {
         .route("/api/dependencies", get(v1::dependencies))
         .route("/api/deep-dependencies", get(v1::deep_dependencies))
         .route("/api/quality-metrics", get(v1::quality_metrics))
+        .merge(v3::routes())
         .route("/api", any(not_found))
         .route("/api/", any(not_found))
         .route("/api/{*unknown}", any(not_found))

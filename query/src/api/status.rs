@@ -1,4 +1,4 @@
-//! The one place where what went wrong becomes a status code and an error body of API v1.
+//! The one place where what went wrong becomes a status code, and an error body of API v1.
 
 use std::error::Error;
 
@@ -25,7 +25,23 @@ impl Failure {
 
     /// There is no such trace; Jaeger's words.
     pub(super) fn trace_not_found() -> Self {
-        Self { status: StatusCode::NOT_FOUND, message: TRACE_NOT_FOUND.to_owned() }
+        Self::not_found(TRACE_NOT_FOUND)
+    }
+
+    /// There is no such thing, in the words of the API.
+    pub(super) fn not_found(message: &str) -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: message.to_owned() }
+    }
+
+    /// The answer as text, as Go's `http.Error` sends it; `body` makes it from code and message, in the form of the API.
+    pub(super) fn into_text(self, body: impl FnOnce(u16, String) -> Vec<u8>) -> Response {
+        let mut body = body(self.status.as_u16(), self.message);
+        body.push(b'\n');
+        let mut response = plain_text(self.status, body);
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
@@ -108,16 +124,11 @@ fn with_causes(error: &dyn Error) -> String {
 }
 
 impl IntoResponse for Failure {
-    /// The envelope as text, as Go's `http.Error` sends it.
+    /// API v1's envelope.
     fn into_response(self) -> Response {
-        let error = AnswerError { code: Some(self.status.as_u16()), message: self.message, trace_id: None };
-        let mut body = error.into_answer();
-        body.push(b'\n');
-        let mut response = plain_text(self.status, body);
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
+        self.into_text(|code, message| {
+            AnswerError { code: Some(code), message, trace_id: None }.into_answer()
+        })
     }
 }
 

@@ -7,6 +7,9 @@ mod errors;
 mod memory_store;
 mod routes;
 mod transform;
+mod v3;
+mod v3_errors;
+mod v3_paging;
 
 use std::sync::Arc;
 

@@ -3,12 +3,10 @@
 use bytes::Bytes;
 use spoor_model::{SpanBatch, TraceId, json};
 
+use super::PIECE_BYTES;
 use super::pretty::Pretty;
 use super::span::write_trace_id;
 use super::trace::TraceWriter;
-
-/// A piece of an answer is sent when it has so many bytes.
-const PIECE_BYTES: usize = 64 << 10;
 
 /// An entry of `errors`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,4 +173,4 @@ impl Iterator for TracesAnswer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

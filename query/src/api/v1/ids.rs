@@ -16,13 +16,18 @@ pub(super) fn parse_hex_id(text: &str) -> Result<TraceId, ParseIdError> {
     text.parse()
 }
 
-/// Reads the last segment of a path, still percent-encoded: hex first, then base64 (standard or URL alphabet, padded or not) of
-/// 8 or 16 bytes.
+/// Reads the last segment of a path, as [`trace_id_of_segment`] does, and says what is wrong with it.
 pub(super) fn parse_path_id(segment: &str) -> Result<TraceId, Failure> {
+    trace_id_of_segment(segment).map_err(Failure::bad_request)
+}
+
+/// Reads a segment of a path, still percent-encoded: hex first, then base64 (standard or URL alphabet, padded or not) of 8 or 16
+/// bytes. The error is a sentence with the text in it.
+pub(in crate::api) fn trace_id_of_segment(segment: &str) -> Result<TraceId, String> {
     let text = percent_decode_str(segment).decode_utf8_lossy();
     parse_hex_id(&text)
         .or_else(|not_hex| parse_base64_id(&text).ok_or(not_hex))
-        .map_err(|cause| Failure::bad_request(format!("{text:?} is no trace id: {cause}")))
+        .map_err(|cause| format!("{text:?} is no trace id: {cause}"))
 }
 
 fn parse_base64_id(text: &str) -> Option<TraceId> {

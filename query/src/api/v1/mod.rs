@@ -6,6 +6,7 @@ mod search;
 mod transform;
 
 pub(super) use dependencies::dependencies;
+pub(super) use ids::trace_id_of_segment;
 #[cfg(test)]
 pub(super) use transform::MAX_BYTES as TRANSFORM_MAX_BYTES;
 pub(super) use transform::transform;
@@ -154,7 +155,7 @@ pub(super) async fn quality_metrics() -> Response {
     json_response(r#"{"traceQualityDocumentationLink":"","scores":[],"metrics":[],"clients":[]}"#)
 }
 
-fn json_response(body: impl Into<Body>) -> Response {
+pub(super) fn json_response(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.into()).into_response()
 }
 

@@ -21,7 +21,7 @@ fn parsed(traces: Vec<SpanBatch>) -> Value {
 const WIDE: u128 = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10;
 
 /// A span with everything that a span can have, one with nothing, one of the first one's process.
-fn rich_trace() -> SpanBatch {
+pub(in crate::json) fn rich_trace() -> SpanBatch {
     let mut builder = SpanBatchBuilder::new();
     let service = Some(builder.text("shop \"1\""));
     let attributes =
