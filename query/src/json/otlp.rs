@@ -15,7 +15,7 @@ pub(crate) struct OtlpAnswer {
 
 enum State {
     Start,
-    Trace(ResourceSpansJson),
+    Trace(Box<ResourceSpansJson>),
     BetweenTraces,
     Done,
 }
@@ -54,7 +54,7 @@ impl OtlpAnswer {
 
     fn next_trace(&mut self, out: &mut Vec<u8>) -> State {
         if let Some(trace) = self.traces.next() {
-            return State::Trace(ResourceSpansJson::new(trace));
+            return State::Trace(Box::new(ResourceSpansJson::new(trace)));
         }
         out.extend_from_slice(b"]}");
         write_next_page_token(out, self.next_page_token.as_deref());

@@ -27,6 +27,15 @@ async fn nothing_found_is_404_with_jaegers_exact_body_as_text() {
     }
 }
 
+/// The question is answered with 400 and a message that begins like this.
+async fn refused(port: &Port, path: &str, beginning: &str) {
+    let answer = port.get(path).await;
+    let json = answer.json();
+    let codes = (answer.status, &json["error"]["httpCode"]);
+    assert_eq!(codes, (StatusCode::BAD_REQUEST, &Value::from(400)), "{path}");
+    assert!(json["error"]["message"].as_str().unwrap().starts_with(beginning), "{path}: {}", answer.body);
+}
+
 #[tokio::test]
 async fn questions_without_sense_are_400_and_name_the_parameter() {
     let port = Port::with_traces(&["--query.max-limit=50"]);
@@ -54,35 +63,33 @@ async fn questions_without_sense_are_400_and_name_the_parameter() {
         (with("query.attributes=%7B%22a%22%3A1%7D"), "malformed parameter query.attributes: "),
         (with("query.filter=%7B%22op%22%3A%22eq%22%7D"), "malformed parameter query.filter: "),
         (with("query.pageToken=x"), "malformed parameter query.pageToken: it is not a page token"),
-        ("/api/v3/traces/xyz".to_owned(), "malformed parameter trace_id: "),
-        ("/api/v3/traces/a?startTime=1".to_owned(), "malformed parameter startTime: "),
-        ("/api/v3/traces/a?end_time=x".to_owned(), "malformed parameter end_time: "),
-        ("/api/v3/traces/a?raw_traces=x".to_owned(), "malformed parameter raw_traces: "),
-        ("/api/v3/operations?service=a&spanKind=x".to_owned(), "malformed parameter spanKind: "),
-        ("/api/v3/dependencies?endTime=x".to_owned(), "malformed parameter endTime: "),
-        (
-            "/api/v3/dependencies?startTime=2024-01-02T00:00:00Z&endTime=2024-01-01T00:00:00Z".to_owned(),
-            "malformed parameter startTime: ",
-        ),
     ] {
-        for path in [path.clone(), path.replace("v3/traces?", "v3/trace-summaries?")] {
-            let answer = port.get(&path).await;
-            let json = answer.json();
-            assert_eq!(
-                (answer.status, &json["error"]["httpCode"]),
-                (StatusCode::BAD_REQUEST, &Value::from(400)),
-                "{path}"
-            );
-            assert!(
-                json["error"]["message"].as_str().unwrap().starts_with(beginning),
-                "{path}: {}",
-                answer.body
-            );
-        }
+        refused(&port, &path, beginning).await;
+        refused(&port, &path.replace("v3/traces?", "v3/trace-summaries?"), beginning).await;
     }
     assert!(
         port.reader.searches.lock().unwrap().is_empty() && port.reader.lookups.lock().unwrap().is_empty()
     );
+}
+
+#[tokio::test]
+async fn what_is_wrong_beside_searches_is_named_as_well() {
+    let port = Port::with_traces(&[]);
+    for (path, beginning) in [
+        ("/api/v3/traces/xyz", "malformed parameter trace_id: "),
+        ("/api/v3/traces/a?startTime=1", "malformed parameter startTime: "),
+        ("/api/v3/traces/a?end_time=x", "malformed parameter end_time: "),
+        ("/api/v3/traces/a?raw_traces=x", "malformed parameter raw_traces: "),
+        ("/api/v3/operations?service=a&spanKind=x", "malformed parameter spanKind: "),
+        ("/api/v3/dependencies?endTime=x", "malformed parameter endTime: "),
+        (
+            "/api/v3/dependencies?startTime=2024-01-02T00:00:00Z&endTime=2024-01-01T00:00:00Z",
+            "malformed parameter startTime: ",
+        ),
+    ] {
+        refused(&port, path, beginning).await;
+    }
+    assert!(port.reader.lookups.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ fn search_depth(params: &V3Params, max: usize) -> Result<usize, Failure> {
         }),
         Err(cause) => Err(format!("{text:?}: {cause}")),
     })?;
-    Ok(depth.filter(|&depth| depth > 0).unwrap_or(DEFAULT_SEARCH_DEPTH.min(max)))
+    Ok(depth.filter(|&depth| depth > 0).unwrap_or_else(|| DEFAULT_SEARCH_DEPTH.min(max)))
 }
 
 type Durations = (Option<std::time::Duration>, Option<std::time::Duration>);
