@@ -9,6 +9,7 @@ mod routes;
 mod transform;
 mod v3;
 mod v3_errors;
+mod v3_filter;
 mod v3_paging;
 
 use std::sync::Arc;

@@ -51,8 +51,17 @@ pub(super) fn read(query: &TraceQuery, token: &str) -> Result<FoundTrace, TokenE
 /// A number for all that decides which traces are found, and in which order.
 fn conditions(query: &TraceQuery) -> u64 {
     // All fields by name: who adds a condition is told here.
-    let TraceQuery { service, operation, tags, start, duration_min, duration_max, limit: _, enough_spans: _ } =
-        query;
+    let TraceQuery {
+        service,
+        operation,
+        tags,
+        filter,
+        start,
+        duration_min,
+        duration_max,
+        limit: _,
+        enough_spans: _,
+    } = query;
     let mut hash = Xxh3Default::new();
     let mut text = |text: Option<&str>| {
         // A length that no text has stands for none.
@@ -66,6 +75,8 @@ fn conditions(query: &TraceQuery) -> u64 {
         text(Some(key));
         text(Some(value));
     }
+    // Its content, in some form that tells one from another.
+    text(filter.as_ref().map(|filter| format!("{filter:?}")).as_deref());
     for moment in [start.start, start.end] {
         hash.update(&moment.0.to_be_bytes());
     }
@@ -80,6 +91,7 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
+    use spoor_model::filter::Filter;
     use spoor_model::{TimeRange, UnixNanos};
 
     use super::*;
@@ -94,6 +106,7 @@ mod tests {
             duration_max: None,
             limit: 10,
             enough_spans: usize::MAX,
+            filter: None,
         }
     }
 
@@ -117,6 +130,7 @@ mod tests {
             TraceQuery { service: None, operation: shop.clone(), ..query() },
             TraceQuery { operation: shop, ..query() },
             TraceQuery { tags: Vec::new(), ..query() },
+            TraceQuery { filter: Some(Filter::All(Vec::new())), ..query() },
             TraceQuery { tags: vec![pair("ab", "")], ..query() },
             TraceQuery { tags: vec![pair("a", "b"), pair("a", "b")], ..query() },
             TraceQuery { start: TimeRange { start: UnixNanos(1), end: UnixNanos(3) }, ..query() },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use spoor_model::filter::{Call, Filter};
 use spoor_model::{FoundTrace, TimeRange, TraceQuery};
 use spoor_storage::Capabilities;
 
@@ -34,7 +35,7 @@ const PAGE_TOKEN: Names =
 const DEFAULT_SEARCH_DEPTH: usize = 100;
 
 /// A search, or a further page of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Search {
     /// What is looked for; its limit is the size of a page.
     pub(super) query: TraceQuery,
@@ -51,7 +52,7 @@ impl Search {
         capabilities: Capabilities,
         max_limit: usize,
     ) -> Result<Self, Failure> {
-        refuse_filter(params)?;
+        let filter = filter(params)?;
         let start = start_range(params)?;
         let limit = search_depth(params, max_limit)?;
         let (duration_min, duration_max) = durations(params)?;
@@ -73,18 +74,28 @@ impl Search {
             duration_max,
             limit,
             enough_spans: usize::MAX,
+            filter,
         };
         let after = params.read(PAGE_TOKEN, |token| page_token::read(&query, token))?;
         Ok(Self { query, after, raw })
     }
 }
 
-/// Structured filters (RFC 0005) have their place here. A search that ignored one would answer with more than was asked for.
-fn refuse_filter(params: &V3Params) -> Result<(), Failure> {
-    let refuse = |_: &str| -> Result<(), &str> {
-        Err("structured filters are not supported; use query.attributes and the other parameters")
+/// A structured filter: a call in JSON. It says all that the older parameters can say, so that they do not stand beside it.
+fn filter(params: &V3Params) -> Result<Option<Filter>, Failure> {
+    let read = |text: &str| -> Result<Filter, String> {
+        let call: Call = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
+        Filter::read(&call).map_err(|cause| cause.to_string())
     };
-    params.read(FILTER, refuse).map(drop)
+    let Some(filter) = params.read(FILTER, read)? else { return Ok(None) };
+    let beside = [SERVICE_NAME, OPERATION_NAME, DURATION_MIN, DURATION_MAX, ATTRIBUTES];
+    match beside.into_iter().find(|names| params.text(names).is_some()) {
+        None => Ok(Some(filter)),
+        Some(names) => Err(malformed(
+            FILTER[0],
+            format!("it does not go together with {}; say it in the filter", names[0]),
+        )),
+    }
 }
 
 /// Both ends belong to the window.
