@@ -10,6 +10,7 @@ use spoor_query::{Query, Stores};
 use spoor_storage::SpanWriter;
 
 use crate::host::{Host, Role};
+use crate::version;
 
 /// How often an ingester is asked whether it can do its work.
 const LOOK: Duration = Duration::from_millis(250);
@@ -49,8 +50,9 @@ pub(crate) fn query(
     sockets: spoor_query::Sockets,
     stores: Stores,
     host: &mut Host,
-) -> Role {
-    let query = Query::build(config, sockets, stores, &mut host.registry);
+) -> Result<Role> {
+    let version = version::as_json().to_string();
+    let query = Query::build(config, sockets, stores, &version, &mut host.registry)?;
     let shutdown = host.shutdown.clone();
-    Role { name: "query", run: Box::pin(async move { Ok(query.run(shutdown).await?) }) }
+    Ok(Role { name: "query", run: Box::pin(async move { Ok(query.run(shutdown).await?) }) })
 }

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod body;
+pub mod cors;
 pub mod grpc;
 pub mod limits;
 mod listener;

@@ -12,7 +12,9 @@ mod metrics;
 mod server;
 mod service;
 mod stores;
+mod ui;
 
-pub use config::{BasePath, Config, Header};
+pub use config::{BasePath, Config, CorsConfig, Header};
 pub use server::{Query, Sockets};
 pub use stores::{Archive, Stores};
+pub use ui::{UiConfig, UiError};

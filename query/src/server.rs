@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::stores::Stores;
+use crate::ui::{Ui, UiError};
 
 /// The bound ports of a query role that is not built yet.
 #[derive(Debug)]
@@ -43,11 +44,21 @@ impl Query {
         Ok(Sockets { http: Listener::bind("query.http-server.host-port", &config.http)? })
     }
 
-    /// Puts the role together over its stores, and registers its metrics.
-    #[must_use]
-    pub fn build(config: &Config, sockets: Sockets, stores: Stores, registry: &mut Registry) -> Self {
+    /// Puts the role together over its stores, and registers its metrics. `version` is what the UI says of the program: JSON,
+    /// `{"gitCommit","gitVersion","buildDate"}`.
+    ///
+    /// # Errors
+    /// [`UiError`] when there is no UI where one shall be.
+    pub fn build(
+        config: &Config,
+        sockets: Sockets,
+        stores: Stores,
+        version: &str,
+        registry: &mut Registry,
+    ) -> Result<Self, UiError> {
+        let ui = Ui::open(&config.ui, &config.base_path, version)?;
         let service = Arc::new(Service::new(config, stores, Metrics::register(registry)));
-        Self { sockets, router: api::router(config, service) }
+        Ok(Self { sockets, router: api::router(config, service, ui) })
     }
 
     /// Serves until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.

@@ -70,6 +70,11 @@ impl Service {
         }
     }
 
+    /// The stores, for what they are able to do.
+    pub(crate) fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
     /// What goes with every question.
     pub(crate) fn context(&self) -> RequestContext {
         RequestContext::with_timeout(self.timeout)

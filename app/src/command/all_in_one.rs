@@ -68,6 +68,7 @@ impl AllInOneArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
         self.collector.validate()?;
+        self.query.validate()?;
         self.storage.validate()?;
         self.storage.validate_archive(&self.archive)?;
         if self.buffer == SpanBuffer::None {
@@ -110,6 +111,6 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     roles.push(role::collector(&args.collector, sockets, writer, &mut host)?);
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
     let stores = Stores { archive, ..backend.stores };
-    roles.push(role::query(&args.query, query_sockets, stores, &mut host));
+    roles.push(role::query(&args.query, query_sockets, stores, &mut host)?);
     host.serve(roles).await
 }

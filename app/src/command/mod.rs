@@ -71,6 +71,7 @@ fn validate(command: &Command) -> Result<()> {
         Command::Collector(args) => args.validate(),
         Command::Ingester(args) => args.validate(),
         Command::Query(args) => {
+            args.query.validate()?;
             args.storage.validate_shared()?;
             args.storage.validate_archive(&args.archive)
         }

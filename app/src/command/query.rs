@@ -22,7 +22,7 @@ pub(crate) struct QueryArgs {
     pub(super) archive: ArchiveConfig,
 
     #[command(flatten)]
-    query: spoor_query::Config,
+    pub(super) query: spoor_query::Config,
 }
 
 /// Sockets first, then the store, then the role.
@@ -31,6 +31,6 @@ pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
     let sockets = spoor_query::Query::bind(&args.query)?;
     let stores = backend::open_reader(&args.storage, &host)?;
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
-    let query = role::query(&args.query, sockets, Stores { archive, ..stores }, &mut host);
+    let query = role::query(&args.query, sockets, Stores { archive, ..stores }, &mut host)?;
     host.serve(vec![query]).await
 }

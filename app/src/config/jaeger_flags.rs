@@ -83,12 +83,8 @@ const FAMILIES: &[Family] = &[
         instead: "this version of Spoor has the HTTP API only, see --query.http-server.host-port",
     },
     Family {
-        prefix: "query.static-files",
-        instead: "this version of Spoor hosts no UI; serve a Jaeger UI from nginx in front of it",
-    },
-    Family {
-        prefix: "query.ui-config",
-        instead: "this version of Spoor hosts no UI; serve a Jaeger UI from nginx in front of it",
+        prefix: "query.enable-tracing",
+        instead: "Spoor makes no traces of its own questions; remove it",
     },
     Family {
         prefix: "query.",

@@ -19,7 +19,7 @@ use tonic_types::pb;
 
 use super::otlp_grpc::response;
 use super::status::Codes;
-use super::{Framing, Intake, Protocol, Refusal, Source, cors};
+use super::{Framing, Intake, Protocol, Refusal, Source};
 use crate::config::OtlpHttpConfig;
 use crate::dispatch::Delivered;
 use crate::metrics::{HttpLabels, observe};
@@ -50,7 +50,7 @@ pub(crate) fn routes(intake: Intake, config: &OtlpHttpConfig) -> Router {
         .fallback(async || text(StatusCode::NOT_FOUND, "404 not found, spans go to POST /v1/traces"))
         .layer(timed(receiver.clone()))
         .with_state(receiver);
-    match cors::layer(&config.cors_allowed_origins, &config.cors_allowed_headers) {
+    match spoor_net::cors::layer([Method::POST], &config.cors_allowed_origins, &config.cors_allowed_headers) {
         Some(layer) => router.layer(layer),
         None => router,
     }

@@ -2,6 +2,8 @@
 //! Unknown paths below `/api` are 404 and never the page, which JSON clients could not read.
 
 mod caller;
+mod compression;
+mod front;
 mod page;
 mod params;
 mod pieces;
@@ -12,28 +14,30 @@ mod v3;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
 use axum::middleware::map_response_with_state;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 
-use crate::config::{Config, Header};
+use crate::config::{Config, CorsConfig, Header};
 use crate::service::Service;
+use crate::ui::Ui;
+use front::Front;
 
 /// What the handlers share.
 pub(crate) struct Api {
     service: Arc<Service>,
     max_limit: usize,
     propagates_tokens: bool,
-    page: String,
+    front: Front,
 }
 
 /// All routes, below the base path.
-pub(crate) fn router(config: &Config, service: Arc<Service>) -> Router {
-    let page = page::render(config.base_path.prefix());
+pub(crate) fn router(config: &Config, service: Arc<Service>, ui: Option<Ui>) -> Router {
+    let front = Front::new(config, ui);
     let (max_limit, propagates_tokens) = (config.max_limit.get(), config.bearer_token_propagation);
-    let api = Arc::new(Api { service, max_limit, propagates_tokens, page });
+    let api = Arc::new(Api { service, max_limit, propagates_tokens, front });
     let routes = Router::new()
         .route("/api/services", get(v1::services))
         .route("/api/services/{*operations}", get(v1::service_operations))
@@ -46,30 +50,35 @@ pub(crate) fn router(config: &Config, service: Arc<Service>) -> Router {
         .route("/api/deep-dependencies", get(v1::deep_dependencies))
         .route("/api/quality-metrics", get(v1::quality_metrics))
         .merge(v3::routes())
+        .route("/analytics/v1/dependencies", get(v1::deep_dependencies))
+        .route("/static/{*file}", get(front::asset))
         .route("/api", any(not_found))
         .route("/api/", any(not_found))
         .route("/api/{*unknown}", any(not_found))
         .method_not_allowed_fallback(not_found)
-        .fallback(front_page)
+        .fallback(front::page)
         .with_state(Arc::clone(&api));
     let routes = match config.base_path.prefix() {
         "" => routes,
         // The nested router does not take the prefix with a slash behind it, which is what people type.
         prefix => Router::new()
-            .route(&format!("{prefix}/"), any(front_page).with_state(Arc::clone(&api)))
+            .route(&format!("{prefix}/"), any(front::page).with_state(Arc::clone(&api)))
             .nest(prefix, routes)
             .fallback(not_found),
     };
     let headers: Arc<[Header]> = config.additional_headers.clone().into();
-    routes.layer(map_response_with_state(headers, add_headers))
+    with_cors(routes.layer(compression::layer()), &config.cors)
+        .layer(map_response_with_state(headers, add_headers))
 }
 
-async fn front_page(State(api): State<Arc<Api>>, request: Request) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        let html = HeaderValue::from_static("text/html; charset=utf-8");
-        return ([(header::CONTENT_TYPE, html)], api.page.clone()).into_response();
+fn with_cors(routes: Router, cors: &CorsConfig) -> Router {
+    // What Jaeger's server allows, and all that there is.
+    let methods = [Method::GET, Method::HEAD, Method::POST];
+    match spoor_net::cors::layer(methods, &cors.allowed_origins, &cors.allowed_headers) {
+        Some(layer) if cors.max_age.is_zero() => routes.layer(layer),
+        Some(layer) => routes.layer(layer.max_age(cors.max_age)),
+        None => routes,
     }
-    not_found().await
 }
 
 /// What Go's HTTP server says of a path that nobody serves; clients know it from Jaeger.

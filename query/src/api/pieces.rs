@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use futures::stream;
+use futures::{StreamExt, stream};
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::mpsc::{Sender, channel};
 
@@ -16,18 +16,27 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[error("the client took nothing of its answer for {} s", PATIENCE.as_secs())]
 struct Stalled;
 
-/// The pieces as a body. `held` is let go of when the last one is taken, when the client hangs up, or when it stalls.
-pub(super) fn body(pieces: impl Iterator<Item = Bytes> + Send + 'static, held: impl Send + 'static) -> Body {
+/// The pieces as a body. `held` is let go of when the last one is taken, when the client hangs up, or when it stalls. A lone piece is
+/// the body with its length, so that clients and compression know how small it is.
+pub(super) fn body(
+    mut pieces: impl Iterator<Item = Bytes> + Send + 'static,
+    held: impl Send + 'static,
+) -> Body {
+    let Some(first) = pieces.next() else { return Body::empty() };
+    let Some(second) = pieces.next() else { return Body::from(first) };
+    let pieces = [first, second].into_iter().chain(pieces);
     let (to_client, ready) = channel(1);
     tokio::spawn(async move {
         let _held = held;
         feed(pieces, to_client).await;
     });
-    Body::from_stream(stream::unfold(ready, async |mut ready| match ready.recv().await {
+    let pieces = stream::unfold(ready, async |mut ready| match ready.recv().await {
         Some(Some(piece)) => Some((Ok(piece), ready)),
         Some(None) => None,
         None => Some((Err(Stalled), ready)),
-    }))
+    });
+    // Compression asks once more behind the end, for trailers.
+    Body::from_stream(pieces.fuse())
 }
 
 /// Hands on the pieces and, as the sign that these were all, none.
@@ -63,6 +72,15 @@ mod tests {
         assert_eq!(whole, "piece ".repeat(10));
         while Arc::strong_count(&held) > 1 {
             tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lone_piece_is_the_body_with_its_length() {
+        let held = Arc::new(());
+        for (count, length) in [(0, Some(0)), (1, Some(6)), (2, None)] {
+            let body = body(pieces().take(count), held.clone());
+            assert_eq!(axum::body::HttpBody::size_hint(&body).exact(), length);
         }
     }
 

@@ -3,7 +3,9 @@
 mod archive;
 mod connection;
 mod dependencies;
+mod encodings;
 mod errors;
+mod front;
 mod memory_store;
 mod routes;
 mod transform;
@@ -40,7 +42,7 @@ fn config(args: &[&str]) -> Config {
 /// The HTTP port's routes over these stores.
 fn over(config: &Config, stores: Stores) -> Router {
     let service = Service::new(config, stores, Metrics::register(&mut Registry::default()));
-    router(config, Arc::new(service))
+    router(config, Arc::new(service), Ui::open(&config.ui, &config.base_path, "{}").unwrap())
 }
 
 /// A port over a fake store.

@@ -25,7 +25,7 @@ impl Running {
         let socket = Query::bind(&config).unwrap();
         let address = socket.http_addr();
         let mut registry = Registry::default();
-        let query = Query::build(&config, socket, Stores::new(reader), &mut registry);
+        let query = Query::build(&config, socket, Stores::new(reader), "{}", &mut registry).unwrap();
         let stop = CancellationToken::new();
         Self { address, task: tokio::spawn(query.run(stop.clone())), stop, registry }
     }
@@ -88,4 +88,33 @@ async fn an_answer_in_flight_is_sent_to_its_end_when_the_role_stops() {
     assert!(answer.ends_with(b"\r\n0\r\n\r\n"), "the last chunk has come");
     running.task.await.unwrap().unwrap();
     assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+/// The first line of the answer to a request that is sent as it stands.
+async fn first_line(running: &Running, request: &str) -> String {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    // The server may answer, and close, before it has read all of it.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn heads_beyond_all_measure_are_refused_with_their_codes() {
+    let running = Running::start(Arc::new(FakeReader::new(Script::Parts(Vec::new()))));
+    let long = "x".repeat(70_000);
+    let end = "Host: x\r\nConnection: close\r\n\r\n";
+    for (request, code) in [
+        (format!("GET /api/services HTTP/1.1\r\nX-Long: {long}\r\n{end}"), "431"),
+        (format!("GET /api/traces?service={long} HTTP/1.1\r\n{end}"), "431"),
+        (format!("GET /api/traces/{} HTTP/1.1\r\n{end}", "f".repeat(40_000)), "400"),
+        (format!("GET /{} HTTP/1.1\r\n{end}", "%2e%2e/".repeat(5_000)), "200"),
+        (format!("GET /\u{fffd} HTTP/1.1\r\n{end}"), "200"),
+        (format!("GET http://else.where/api/services HTTP/1.1\r\n{end}"), "200"),
+        (format!("GET * HTTP/1.1\r\n{end}"), "200"),
+    ] {
+        let line = first_line(&running, &request).await;
+        assert!(line.starts_with(&format!("HTTP/1.1 {code} ")), "{}: {line}", &request[..60]);
+    }
 }

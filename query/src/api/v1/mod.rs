@@ -145,7 +145,8 @@ pub(super) async fn archive(
     Ok(json_response(archived_answer(params.pretty())))
 }
 
-/// `GET /api/deep-dependencies`: Jaeger answers an example that it made up; nothing is known here.
+/// `GET /api/deep-dependencies`: Jaeger answers an example that it made up; nothing is known here. The UI's page for them asks
+/// `GET /analytics/v1/dependencies`, which no Jaeger has: its answer would be the UI itself, and the page would break.
 pub(super) async fn deep_dependencies() -> Response {
     json_response(r#"{"dependencies":[]}"#)
 }

@@ -1,12 +1,17 @@
-//! Browsers that send spans: which origins may, and with which headers.
+//! Browsers that come from another origin: which may, and with which headers.
 //! Facts: `open-telemetry/opentelemetry-collector config/confighttp` (CORS with credentials, `*` within an origin).
 
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-/// Answers preflight requests and marks answers, or nothing when no origin is allowed.
-pub(super) fn layer(origins: &[String], headers: &[String]) -> Option<CorsLayer> {
+pub use tower_http::cors::AllowMethods;
+
+/// Answers preflight requests and marks answers, with credentials allowed; `None` when no origin is allowed.
+///
+/// In an origin, `*` stands for any text. `headers` come to those that every client sends; a lone `*` allows all.
+#[must_use]
+pub fn layer(methods: impl Into<AllowMethods>, origins: &[String], headers: &[String]) -> Option<CorsLayer> {
     let patterns: Vec<String> = origins.iter().map(|origin| origin.trim().to_ascii_lowercase()).collect();
     let patterns: Vec<String> = patterns.into_iter().filter(|pattern| !pattern.is_empty()).collect();
     if patterns.is_empty() {
@@ -18,7 +23,7 @@ pub(super) fn layer(origins: &[String], headers: &[String]) -> Option<CorsLayer>
     };
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allowed))
-        .allow_methods([Method::POST])
+        .allow_methods(methods)
         .allow_headers(allowed_headers(headers))
         .allow_credentials(true);
     Some(layer)
@@ -50,6 +55,8 @@ fn matches(pattern: &str, origin: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
 
     #[test]
@@ -65,8 +72,8 @@ mod tests {
 
     #[test]
     fn no_origin_means_no_layer() {
-        assert!(layer(&[], &["*".to_owned()]).is_none());
-        assert!(layer(&[" ".to_owned()], &[]).is_none());
-        assert!(layer(&["*".to_owned()], &[]).is_some());
+        assert!(layer([Method::POST], &[], &["*".to_owned()]).is_none());
+        assert!(layer([Method::POST], &[" ".to_owned()], &[]).is_none());
+        assert!(layer([Method::POST], &["*".to_owned()], &[]).is_some());
     }
 }
