@@ -9,6 +9,9 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 const WORTHWHILE_BYTES: u64 = 1 << 10;
 
 /// The layer. What waits for more to compress is sent when nothing more is there yet: pieces flow as they are written.
+///
+/// Why the fastest level: a search's answer of 20 traces, 734 kB, costs 1.2 CPU-ms as zstd (57 kB), 1.8 as gzip (103 kB) and 2.9 as
+/// brotli (92 kB) there; gzip's level 6 makes 60 kB of it, for 5.5. While an answer is sent, each holds 0.2 to 0.8 MiB.
 pub(super) fn layer() -> CompressionLayer<impl Predicate> {
     let compressible =
         |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| is_compressible(headers);
