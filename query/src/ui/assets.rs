@@ -85,15 +85,25 @@ fn is_hex(text: &str) -> bool {
         && text.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-/// Eight signs of base64url that are neither a word, nor two, nor a date.
+/// Eight signs of base64url that are more words than people put into eight signs. A word is capitals, small letters and digits, in
+/// this order: `JaegerUI`, `Big-Logo` and `my-logo2` are two each, `DIY-hhtN` is three. Nearly one in five real hashes looks like words.
 fn looks_random(text: &str) -> bool {
-    let signs = text.as_bytes();
-    let letters = signs.iter().any(u8::is_ascii_alphabetic);
-    let digits = signs.iter().any(u8::is_ascii_digit);
-    let turns = signs.windows(2).filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase());
-    signs.iter().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, b'-' | b'_'))
-        && letters
-        && (digits || turns.count() > 2)
+    let class = |sign: u8| match sign {
+        b'A'..=b'Z' => Some(0),
+        b'a'..=b'z' => Some(1),
+        b'0'..=b'9' => Some(2),
+        _ => None,
+    };
+    let (mut words, mut before) = (0, None);
+    for sign in text.bytes() {
+        let now = class(sign);
+        if now.is_none() && !matches!(sign, b'-' | b'_') {
+            return false;
+        }
+        words += usize::from(now.is_some() && (before.is_none() || now < before));
+        before = now;
+    }
+    words > 2
 }
 
 #[cfg(test)]
@@ -105,7 +115,10 @@ mod tests {
         for hashed in [
             "index-BX3f_9zk.js",
             "index-BX3f_9zk.js.map",
-            "jaeger-logo-CNZsoUdk.svg",
+            "index-legacy-D7AR1nkc.js",
+            "index-DIY-hhtN.css",
+            "index-DJ-lr0mq.js",
+            "polyfills-legacy-eC6-qqte.js",
             "main.0a1b2c3d.chunk.js",
             "2.0a1b2c3d4e5f60718293.css",
         ] {
@@ -115,6 +128,10 @@ mod tests {
             "index.js",
             "jaeger-polyfill.js",
             "jaeger-JaegerUI.svg",
+            "a-Big-Logo.svg",
+            "a-DIY-Logo.svg",
+            "app-version2.js",
+            "app-my-logo2.js",
             "report-20261126.json",
             "app.deadbeef.js",
             "0a1b2c3d.js",

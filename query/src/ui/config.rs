@@ -6,8 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct UiConfig {
-    /// Directory with a build of Jaeger's UI, 1.x or 2.x: what its releases have in assets.tar.gz, index.html at the top. Another
-    /// build laid there is taken up without a restart. Without it one page of our own says what runs here.
+    /// Directory that holds index.html and static/ of a build of Jaeger's UI, 1.x or 2.x, as jaeger-ui's releases bring one in
+    /// assets.tar.gz. Another build laid there is taken up without a restart. Links out of static/ are not followed. Without a UI one
+    /// page of our own says what runs here.
     #[arg(id = "query.static-files", long = "query.static-files", value_name = "DIRECTORY")]
     pub static_files: Option<PathBuf>,
 
