@@ -27,6 +27,12 @@ pub(crate) enum Operation {
     find_trace_ids,
     /// Summaries of found traces.
     find_trace_summaries,
+    /// Latencies of services.
+    get_latencies,
+    /// Call rates of services.
+    get_call_rates,
+    /// Error rates of services.
+    get_error_rates,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -6,6 +6,7 @@ mod collect;
 mod dependencies;
 mod paging;
 mod room;
+mod span_metrics;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) use archive::ArchiveError;
 use collect::{Bounds, Collected, Collector, Want};
 pub(crate) use room::Room;
 use room::Turn;
+pub(crate) use span_metrics::{Series, SpanMetric, SpanMetricsError};
 
 /// A trace of more spans is adjusted away from the threads that serve connections.
 const LARGE_TRACE_SPANS: usize = 2_000;

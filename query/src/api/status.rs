@@ -8,7 +8,7 @@ use spoor_net::body::BodyError;
 use spoor_storage::{ReadError, ReadErrorKind, WriteError, WriteErrorKind};
 
 use crate::json::AnswerError;
-use crate::service::ArchiveError;
+use crate::service::{ArchiveError, SpanMetricsError};
 
 /// A question that is answered with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,17 @@ impl From<ArchiveError> for Failure {
         let message = with_causes(&error);
         tracing::warn!(error = message, "a trace was not archived");
         Self { status, message }
+    }
+}
+
+impl From<SpanMetricsError> for Failure {
+    fn from(error: SpanMetricsError) -> Self {
+        match error {
+            SpanMetricsError::Read(error) => error.into(),
+            SpanMetricsError::Disabled => {
+                Self { status: StatusCode::NOT_IMPLEMENTED, message: error.to_string() }
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod errors;
 mod front;
 mod memory_store;
 mod routes;
+mod span_metrics;
 mod transform;
 mod v3;
 mod v3_errors;

@@ -89,6 +89,14 @@ pub(crate) fn null_answer(pretty: bool) -> Vec<u8> {
     if pretty { Pretty::whole(&out) } else { out }
 }
 
+/// The answer with a number in place of a list.
+pub(crate) fn number_answer(number: u64, pretty: bool) -> Vec<u8> {
+    let mut out = b"{\"data\":".to_vec();
+    json::write_int(&mut out, number);
+    write_end(&mut out, 0, &[]);
+    if pretty { Pretty::whole(&out) } else { out }
+}
+
 /// The answer to a trace that was archived.
 pub(crate) fn archived_answer(pretty: bool) -> Vec<u8> {
     let out = br#"{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}"#;

@@ -2,11 +2,13 @@
 
 mod dependencies;
 mod ids;
+mod metrics;
 mod search;
 mod transform;
 
 pub(super) use dependencies::dependencies;
 pub(super) use ids::trace_id_of_segment;
+pub(super) use metrics::{call_rates, error_rates, latencies, min_step};
 #[cfg(test)]
 pub(super) use transform::MAX_BYTES as TRANSFORM_MAX_BYTES;
 pub(super) use transform::transform;
