@@ -26,6 +26,7 @@ const TABLE: &[Row] = &[
     ("spoor-pipeline", Some(&["spoor-model", "spoor-storage"])),
     // Backends, beside the doors.
     ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
+    ("spoor-storage-prometheus", Some(&["spoor-model", "spoor-storage"])),
     ("spoor-topic-kafka", Some(&["spoor-model", "spoor-topic"])),
     // The store's door in, with a topic's behind it.
     ("spoor-topic-spans", Some(&["spoor-model", "spoor-proto", "spoor-storage", "spoor-topic"])),

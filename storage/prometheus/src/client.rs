@@ -1,0 +1,251 @@
+//! One question to Prometheus: sent, answered by the deadline within a bound, or an error that says what to do.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
+
+use crate::answer;
+use crate::token::Authorization;
+use crate::{Config, ServerUrl, tls};
+
+/// The largest answer: half a million points with much of everything around them.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// Shorter than what servers and proxies in between allow an idle connection.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Settings that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A TLS setting that does nothing without another.
+    #[error("--prometheus.tls.{set} cannot work: {missing}")]
+    Alone {
+        /// What is set.
+        set: &'static str,
+        /// What it lacks.
+        missing: &'static str,
+    },
+    /// A name that no certificate can bear.
+    #[error("--prometheus.tls.server-name={0} is neither a host name nor an IP address")]
+    ServerName(String),
+    /// A file that cannot be used.
+    #[error("--prometheus.tls.{setting}={path}: {problem}")]
+    TlsFile {
+        /// Which one.
+        setting: &'static str,
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// TLS could not be set up.
+    #[error("prepare TLS for --prometheus.server-url: {0}")]
+    Tls(#[source] rustls::Error),
+}
+
+/// The way to Prometheus.
+#[derive(Debug)]
+pub(crate) struct Client {
+    server: ServerUrl,
+    connections: Connections,
+    authorization: Authorization,
+    /// `name=value` pairs for the address, encoded; may be empty.
+    extra: String,
+}
+
+/// With TLS where the address asks for it.
+#[derive(Debug)]
+enum Connections {
+    Plain(Pool<HttpConnector, Full<Bytes>>),
+    Tls(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>),
+}
+
+impl Connections {
+    async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+        match self {
+            Self::Plain(pool) => pool.request(request).await,
+            Self::Tls(pool) => pool.request(request).await,
+        }
+    }
+}
+
+/// Points of time in ms, and the expression that is computed at each.
+#[derive(Debug)]
+pub(crate) struct RangeQuestion {
+    pub(crate) expression: String,
+    pub(crate) first_ms: u64,
+    pub(crate) last_ms: u64,
+    pub(crate) step_ms: u64,
+}
+
+impl Client {
+    pub(crate) fn new(config: &Config) -> Result<Self, OpenError> {
+        tls::check(config)?;
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(config.connect_timeout).filter(|timeout| !timeout.is_zero()));
+        let mut builder = Pool::builder(TokioExecutor::new());
+        builder.pool_idle_timeout(IDLE_TIMEOUT).pool_timer(TokioTimer::new());
+        let connections = if config.server_url.is_https() {
+            Connections::Tls(builder.build(tls::connector(&config.tls, tcp)?))
+        } else {
+            Connections::Plain(builder.build(tcp))
+        };
+        let extra = &config.query.extra_parameters.0;
+        Ok(Self {
+            server: config.server_url.clone(),
+            connections,
+            authorization: Authorization::new(config),
+            extra: form(extra.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        })
+    }
+
+    /// The body of a successful answer.
+    pub(crate) async fn ask(
+        &self,
+        context: &RequestContext,
+        question: &RangeQuestion,
+        attempted: &str,
+    ) -> Result<Bytes, ReadError> {
+        let failed = |kind, why: String| ReadError::new(kind, attempted, why);
+        if context.remaining().is_zero() {
+            let why = "the deadline had passed before the question".to_owned();
+            return Err(failed(ReadErrorKind::DeadlineExceeded, why));
+        }
+        let answered = tokio::time::timeout(context.remaining(), self.exchange(context, question));
+        let Ok(answered) = answered.await else {
+            let why = format!("Prometheus at {} did not answer in time", self.server);
+            return Err(failed(ReadErrorKind::DeadlineExceeded, why));
+        };
+        answered.map_err(|(kind, why)| failed(kind, format!("Prometheus at {}: {why}", self.server)))
+    }
+
+    /// By `POST`, which has room for long questions; by `GET` where something in between takes no other, as Prometheus's own client
+    /// does it.
+    async fn exchange(
+        &self,
+        context: &RequestContext,
+        question: &RangeQuestion,
+    ) -> Result<Bytes, (ReadErrorKind, String)> {
+        let authorization = self.authorization.header(context.credentials.as_ref()).await;
+        let authorization = authorization.map_err(|why| (ReadErrorKind::Unavailable, why))?;
+        let form = question.form(context.remaining());
+        let (mut status, mut body) = self.send(Method::POST, &form, authorization.as_ref()).await?;
+        if matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+            (status, body) = self.send(Method::GET, &form, authorization.as_ref()).await?;
+        }
+        if status == StatusCode::OK { Ok(body) } else { Err(refusal(status, &body)) }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        form: &str,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<(StatusCode, Bytes), (ReadErrorKind, String)> {
+        let unavailable = |why: String| (ReadErrorKind::Unavailable, why);
+        let posts = method == Method::POST;
+        let in_address: Vec<&str> = [self.extra.as_str(), if posts { "" } else { form }]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
+        let mut address = self.server.join("/api/v1/query_range");
+        if !in_address.is_empty() {
+            address = format!("{address}?{}", in_address.join("&"));
+        }
+        let mut request = Request::builder()
+            .method(method)
+            .uri(address)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("spoor/", env!("CARGO_PKG_VERSION")));
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if posts {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let body = if posts { Bytes::copy_from_slice(form.as_bytes()) } else { Bytes::new() };
+        let request = request.body(Full::new(body)).map_err(|error| unavailable(error.to_string()))?;
+        let response =
+            self.connections.send(request).await.map_err(|error| unavailable(with_causes(&error)))?;
+        let status = response.status();
+        match Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await {
+            Ok(body) => Ok((status, body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Err((
+                ReadErrorKind::Invalid,
+                format!(
+                    "the answer is larger than {MAX_ANSWER_BYTES} bytes; ask for fewer services or a longer step"
+                ),
+            )),
+            Err(error) => Err(unavailable(format!("the answer broke off: {error}"))),
+        }
+    }
+}
+
+impl RangeQuestion {
+    fn form(&self, timeout: Duration) -> String {
+        let seconds = |millis: u64| format!("{}.{:03}", millis / 1_000, millis % 1_000);
+        let timeout = format!("{}ms", timeout.as_millis().max(1));
+        form([
+            ("query", self.expression.as_str()),
+            ("start", &seconds(self.first_ms)),
+            ("end", &seconds(self.last_ms)),
+            ("step", &seconds(self.step_ms)),
+            ("timeout", &timeout),
+        ])
+    }
+}
+
+fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut form = String::new();
+    for (name, value) in pairs {
+        let separator = if form.is_empty() { "" } else { "&" };
+        let (name, value) =
+            (utf8_percent_encode(name, NON_ALPHANUMERIC), utf8_percent_encode(value, NON_ALPHANUMERIC));
+        // Writing to memory does not fail.
+        let _ = write!(form, "{separator}{name}={value}");
+    }
+    form
+}
+
+/// What an answer other than 200 means to whoever asked.
+fn refusal(status: StatusCode, body: &[u8]) -> (ReadErrorKind, String) {
+    let (error_type, told) = answer::error_of(body);
+    let kind = match (error_type.as_str(), status.as_u16()) {
+        ("timeout" | "canceled", _) => ReadErrorKind::DeadlineExceeded,
+        ("bad_data" | "execution", _) => ReadErrorKind::Invalid,
+        (_, 429) => ReadErrorKind::Busy,
+        _ => ReadErrorKind::Unavailable,
+    };
+    let advice = match status.as_u16() {
+        401 | 403 => {
+            "; check --prometheus.token-file, or that users' tokens are passed on (--query.bearer-token-propagation)"
+        }
+        404 | 300..=399 => "; there is no Prometheus API under --prometheus.server-url",
+        _ => "",
+    };
+    (kind, format!("it answered {status}: {told}{advice}"))
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let _ = write!(text, ": {cause}");
+        next = cause.source();
+    }
+    text
+}
