@@ -5,6 +5,7 @@
 mod adjust;
 mod api;
 mod config;
+pub mod dependencies;
 #[cfg(test)]
 mod fixture;
 mod json;

@@ -33,7 +33,8 @@ pub(super) fn drop_duplicates(trace: &mut SpanBatch) {
     trace.retain_spans(|index, _| !duplicate[index]);
 }
 
-fn content_hash(state: &RandomState, span: SpanView<'_>) -> u64 {
+/// What a span says, resource and scope included, in one number under that key.
+pub(crate) fn content_hash(state: &RandomState, span: SpanView<'_>) -> u64 {
     let mut hasher = state.build_hasher();
     let row = span.row();
     (row.trace_id, row.span_id, row.parent_span_id, row.kind, row.status, row.flags).hash(&mut hasher);

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use spoor_model::SpanBatch;
 
+pub(crate) use deduplicate::content_hash;
+
 /// What the steps are told.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Settings {

@@ -1,0 +1,212 @@
+//! The job: one of the processes that offer to leads, and counts today again and again, and yesterday once it is over.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use spoor_model::UnixNanos;
+use spoor_storage::{DependencyStore, Lease, LeaseLock, RecordError, RequestContext, SpanReader};
+use tokio_util::sync::CancellationToken;
+
+use super::day::Day;
+use super::{recount, schedule};
+
+/// What the processes compete for.
+const LOCK: &str = "spoor-dependencies";
+/// Counting takes at most one part in so many of the time.
+const MOST_SHARE: u32 = 20;
+
+/// What the job reads, writes and is elected by.
+#[derive(Clone)]
+pub struct JobStores {
+    /// The spans.
+    pub reader: Arc<dyn SpanReader>,
+    /// The reports.
+    pub dependencies: Arc<dyn DependencyStore>,
+    /// Who leads.
+    pub locks: Arc<dyn LeaseLock>,
+}
+
+/// How often things are done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// From the end of one count to the next.
+    pub(super) interval: Duration,
+    /// How long the lead lasts unless it is renewed.
+    pub(super) lease: Duration,
+    /// Between two tries to lead, and two renewals.
+    pub(super) ask: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    result: Outcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(non_camel_case_types, reason = "the label's values")]
+enum Outcome {
+    ok,
+    err,
+}
+
+/// What the job counts of itself.
+#[derive(Debug, Clone, Default)]
+pub struct JobMetrics {
+    runs: Family<ByResult, Counter>,
+    leading: Gauge,
+    last_success: Gauge,
+}
+
+impl JobMetrics {
+    /// Registers them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        for result in [Outcome::ok, Outcome::err] {
+            drop(metrics.runs.get_or_create(&ByResult { result }));
+        }
+        registry.register("spoor_dependencies_runs", "Days counted by the job", metrics.runs.clone());
+        registry.register(
+            "spoor_dependencies_leading",
+            "1 where this process counts the dependencies",
+            metrics.leading.clone(),
+        );
+        registry.register(
+            "spoor_dependencies_last_success_timestamp_seconds",
+            "When the job last counted a day here, in seconds since 1970",
+            metrics.last_success.clone(),
+        );
+        metrics
+    }
+}
+
+/// The job in one process.
+pub struct DependencyJob {
+    stores: JobStores,
+    pace: Pace,
+    /// This process, among those that offer to.
+    holder: String,
+    metrics: JobMetrics,
+}
+
+impl DependencyJob {
+    /// Counts every `interval`, or less often where counting takes long.
+    #[must_use]
+    pub fn new(stores: JobStores, interval: Duration, metrics: JobMetrics) -> Self {
+        let pace = Pace { interval, lease: Duration::from_secs(60), ask: Duration::from_secs(15) };
+        Self::paced(stores, pace, metrics)
+    }
+
+    pub(super) fn paced(stores: JobStores, pace: Pace, metrics: JobMetrics) -> Self {
+        let holder = format!("spoor-{}-{:016x}", std::process::id(), RandomState::new().hash_one(0));
+        Self { stores, pace, holder, metrics }
+    }
+
+    /// Competes for the lead, and counts while it has it, until `shutdown`; then it gives the lead up, so that another takes it at once.
+    pub async fn run(self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.work() => {}
+        }
+        self.metrics.leading.set(0);
+        let released = self.stores.locks.release(&self.context(), LOCK, &self.holder).await;
+        if let Err(error) = released {
+            tracing::debug!(error = %error, "the lead of the dependencies ends by itself");
+        }
+    }
+
+    async fn work(&self) {
+        let mut failing = false;
+        loop {
+            match self.acquire().await {
+                Ok(Some(lease)) => {
+                    failing = false;
+                    self.metrics.leading.set(1);
+                    tracing::info!("this process counts the dependencies now");
+                    tokio::select! {
+                        () = self.lead() => {}
+                        () = self.keep(lease) => tracing::info!("another process counts the dependencies now"),
+                    }
+                    self.metrics.leading.set(0);
+                }
+                Ok(None) => failing = false,
+                Err(error) if !failing => {
+                    tracing::warn!(error = %error, "nobody can be elected to count the dependencies; trying again");
+                    failing = true;
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(self.pace.ask).await;
+        }
+    }
+
+    async fn acquire(&self) -> Result<Option<Lease>, RecordError> {
+        self.stores.locks.acquire(&self.context(), LOCK, &self.holder, self.pace.lease).await
+    }
+
+    /// Renews the lead; ends when it is lost.
+    async fn keep(&self, mut lease: Lease) {
+        loop {
+            let left = lease.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(self.pace.ask.min(left)).await;
+            match self.acquire().await {
+                Ok(Some(renewed)) => lease = renewed,
+                Ok(None) => return,
+                Err(error) => tracing::debug!(error = %error, "the lead was not renewed; trying again"),
+            }
+        }
+    }
+
+    /// Counts for as long as it is let.
+    async fn lead(&self) {
+        let mut settled = None;
+        loop {
+            let began = Instant::now();
+            let today = Day::of(now());
+            for day in schedule::due(now(), settled) {
+                if self.count(day).await && day < today {
+                    settled = Some(day);
+                }
+            }
+            tokio::time::sleep(self.pace.interval.max(began.elapsed() * MOST_SHARE)).await;
+        }
+    }
+
+    /// True when the day was counted.
+    async fn count(&self, day: Day) -> bool {
+        let JobStores { reader, dependencies, .. } = &self.stores;
+        let result = recount(reader.as_ref(), dependencies.as_ref(), day, now()).await;
+        let outcome = if result.is_ok() { Outcome::ok } else { Outcome::err };
+        self.metrics.runs.get_or_create(&ByResult { result: outcome }).inc();
+        match result {
+            Ok(count) => {
+                let seconds = i64::try_from(now().millis() / 1_000).unwrap_or(i64::MAX);
+                self.metrics.last_success.set(seconds);
+                let links = count.calls.len();
+                tracing::debug!(%day, traces = count.traces, spans = count.spans, links, "the dependencies are counted");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%day, error = %error, "the dependencies were not counted; trying again");
+                false
+            }
+        }
+    }
+
+    /// A question to the lock is answered well before the lease ends, or not at all.
+    fn context(&self) -> RequestContext {
+        RequestContext::with_timeout(self.pace.lease / 4)
+    }
+}
+
+fn now() -> UnixNanos {
+    UnixNanos::ZERO.saturating_add(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
