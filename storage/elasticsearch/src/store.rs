@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
+use spoor_storage::LeaseLock;
 
 use crate::access::Access;
 use crate::bulk::{BulkMetrics, BulkWriter, Limits};
@@ -100,11 +101,9 @@ impl Config {
         parts(self).map(drop)
     }
 
-    /// What only the doors for dependencies and sampling heed, which no role opens yet.
+    /// What only the door for sampling heeds, which no role opens yet.
     fn refuse_what_has_no_effect(&self) -> Result<(), OpenError> {
-        let no_effect = if self.templates.dependencies_priority != 0 {
-            "--es.prioirity-dependencies-template would have no effect: no role of this version writes dependencies"
-        } else if self.templates.sampling_priority != 0 {
+        let no_effect = if self.templates.sampling_priority != 0 {
             "--es.prioirity-sampling-template would have no effect: no role of this version samples adaptively"
         } else if self.sampling != SamplingConfig::default() {
             "--es.adaptive-sampling.lookback would have no effect: no role of this version samples adaptively"
@@ -178,12 +177,25 @@ impl ElasticsearchStore {
     /// # Errors
     /// [`OpenError`], as [`ElasticsearchStore::open`].
     pub fn open_reader(config: &Config) -> Result<Arc<ElasticsearchReader>, OpenError> {
+        Ok(Self::open_with_locks(config)?.0)
+    }
+
+    /// As [`ElasticsearchStore::open_reader`], with the locks by which processes that read elect one of them. What the elected one
+    /// writes (dependencies) brings its template along.
+    ///
+    /// # Errors
+    /// [`OpenError`], as [`ElasticsearchStore::open`].
+    pub fn open_with_locks(
+        config: &Config,
+    ) -> Result<(Arc<ElasticsearchReader>, Arc<dyn LeaseLock>), OpenError> {
         let (client, known) = parts(config)?;
         let names = IndexNames::new(&config.indices)?;
         client.start();
         let plan = plan(config, known, watched(config, &names, false), None);
         let setup = Arc::new(Setup::start(client.clone(), plan, SetupMetrics::default()));
-        Ok(Arc::new(ElasticsearchReader::new(Access::new(client, setup, config), names, config)))
+        let access = Access::new(client, setup, config);
+        let locks = ElasticsearchSampling::new(access.clone(), &names, config);
+        Ok((Arc::new(ElasticsearchReader::new(access, names, config)), locks))
     }
 
     /// The door in.

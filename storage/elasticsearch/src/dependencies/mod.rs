@@ -4,14 +4,18 @@
 mod document;
 mod query;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use spoor_model::{DependencyLink, DependencyReport, TimeRange};
 use spoor_storage::{DependencyStore, ReadError, RecordError, RequestContext};
 
+use crate::TemplateConfig;
 use crate::access::Access;
 use crate::client::Request;
 use crate::index::Family;
 use crate::scroll::Scroll;
+use crate::template::{Kind, TemplateNames, template};
 use document::Reports;
 
 /// Documents in a page; of a large installation one has some hundred kilobytes.
@@ -22,16 +26,40 @@ const PAGE: u32 = 100;
 /// A report of ours has an id that follows from its day and source, so that it is replaced when it is written again. Behind aliases this
 /// holds within one index: written again after a rollover, both reports are there, and the largest count of each link holds, as with
 /// reports that other programs appended. A real Jaeger adds those up.
+///
+/// Jaeger's template for them is installed with the first write, unless `--es.create-index-templates=false`.
 #[derive(Debug, Clone)]
 pub struct ElasticsearchDependencies {
     access: Access,
     family: Family,
     max_doc_count: u32,
+    /// What the template is made of, if it is to be installed.
+    template: Option<Arc<TemplateConfig>>,
+    installed: Arc<tokio::sync::OnceCell<()>>,
 }
 
 impl ElasticsearchDependencies {
-    pub(crate) fn new(access: Access, family: Family, max_doc_count: u32) -> Self {
-        Self { access, family, max_doc_count }
+    pub(crate) fn new(
+        access: Access,
+        family: Family,
+        max_doc_count: u32,
+        template: Option<Arc<TemplateConfig>>,
+    ) -> Self {
+        Self { access, family, max_doc_count, template, installed: Arc::default() }
+    }
+
+    async fn ready_to_write(&self, context: &RequestContext, attempted: &str) -> Result<(), RecordError> {
+        let server = self.access.ready_to_write(context, attempted).await?;
+        let Some(settings) = &self.template else { return Ok(()) };
+        let install = || async {
+            let names = TemplateNames::of(Kind::Dependencies, &self.family, false);
+            let template = template(server, &names, settings);
+            let body = template.body.to_string().into_bytes();
+            let attempted = format!("install the template {}", template.path);
+            self.access.send(Request::put(template.path, body, attempted), context.deadline).await?;
+            Ok(())
+        };
+        self.installed.get_or_try_init(install).await.copied()
     }
 }
 
@@ -43,7 +71,7 @@ impl DependencyStore for ElasticsearchDependencies {
         report: &DependencyReport,
     ) -> Result<(), RecordError> {
         let attempted = format!("store the dependencies of source {}", report.source);
-        self.access.ready_to_write(context, &attempted).await?;
+        self.ready_to_write(context, &attempted).await?;
         let index = self.family.write_target(self.family.period(report.midnight()));
         let path = crate::access::document_path(&index, &document::id(report), self.family.writes_to_alias());
         let request = Request::put(path, document::body(report).to_string().into_bytes(), attempted);

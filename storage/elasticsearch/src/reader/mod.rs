@@ -15,6 +15,7 @@ mod summaries;
 mod summary_query;
 mod trace;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,7 +28,7 @@ use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, Span
 use crate::access::{Access, parse_json};
 use crate::index::{IndexNames, SLACK, now, widened};
 use crate::setup::Readiness;
-use crate::{Config, ElasticsearchDependencies, ElasticsearchSpanMetrics};
+use crate::{Config, ElasticsearchDependencies, ElasticsearchSpanMetrics, TemplateConfig};
 use answer::{Answer, MultiAnswer};
 use trace::TraceCursor;
 
@@ -47,6 +48,8 @@ pub struct ElasticsearchReader {
     dot_replacement: String,
     max_span_age: Duration,
     max_doc_count: u32,
+    /// What the template of dependencies is made of, if it is to be installed.
+    templates: Option<Arc<TemplateConfig>>,
 }
 
 impl ElasticsearchReader {
@@ -57,6 +60,7 @@ impl ElasticsearchReader {
             dot_replacement: config.documents.dot_replacement.clone(),
             max_span_age: config.indices.max_span_age,
             max_doc_count: config.indices.max_doc_count,
+            templates: config.templates.create.then(|| Arc::new(config.templates.clone())),
         }
     }
 
@@ -70,7 +74,12 @@ impl ElasticsearchReader {
     #[must_use]
     pub fn dependencies(&self) -> ElasticsearchDependencies {
         let family = self.names.dependencies.clone();
-        ElasticsearchDependencies::new(self.access.clone(), family, self.max_doc_count)
+        ElasticsearchDependencies::new(
+            self.access.clone(),
+            family,
+            self.max_doc_count,
+            self.templates.clone(),
+        )
     }
 
     /// Rates and latencies of the same spans.

@@ -22,10 +22,6 @@ pub(crate) enum Kind {
     /// Spans in the compact layout.
     CompactSpan,
     Service,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "as in Jaeger, no template is installed for dependencies")
-    )]
     Dependencies,
     Sampling,
 }
