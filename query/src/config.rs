@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue};
 use spoor_model::{ByteSize, parse_go_duration};
 use spoor_net::ListenAddress;
 
+use crate::api::CorsConfig;
 use crate::ui::{Ui, UiConfig, UiError};
 
 /// Settings of the query role: Jaeger v1's names where Jaeger has the setting, and bounds of our own.
@@ -130,40 +131,6 @@ pub struct Config {
         value_parser = ByteSize::parse_at_least_one_mebibyte
     )]
     pub max_bytes_in_flight: ByteSize,
-}
-
-/// Which pages of other origins may ask.
-#[derive(Debug, Clone, Default, clap::Args)]
-#[group(skip)]
-pub struct CorsConfig {
-    /// Origins whose pages may ask from a browser, comma separated; `*` within one stands for any text. None by default.
-    #[arg(
-        id = "query.cors.allowed-origins",
-        long = "query.cors.allowed-origins",
-        value_name = "ORIGINS",
-        value_delimiter = ','
-    )]
-    pub allowed_origins: Vec<String>,
-
-    /// Request headers that such pages may send besides Accept, Content-Type, Content-Encoding and X-Requested-With, comma
-    /// separated; `*` allows all.
-    #[arg(
-        id = "query.cors.allowed-headers",
-        long = "query.cors.allowed-headers",
-        value_name = "HEADERS",
-        value_delimiter = ','
-    )]
-    pub allowed_headers: Vec<String>,
-
-    /// How long a browser may remember what such a page may do. 0s leaves it to the browser.
-    #[arg(
-        id = "query.cors.max-age",
-        long = "query.cors.max-age",
-        value_name = "DURATION",
-        default_value = "0s",
-        value_parser = parse_go_duration
-    )]
-    pub max_age: Duration,
 }
 
 impl Config {

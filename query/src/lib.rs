@@ -15,7 +15,8 @@ mod service;
 mod stores;
 mod ui;
 
-pub use config::{BasePath, Config, CorsConfig, Header};
+pub use api::CorsConfig;
+pub use config::{BasePath, Config, Header};
 pub use server::{Query, Sockets};
 pub use stores::{Archive, Stores};
 pub use ui::{UiConfig, UiError};

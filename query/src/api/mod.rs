@@ -3,6 +3,7 @@
 
 mod caller;
 mod compression;
+mod cors;
 mod front;
 mod page;
 mod params;
@@ -15,14 +16,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::map_response_with_state;
 use axum::response::Response;
 use axum::routing::{any, get, post};
 
-use crate::config::{Config, CorsConfig, Header};
+use crate::config::{Config, Header};
 use crate::service::Service;
 use crate::ui::Ui;
+pub use cors::CorsConfig;
 use front::Front;
 
 /// What the handlers share.
@@ -71,18 +73,8 @@ pub(crate) fn router(config: &Config, service: Arc<Service>, ui: Option<Ui>) -> 
             .fallback(not_found),
     };
     let headers: Arc<[Header]> = config.additional_headers.clone().into();
-    with_cors(routes.layer(compression::layer()), &config.cors)
+    cors::allow(routes.layer(compression::layer()), &config.cors)
         .layer(map_response_with_state(headers, add_headers))
-}
-
-fn with_cors(routes: Router, cors: &CorsConfig) -> Router {
-    // What Jaeger's server allows, and all that there is.
-    let methods = [Method::GET, Method::HEAD, Method::POST];
-    match spoor_net::cors::layer(methods, &cors.allowed_origins, &cors.allowed_headers) {
-        Some(layer) if cors.max_age.is_zero() => routes.layer(layer),
-        Some(layer) => routes.layer(layer.max_age(cors.max_age)),
-        None => routes,
-    }
 }
 
 /// What Go's HTTP server says of a path that nobody serves; clients know it from Jaeger.
