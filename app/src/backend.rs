@@ -5,9 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use spoor_query::{Archive, Stores};
-use spoor_storage::SpanWriter;
 use spoor_storage::memory::{self, MemoryStore};
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
+use spoor_storage::{LeaseLock, MetricsReader, SpanWriter};
 use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchReader, ElasticsearchStore, Readiness};
 use tokio::sync::watch;
 
@@ -51,8 +51,18 @@ pub(crate) struct Backend {
     pub(crate) writer: Arc<dyn SpanWriter>,
     /// For a role that repeats by itself, and counts it here.
     pub(crate) plain: PlainWriter,
-    /// What a query role asks; the archive is opened apart from it.
+    /// For a query role.
+    pub(crate) doors: Doors,
+}
+
+/// What a query role and its job use of a store.
+pub(crate) struct Doors {
+    /// What is asked; the archive is opened apart from it, and the settings say who computes metrics.
     pub(crate) stores: Stores,
+    /// Metrics computed from the store's spans.
+    pub(crate) span_metrics: Arc<dyn MetricsReader>,
+    /// By which processes over one store elect one of them.
+    pub(crate) locks: Arc<dyn LeaseLock>,
 }
 
 /// The store's own door in, and the counters of whoever repeats writes.
@@ -135,12 +145,22 @@ pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Bac
     Ok(backend)
 }
 
-/// Opens the store of a role that only reads: nothing is installed in it.
-pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Stores> {
+/// Opens the store of a role that only reads: nothing is installed in it, but what a job writes brings its template along.
+pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Doors> {
     config.validate_shared()?;
-    let reader = ElasticsearchStore::open_reader(&config.elasticsearch).context("open the store")?;
+    let (reader, locks) =
+        ElasticsearchStore::open_with_locks(&config.elasticsearch).context("open the store")?;
     report_readiness("store", reader.readiness(), host.health.clone());
-    Ok(stores(&reader))
+    Ok(doors(&reader, locks))
+}
+
+/// As [`open_reader`], for a command, whose readiness nobody asks for.
+pub(crate) fn open_unwatched(config: &StorageConfig) -> Result<Stores> {
+    Ok(stores(&ElasticsearchStore::open_reader(&config.elasticsearch).context("open the store")?))
+}
+
+fn doors(reader: &Arc<ElasticsearchReader>, locks: Arc<dyn LeaseLock>) -> Doors {
+    Doors { stores: stores(reader), span_metrics: Arc::new(reader.span_metrics()), locks }
 }
 
 fn stores(reader: &Arc<ElasticsearchReader>) -> Stores {
@@ -155,7 +175,8 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
             let retries = RetryMetrics::register(&mut host.registry);
             let plain = PlainWriter { writer: store.clone(), retries };
             let stores = Stores { dependencies: Some(store.clone()), ..Stores::new(store.clone()) };
-            Ok(Backend { writer: store, plain, stores })
+            let doors = Doors { stores, span_metrics: store.clone(), locks: store.clone() };
+            Ok(Backend { writer: store, plain, doors })
         }
         StorageKind::Elasticsearch | StorageKind::Opensearch => {
             let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
@@ -175,7 +196,8 @@ fn open_elasticsearch(
     let retries = RetryMetrics::register(&mut host.registry);
     let plain = PlainWriter { writer: Arc::new(store.writer()), retries };
     let writer = Arc::new(plain.retrying());
-    Ok((Backend { writer, plain, stores: stores(&store.reader()) }, store))
+    let doors = doors(&store.reader(), store.sampling());
+    Ok((Backend { writer, plain, doors }, store))
 }
 
 /// Reports the store's readiness at once, so that the role never looks ready before the first word of the store, and from then on.

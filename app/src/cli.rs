@@ -9,7 +9,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
-    AllInOneArgs, CollectorArgs, DeadLettersArgs, GenerateArgs, HealthcheckArgs, IngesterArgs, QueryArgs,
+    AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, GenerateArgs, HealthcheckArgs,
+    IngesterArgs, QueryArgs,
 };
 use crate::config::{
     FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
@@ -39,8 +40,11 @@ pub(crate) enum Command {
     /// Looks at records that were set aside because they could not be stored, and puts them back. Called as `spoor ingester dead-letters`.
     #[command(hide = true)]
     DeadLetters(Box<DeadLettersArgs>),
-    /// Answers questions about traces.
+    /// Answers questions about traces; `spoor query dependencies` counts who called whom on a day.
     Query(Box<QueryArgs>),
+    /// Counts who called whom on a day, from its spans, and stores it for the UI. Called as `spoor query dependencies`.
+    #[command(hide = true)]
+    Dependencies(Box<DependenciesArgs>),
     /// Sends made-up traces to a collector, to look at or to measure with.
     Generate(GenerateArgs),
     /// Asks a running role whether it is ready.
@@ -53,8 +57,11 @@ pub(crate) enum Command {
 /// A command of the ingester's, which has settings of its own.
 const DEAD_LETTERS: &str = "dead-letters";
 
+/// A command of the query's, which has settings of its own.
+const DEPENDENCIES: &str = "dependencies";
+
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 5] = [
+const ROLES: [(&str, &[&str]); 6] = [
     (
         "all-in-one",
         &[
@@ -70,7 +77,8 @@ const ROLES: [(&str, &[&str]); 5] = [
             "sampling.config",
             "sampling.storage",
             "downsampling.",
-            "prometheus.server-url",
+            "prometheus.query.",
+            "prometheus.tls.",
             "metrics-storage.",
         ],
     ),
@@ -90,7 +98,19 @@ const ROLES: [(&str, &[&str]); 5] = [
     ),
     ("ingester", &["es.", "kafka.consumer.", "ingester.", "admin."]),
     (DEAD_LETTERS, &["kafka.consumer."]),
-    ("query", &["es.", "query.", "admin.", "multi-tenancy.", "prometheus.server-url", "metrics-storage."]),
+    (
+        "query",
+        &[
+            "es.",
+            "query.",
+            "admin.",
+            "multi-tenancy.",
+            "prometheus.query.",
+            "prometheus.tls.",
+            "metrics-storage.",
+        ],
+    ),
+    (DEPENDENCIES, &["es."]),
 ];
 
 /// Jaeger's programs and what they are here.
@@ -154,7 +174,7 @@ fn with_role(mut args: Vec<OsString>) -> Result<Vec<OsString>> {
         args.insert(1, OsString::from(role));
     }
     let is = |index: usize, name: &str| args.get(index).is_some_and(|arg| arg == name);
-    if is(1, "ingester") && is(2, DEAD_LETTERS) {
+    if (is(1, "ingester") && is(2, DEAD_LETTERS)) || (is(1, "query") && is(2, DEPENDENCIES)) {
         args.remove(1);
     }
     if is_jaegers {
@@ -272,8 +292,7 @@ mod tests {
             ("SAMPLING_CONFIG_TYPE", "collector", "query"),
             ("SAMPLING_STORAGE_TYPE", "collector", "query"),
             ("DOWNSAMPLING_RATIO", "collector", "query"),
-            ("METRICS_STORAGE_TYPE", "query", "collector"),
-            ("PROMETHEUS_SERVER_URL", "query", "collector"),
+            ("PROMETHEUS_QUERY_UNKNOWN", "query", "collector"),
         ] {
             assert!(refused(role, name) && refused("all-in-one", name), "{name}");
             assert!(!refused(other, name), "{name} is no business of the {other}");
@@ -297,6 +316,10 @@ mod tests {
         assert_eq!(
             roles(&["spoor", "ingester", "dead-letters", "list"]).unwrap(),
             ["spoor", "dead-letters", "list"]
+        );
+        assert_eq!(
+            roles(&["spoor", "query", "dependencies", "--day=today"]).unwrap(),
+            ["spoor", "dependencies", "--day=today"]
         );
         assert_eq!(
             roles(&["jaeger-ingester", "dead-letters", "list"]).unwrap(),

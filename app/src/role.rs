@@ -6,9 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use spoor_collector::{Collector, Sockets};
 use spoor_ingester::Ingester;
+use spoor_query::dependencies::{DependencyJob, JobMetrics, JobStores};
 use spoor_query::{Query, Stores};
 use spoor_storage::SpanWriter;
 
+use crate::backend::Doors;
 use crate::host::{Host, Role};
 use crate::version;
 
@@ -55,4 +57,19 @@ pub(crate) fn query(
     let query = Query::build(config, sockets, stores, &version, &mut host.registry)?;
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "query", run: Box::pin(async move { Ok(query.run(shutdown).await?) }) })
+}
+
+/// The job that counts dependencies every `interval`, where the store keeps any; none without an interval.
+pub(crate) fn dependencies(interval: Option<Duration>, doors: &Doors, host: &mut Host) -> Option<Role> {
+    let interval = interval.filter(|interval| !interval.is_zero())?;
+    let dependencies = doors.stores.dependencies.clone()?;
+    let (reader, locks) = (Arc::clone(&doors.stores.reader), Arc::clone(&doors.locks));
+    let metrics = JobMetrics::register(&mut host.registry);
+    let job = DependencyJob::new(JobStores { reader, dependencies, locks }, interval, metrics);
+    let shutdown = host.shutdown.clone();
+    let run = async move {
+        job.run(shutdown).await;
+        Ok(())
+    };
+    Some(Role { name: "dependencies", run: Box::pin(run) })
 }

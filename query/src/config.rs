@@ -122,6 +122,18 @@ pub struct Config {
     )]
     pub max_answer_bytes: ByteSize,
 
+    /// How often the dependencies of today (who calls whom, what the UI shows under System Architecture) are counted from the spans
+    /// and stored, and yesterday's once more when it is over. Of the processes that have the setting one at a time does it, with at
+    /// most a twentieth of its time. 0s never does; then spark-dependencies may, or `spoor query dependencies` from cron. When not set:
+    /// 15s in an all-in-one that stores in memory, else never.
+    #[arg(
+        id = "query.dependencies.interval",
+        long = "query.dependencies.interval",
+        value_name = "DURATION",
+        value_parser = parse_go_duration
+    )]
+    pub dependencies_interval: Option<Duration>,
+
     /// Most memory for the spans of all answers together. A question that finds no room is answered with 429.
     #[arg(
         id = "query.max-bytes-in-flight",

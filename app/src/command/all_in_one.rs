@@ -1,5 +1,7 @@
 //! `spoor all-in-one`: collector and query over one store, in one process; on request with Kafka and an ingester in between.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use spoor_query::Stores;
@@ -7,10 +9,14 @@ use spoor_storage::memory;
 use spoor_storage_elasticsearch::ArchiveConfig;
 use spoor_topic_kafka::config::ConsumerConfig;
 
-use crate::backend::{self, StorageConfig};
+use crate::backend::{self, Doors, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
 use crate::kafka::{self, KafkaSpans};
 use crate::role;
+use crate::span_metrics::MetricsConfig;
+
+/// How often dependencies are counted in memory unless told otherwise.
+const INTERVAL_IN_MEMORY: Duration = Duration::from_secs(15);
 
 /// Settings of the all-in-one.
 #[derive(Debug, clap::Args)]
@@ -52,6 +58,9 @@ pub(crate) struct AllInOneArgs {
     pub(super) archive: ArchiveConfig,
 
     #[command(flatten)]
+    metrics: MetricsConfig,
+
+    #[command(flatten)]
     query: spoor_query::Config,
 }
 
@@ -71,6 +80,7 @@ impl AllInOneArgs {
         self.query.validate()?;
         self.storage.validate()?;
         self.storage.validate_archive(&self.archive)?;
+        self.metrics.validate(self.storage.kind)?;
         if self.buffer == SpanBuffer::None {
             return Ok(());
         }
@@ -88,6 +98,12 @@ impl AllInOneArgs {
             "--kafka.consumer.encoding is not what the collector writes, --kafka.producer.encoding={encoding}; give both the same"
         );
         Ok(self.ingester.validate(read)?)
+    }
+
+    /// In memory, nobody else counts dependencies, and it costs little.
+    fn dependencies_interval(&self) -> Option<Duration> {
+        let in_memory = (self.storage.kind == StorageKind::Memory).then_some(INTERVAL_IN_MEMORY);
+        self.query.dependencies_interval.or(in_memory)
     }
 }
 
@@ -110,7 +126,10 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     };
     roles.push(role::collector(&args.collector, sockets, writer, &mut host)?);
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
-    let stores = Stores { archive, ..backend.stores };
+    roles.extend(role::dependencies(args.dependencies_interval(), &backend.doors, &mut host));
+    let Doors { stores, span_metrics, .. } = backend.doors;
+    let span_metrics = args.metrics.open(args.storage.kind, || Some(span_metrics))?;
+    let stores = Stores { archive, span_metrics, ..stores };
     roles.push(role::query(&args.query, query_sockets, stores, &mut host)?);
     host.serve(roles).await
 }

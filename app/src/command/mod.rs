@@ -3,6 +3,7 @@
 mod all_in_one;
 mod collector;
 mod dead_letters;
+mod dependencies;
 mod generate;
 mod healthcheck;
 mod ingester;
@@ -11,6 +12,7 @@ mod query;
 pub(crate) use all_in_one::AllInOneArgs;
 pub(crate) use collector::CollectorArgs;
 pub(crate) use dead_letters::DeadLettersArgs;
+pub(crate) use dependencies::DependenciesArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use healthcheck::HealthcheckArgs;
 pub(crate) use ingester::IngesterArgs;
@@ -34,6 +36,7 @@ pub(crate) fn run(parsed: &Parsed) -> Result<()> {
         Command::Collector(args) if !shows_settings(&args.host, parsed)? => on_runtime(collector::run(args)),
         Command::Ingester(args) if !shows_settings(&args.host, parsed)? => on_runtime(ingester::run(args)),
         Command::DeadLetters(args) => on_runtime(dead_letters::run(args)),
+        Command::Dependencies(args) => on_runtime(dependencies::run(args)),
         Command::Query(args) if !shows_settings(&args.host, parsed)? => on_runtime(query::run(args)),
         Command::Generate(args) => on_runtime(generate::run(args)),
         Command::Healthcheck(args) => healthcheck::run(args),
@@ -73,9 +76,11 @@ fn validate(command: &Command) -> Result<()> {
         Command::Query(args) => {
             args.query.validate()?;
             args.storage.validate_shared()?;
-            args.storage.validate_archive(&args.archive)
+            args.storage.validate_archive(&args.archive)?;
+            args.metrics.validate(args.storage.kind)
         }
         Command::DeadLetters(_)
+        | Command::Dependencies(_)
         | Command::Generate(_)
         | Command::Healthcheck(_)
         | Command::SettingsReference => Ok(()),

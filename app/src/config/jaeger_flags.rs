@@ -77,7 +77,10 @@ const FAMILIES: &[Family] = &[
         prefix: "downsampling.",
         instead: "this version of Spoor stores every span it gets; sample in the SDK",
     },
-    Family { prefix: "prometheus.", instead: "this version of Spoor does not serve metrics of spans" },
+    Family {
+        prefix: "prometheus.",
+        instead: "it is none of those that the query has, or this role asks no Prometheus; `spoor query --help` lists them",
+    },
     Family {
         prefix: "query.grpc-server",
         instead: "this version of Spoor has the HTTP API only, see --query.http-server.host-port",
@@ -110,7 +113,10 @@ const FAMILIES: &[Family] = &[
         prefix: "admin.http.tls.",
         instead: "the admin port of this version speaks plain HTTP; keep it on a private address",
     },
-    Family { prefix: "metrics-storage.", instead: "this version of Spoor does not serve metrics of spans" },
+    Family {
+        prefix: "metrics-storage.",
+        instead: "only the query and the all-in-one show metrics of spans; give it to them",
+    },
     Family {
         prefix: "metrics-backend",
         instead: "Spoor's metrics are Prometheus's, on the admin port under /metrics",

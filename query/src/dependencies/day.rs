@@ -128,6 +128,7 @@ impl Counting {
             service: self.service.clone(),
             operation: None,
             tags: Vec::new(),
+            filter: None,
             start: self.range,
             duration_min: None,
             duration_max: None,

@@ -70,7 +70,11 @@ const STORE: &[Row] = &[
     ("es.password", "secret", CREDENTIALS),
     ("es.password-file", "/password", SECRETS),
     ("es.password-reload-interval", "1h", SECRETS_AGAIN),
-    ("es.prioirity-dependencies-template", "7", NO_ROLE),
+    (
+        "es.prioirity-dependencies-template",
+        "7",
+        "the_template_of_dependencies_comes_with_the_first_report_and_its_priority",
+    ),
     ("es.prioirity-sampling-template", "7", NO_ROLE),
     ("es.prioirity-service-template", "7", PRIORITY),
     ("es.prioirity-span-template", "7", PRIORITY),

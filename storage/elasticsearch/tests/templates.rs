@@ -6,8 +6,9 @@ mod support;
 
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use spoor_storage::SpanWriter;
+use spoor_model::{DependencyReport, ServiceCalls};
 use spoor_storage::conformance::{Sample, batch_of, context, trace_id};
+use spoor_storage::{DependencyStore, SpanWriter};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Readiness};
 use support::{OwnStore, config, request};
 
@@ -172,4 +173,30 @@ async fn a_foreign_template_stops_nothing_while_the_indices_are_there() {
     assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_templates "), 2, "of the days after");
     assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_indices "), 0);
     assert_eq!(write_one(&store, &own).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_template_of_dependencies_comes_with_the_first_report_and_its_priority() {
+    let report = |own: &OwnStore| DependencyReport {
+        day: own.base,
+        source: "jaeger".to_owned(),
+        calls: vec![ServiceCalls { parent: "a".to_owned(), child: "b".to_owned(), call_count: 3 }],
+    };
+    for creates in [true, false] {
+        let own = nothing_installed();
+        let mut config = config(&own.prefix);
+        (config.templates.composable, config.templates.create) = (true, creates);
+        config.templates.dependencies_priority = 7;
+        let (reader, _) = ElasticsearchStore::open_with_locks(&config).unwrap();
+        let name = format!("/_index_template/{}-jaeger-dependencies", own.prefix);
+        let dependencies = reader.dependencies();
+        let at_start = request("GET", &name, None);
+        dependencies.write_dependencies(&context(), &report(&own)).await.unwrap();
+        let installed = request("GET", &name, None);
+        let priority = &installed["index_templates"][0]["index_template"]["priority"];
+        assert!(at_start["index_templates"].is_null(), "reading installs nothing: {at_start}");
+        assert_eq!(priority, &if creates { json!(7) } else { Value::Null }, "{installed}");
+        request("DELETE", &name, None);
+        request("DELETE", &format!("/{}-jaeger-dependencies-*", own.prefix), None);
+    }
 }

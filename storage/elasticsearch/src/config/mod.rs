@@ -116,11 +116,7 @@ mod tests {
 
     #[test]
     fn a_setting_of_what_no_role_does_is_refused_by_name() {
-        for flag in [
-            "--es.prioirity-dependencies-template=1",
-            "--es.prioirity-sampling-template=1",
-            "--es.adaptive-sampling.lookback=1h",
-        ] {
+        for flag in ["--es.prioirity-sampling-template=1", "--es.adaptive-sampling.lookback=1h"] {
             let error = Program::try_parse_from(["test", flag]).unwrap().config.validate().unwrap_err();
             let name = flag.split('=').next().unwrap();
             assert!(error.to_string().starts_with(name), "{error}");

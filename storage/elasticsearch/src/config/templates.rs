@@ -64,8 +64,8 @@ pub struct TemplateConfig {
     )]
     pub service_priority: u32,
 
-    /// Priority of the dependencies template; as --es.prioirity-span-template. No role writes dependencies in this version: refused
-    /// unless 0.
+    /// Priority of the dependencies template; as --es.prioirity-span-template. It is installed by whoever counts dependencies
+    /// (--query.dependencies.interval, `spoor query dependencies`).
     #[arg(
         id = "es.prioirity-dependencies-template",
         long = "es.prioirity-dependencies-template",

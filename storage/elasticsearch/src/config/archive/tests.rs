@@ -98,3 +98,12 @@ fn every_setting_of_the_store_has_its_twin() {
         assert!(twins.contains(&name.replacen("es.", PREFIX, 1).as_str()), "{name}");
     }
 }
+
+#[test]
+fn an_archive_has_no_template_of_dependencies() {
+    let own = parsed(&["--es-archive.prioirity-dependencies-template=1"]);
+    let error = own.archive.beside(&own.store).unwrap_err().to_string();
+    assert!(error.contains("--es-archive.prioirity-dependencies-template"), "{error}");
+    let inherited = parsed(&["--es.prioirity-dependencies-template=1"]);
+    assert!(inherited.archive.beside(&inherited.store).is_ok());
+}
