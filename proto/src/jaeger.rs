@@ -1,6 +1,9 @@
 //! Jaeger's messages and gRPC services, generated from `proto/idl/jaeger` by `cargo xtask gen`.
 //! For answers, clients, tests and everything off the hot path; spans themselves go through [`crate::convert`].
 
+/// What the .proto files say, those of OTLP among them: an encoded `google.protobuf.FileDescriptorSet`, for reflection.
+pub const FILE_DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.binpb");
+
 /// The span model, PostSpans, the query and remote sampling (package `jaeger.api_v2`).
 #[expect(
     missing_docs,

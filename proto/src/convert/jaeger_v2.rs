@@ -18,7 +18,7 @@ mod warnings;
 
 pub(crate) use decode::Decoder;
 pub use decode::{decode_post_spans, decode_span};
-pub use encode::{Process, SpanEncoder, encode_batch, encode_post_spans, encode_span};
+pub use encode::{Process, SpanEncoder, encode_batch, encode_post_spans, encode_span, encode_spans_chunk};
 pub(crate) use json_decode::JsonDecoder;
 pub use json_encode::encode_span_json;
 

@@ -3,6 +3,7 @@
 //! Facts: `open-telemetry/opentelemetry-proto` trace, resource and common v1; the JSON rules of the OTLP specification.
 
 mod attributes;
+mod chunk;
 mod decode;
 mod encode;
 mod fields;
@@ -14,6 +15,7 @@ mod nested;
 mod span;
 
 pub use super::limits::Limits;
+pub use chunk::encode_traces_chunk;
 pub(crate) use decode::Decoder;
 pub use decode::{decode_export_request, decode_export_request_within};
 pub use encode::{encode_some_traces_data, encode_traces_data};

@@ -7,7 +7,9 @@ use prost::Message;
 use spoor_model::{
     LinkRow, ReferenceKind, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanRow, Text, ValueView,
 };
-use spoor_proto::convert::otlp::{decode_export_request, encode_some_traces_data, encode_traces_data};
+use spoor_proto::convert::otlp::{
+    decode_export_request, encode_some_traces_data, encode_traces_chunk, encode_traces_data,
+};
 
 use crate::arbitrary::requests;
 use crate::oracle::model_of;
@@ -48,6 +50,27 @@ proptest! {
         };
         prop_assert_eq!(spans(&forwarded), spans(&request));
         assert_same_spans(&model_of(&forwarded), &batch);
+    }
+
+    #[test]
+    fn chunks_hold_all_spans_once_and_keep_to_their_bound(
+        request in requests(), limit in 1_usize..2_000, as_received in any::<bool>(),
+    ) {
+        let received = decode_export_request(request.encode_to_vec().into()).expect("valid");
+        let batch = if as_received { received } else { received.compact(0..received.len()) };
+        let (mut from, mut seen) = (0, 0);
+        while from < batch.len() {
+            let mut out = b"before".to_vec();
+            let next = encode_traces_chunk(&batch, from, limit, &mut out);
+            let chunk = out.split_off(b"before".len());
+            prop_assert!(next > from && (chunk.len() <= limit || next == from + 1));
+            let mut whole = Vec::new();
+            encode_some_traces_data(&batch, from..next, &mut whole);
+            prop_assert_eq!(chunk, whole, "as the other encoder writes them");
+            seen += next - from;
+            from = next;
+        }
+        prop_assert_eq!(seen, batch.len());
     }
 
     #[test]

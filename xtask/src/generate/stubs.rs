@@ -1,6 +1,6 @@
 //! Rust types and gRPC stubs from our .proto files, without `protoc`.
 //!
-//! Reads `proto/idl/**/*.proto`, writes `proto/src/gen/PACKAGE.rs`.
+//! Reads `proto/idl/**/*.proto`, writes `proto/src/gen/PACKAGE.rs`, and for reflection the descriptors of all of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use prost::Message;
+use prost_types::FileDescriptorSet;
 
 const IDL: &str = "proto/idl";
 const GENERATED: &str = "proto/src/gen";
-/// Packages whose types come from a crate: declared in our idl only as far as we refer to them.
+/// The descriptors of all files, as a `FileDescriptorSet` without comments.
+const DESCRIPTORS: &str = "descriptors.binpb";
+/// Packages whose types come from a crate.
 const EXTERN_PACKAGES: [(&str, &str); 1] = [("opentelemetry.proto", "::opentelemetry_proto::tonic")];
 
-/// Generated files by name, with their text.
-type Files = BTreeMap<String, String>;
+/// Generated files by name, with their content.
+type Files = BTreeMap<String, Vec<u8>>;
 
 /// Generates into `proto/src/gen` and removes what no package stands behind any more; returns what changed.
 ///
@@ -29,7 +33,7 @@ pub(super) fn write(root: &Path) -> Result<Vec<String>> {
     for name in &stale {
         let path = folder.join(name);
         match fresh.get(name) {
-            Some(text) => fs::write(&path, text),
+            Some(content) => fs::write(&path, content),
             None => fs::remove_file(&path),
         }
         .with_context(|| format!("bring {} up to date", path.display()))?;
@@ -74,11 +78,20 @@ fn generate(root: &Path) -> Result<Files> {
     for (package, path) in EXTERN_PACKAGES {
         builder = builder.extern_path(format!(".{package}"), path);
     }
-    builder.compile_fds(compiler.file_descriptor_set()).context("generate Rust from the .proto files")?;
+    let descriptors = compiler.file_descriptor_set();
+    builder.compile_fds(descriptors.clone()).context("generate Rust from the .proto files")?;
 
     drop_extern_packages(out.path())?;
     format(root, out.path())?;
-    committed(out.path())
+    let mut files = committed(out.path())?;
+    files.insert(DESCRIPTORS.to_owned(), encode_without_comments(descriptors));
+    Ok(files)
+}
+
+/// Comments and positions are most of a descriptor's size, and no client asks a server for them.
+fn encode_without_comments(mut descriptors: FileDescriptorSet) -> Vec<u8> {
+    descriptors.file.iter_mut().for_each(|file| file.source_code_info = None);
+    descriptors.encode_to_vec()
 }
 
 fn collect_protos(folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
@@ -95,7 +108,7 @@ fn collect_protos(folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
 
 /// The generator leaves files without a type for packages that live in a crate.
 fn drop_extern_packages(folder: &Path) -> Result<()> {
-    for (name, _) in committed(folder)? {
+    for name in committed(folder)?.into_keys() {
         let is_extern = EXTERN_PACKAGES.iter().any(|(package, _)| name.starts_with(package));
         if is_extern || name.starts_with("google.") {
             fs::remove_file(folder.join(&name)).with_context(|| format!("drop {name}"))?;
@@ -128,9 +141,9 @@ fn committed(folder: &Path) -> Result<Files> {
         let entry = entry.with_context(|| format!("read {}", folder.display()))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // A package's file has a dot before the ending; `mod.rs` beside them is written by hand.
-        if name.ends_with(".rs") && name != "mod.rs" {
-            let text = fs::read_to_string(entry.path()).with_context(|| format!("read {name}"))?;
-            files.insert(name, text);
+        if (name.ends_with(".rs") && name != "mod.rs") || name == DESCRIPTORS {
+            let content = fs::read(entry.path()).with_context(|| format!("read {name}"))?;
+            files.insert(name, content);
         }
     }
     Ok(files)
@@ -176,12 +189,26 @@ mod tests {
     #[test]
     fn generates_stubs_with_shared_bytes_and_foreign_types() {
         let root = checkout();
-        assert_eq!(write(root.path()).unwrap(), ["demo.v1.rs"]);
+        assert_eq!(write(root.path()).unwrap(), ["demo.v1.rs", DESCRIPTORS]);
         let text = fs::read_to_string(root.path().join(GENERATED).join("demo.v1.rs")).unwrap();
         assert!(text.contains("pub id: ::prost::bytes::Bytes"), "{text}");
         assert!(text.contains("::opentelemetry_proto::tonic::trace::v1::TracesData"), "{text}");
         assert!(text.contains("pub mod door_server") && text.contains("pub mod door_client"), "{text}");
         check(root.path()).unwrap();
+    }
+
+    #[test]
+    fn the_descriptors_name_every_file_and_hold_no_comments() {
+        let root = checkout();
+        write(root.path()).unwrap();
+        let encoded = fs::read(root.path().join(GENERATED).join(DESCRIPTORS)).unwrap();
+        let descriptors = FileDescriptorSet::decode(&encoded[..]).unwrap();
+        let names: Vec<&str> = descriptors.file.iter().map(prost_types::FileDescriptorProto::name).collect();
+        assert!(
+            names.contains(&"demo/demo.proto") && names.contains(&"google/protobuf/timestamp.proto"),
+            "{names:?}"
+        );
+        assert!(descriptors.file.iter().all(|file| file.source_code_info.is_none()));
     }
 
     #[test]

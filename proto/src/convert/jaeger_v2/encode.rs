@@ -5,9 +5,11 @@
 use spoor_model::jaeger::{
     EVENT, ErrorTags, NO_SERVICE_NAME, WARNINGS, leading_tags, references, trailing_tags,
 };
-use spoor_model::{AttributeView, AttributesView, EventView, ResourceView, SpanView, Value, ValueView};
+use spoor_model::{
+    AttributeView, AttributesView, EventView, ResourceView, SpanBatch, SpanView, Value, ValueView,
+};
 
-use super::fields::{batch, key_value, log, process, request, span, span_ref};
+use super::fields::{batch, chunk, key_value, log, process, request, span, span_ref};
 use super::time;
 use crate::wire::{Tag, Writer};
 
@@ -45,6 +47,22 @@ impl<'a> SpanEncoder<'a> {
         let process = |writer: &mut Writer<'_>| writer.bytes(span::PROCESS.number(), &self.process);
         write_span_and(&mut Writer::new(out), span, process);
     }
+}
+
+/// Appends a `SpansResponseChunk` of consecutive spans with their processes, from the one at `from` on: as many as fit into `limit`
+/// bytes, at least one. Answers the position behind the last of them, which is the batch's length when that was all.
+pub fn encode_spans_chunk(batch: &SpanBatch, from: usize, limit: usize, out: &mut Vec<u8>) -> usize {
+    let (start, mut encoder) = (out.len(), SpanEncoder::default());
+    for (index, span) in batch.spans().enumerate().skip(from) {
+        let before = out.len();
+        Writer::new(out).message(chunk::SPANS.number(), |writer| encoder.encode(writer.buffer(), span));
+        if out.len() - start > limit && before > start {
+            // It begins the next chunk.
+            out.truncate(before);
+            return index;
+        }
+    }
+    batch.len()
 }
 
 /// Appends a `Batch` message of any spans: the first one's process is the batch's, spans of others carry their own.

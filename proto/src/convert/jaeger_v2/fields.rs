@@ -16,6 +16,12 @@ pub(super) mod batch {
     pub(in super::super) const LAST: u32 = 2;
 }
 
+/// `SpansResponseChunk`
+pub(super) mod chunk {
+    use crate::wire::Tag;
+    pub(in super::super) const SPANS: Tag = Tag::length(1);
+}
+
 /// `Span`
 pub(super) mod span {
     use crate::wire::Tag;

@@ -346,3 +346,31 @@ fn warnings_are_no_tag_and_lists_and_maps_are_json_text() {
     assert_eq!(tag("empty"), text_tag("empty", ""));
     assert_eq!((&tag("bytes").v_binary[..], tag("bytes").v_type), (&b"\xff\x00"[..], 4));
 }
+
+#[test]
+fn chunks_hold_consecutive_spans_with_their_processes_and_keep_to_their_bound() {
+    let span = |id: u64, service: &str| wire::Span {
+        trace_id: TRACE.to_vec().into(),
+        span_id: id.to_be_bytes().to_vec().into(),
+        operation_name: "x".repeat(if id == 5 { 900 } else { 50 }),
+        process: Some(process(service)),
+        ..wire::Span::default()
+    };
+    let services = ["a", "b", "a", "b", "b", "a", "a"];
+    let spans = (1..).zip(services).map(|(id, service)| span(id, service)).collect();
+    let batch = decode(&request(spans, None));
+    let (mut from, mut seen, mut sizes) = (0, Vec::new(), Vec::new());
+    while from < batch.len() {
+        let mut out = b"before".to_vec();
+        let next = encode_spans_chunk(&batch, from, 400, &mut out);
+        let encoded = &out[b"before".len()..];
+        let chunk = wire::SpansResponseChunk::decode(encoded).unwrap();
+        assert_eq!(chunk.spans.len(), next - from);
+        assert!(encoded.len() <= 400 || chunk.spans.len() == 1, "{} bytes", encoded.len());
+        sizes.push(chunk.spans.len());
+        seen.extend(chunk.spans.into_iter().map(|span| span.process.unwrap().service_name));
+        from = next;
+    }
+    assert_eq!(seen, services);
+    assert_eq!(sizes, [3, 1, 1, 2], "the long one goes alone");
+}

@@ -27,13 +27,13 @@ pub(crate) struct Framing<'b> {
 }
 
 /// What stands before and behind the children of a message.
-struct Ends {
-    head: Range<usize>,
-    tail: Range<usize>,
+pub(super) struct Ends {
+    pub(super) head: Range<usize>,
+    pub(super) tail: Range<usize>,
 }
 
 impl Ends {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.head.len() + self.tail.len()
     }
 }
@@ -124,13 +124,13 @@ impl TraceFraming for Framing<'_> {
 }
 
 /// Writes one part and answers its place.
-fn part(parts: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) -> Range<usize> {
+pub(super) fn part(parts: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) -> Range<usize> {
     let start = parts.len();
     write(&mut Writer::new(parts));
     start..parts.len()
 }
 
 /// Length of a field of so many bytes, with its tag of one byte and its length.
-fn field_size(length: usize) -> usize {
+pub(super) fn field_size(length: usize) -> usize {
     1 + varint_width(length as u64) + length
 }
