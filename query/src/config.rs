@@ -25,7 +25,16 @@ pub struct Config {
     )]
     pub http: ListenAddress,
 
-    /// Path under which everything is served, for a proxy in front that forwards a part of its site: begins with a slash and does
+    /// Address of the gRPC port: `jaeger.api_v2.QueryService`, `jaeger.api_v3.QueryService`, health and reflection.
+    #[arg(
+        id = "query.grpc-server.host-port",
+        long = "query.grpc-server.host-port",
+        value_name = "HOST:PORT",
+        default_value = ":16685"
+    )]
+    pub grpc: ListenAddress,
+
+    /// Path under which everything is served by HTTP, for a proxy in front that forwards a part of its site: begins with a slash and does
     /// not end with one.
     #[arg(id = "query.base-path", long = "query.base-path", value_name = "PATH", default_value = "/")]
     pub base_path: BasePath,
@@ -248,6 +257,7 @@ mod tests {
     fn listens_where_jaeger_does_by_default() {
         let config = parse(&[]).unwrap();
         assert_eq!((config.http.to_string(), config.base_path.to_string()), (":16686".into(), "/".into()));
+        assert_eq!(config.grpc.to_string(), ":16685");
         assert_eq!(config.max_clock_skew, Duration::ZERO);
     }
 
@@ -255,12 +265,14 @@ mod tests {
     fn reads_jaegers_flags() {
         let config = parse(&[
             "--query.http-server.host-port=127.0.0.1:0",
+            "--query.grpc-server.host-port=127.0.0.1:1",
             "--query.base-path=/jaeger",
             "--query.max-clock-skew-adjustment=1m30s",
             "--query.additional-headers=X-One: a: b",
             "--query.additional-headers=x-two:",
         ])
         .unwrap();
+        assert_eq!(config.grpc.to_string(), "127.0.0.1:1");
         assert_eq!(config.base_path.prefix(), "/jaeger");
         assert_eq!(config.max_clock_skew, Duration::from_secs(90));
         let headers: Vec<_> = config

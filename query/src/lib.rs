@@ -1,15 +1,18 @@
-//! The query role: Jaeger's HTTP API over any [`spoor_storage::SpanReader`].
-//! The way of an answer: `api` reads the question, `service` asks the store within bounds and puts traces together, `adjust` makes
+//! The query role: Jaeger's HTTP and gRPC APIs over any [`spoor_storage::SpanReader`].
+//! The way of an answer: `api` (HTTP) or `rpc` (gRPC) reads the question, `service` asks the store within bounds and puts traces together, `adjust` makes
 //! them fit to look at, `json` writes them out piece by piece.
 
 mod adjust;
 mod api;
+mod causes;
 mod config;
 pub mod dependencies;
 #[cfg(test)]
 mod fixture;
 mod json;
 mod metrics;
+mod pieces;
+mod rpc;
 mod server;
 mod service;
 mod stores;

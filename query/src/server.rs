@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use futures::future;
 use prometheus_client::registry::Registry;
 use spoor_net::{BindError, Listener, ServeOptions, TracedLayer};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::rpc;
 use crate::service::Service;
 use crate::stores::Stores;
 use crate::ui::{Ui, UiError};
@@ -19,6 +21,7 @@ use crate::ui::{Ui, UiError};
 #[derive(Debug)]
 pub struct Sockets {
     http: Listener,
+    grpc: Listener,
 }
 
 impl Sockets {
@@ -27,12 +30,19 @@ impl Sockets {
     pub fn http_addr(&self) -> SocketAddr {
         self.http.local_addr()
     }
+
+    /// Where gRPC is bound, likewise.
+    #[must_use]
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc.local_addr()
+    }
 }
 
 /// The query role, ready to run.
 pub struct Query {
     sockets: Sockets,
     router: Router,
+    rpc: rpc::Port,
 }
 
 impl Query {
@@ -41,7 +51,10 @@ impl Query {
     /// # Errors
     /// [`BindError`] names the setting and the remedy.
     pub fn bind(config: &Config) -> Result<Sockets, BindError> {
-        Ok(Sockets { http: Listener::bind("query.http-server.host-port", &config.http)? })
+        Ok(Sockets {
+            http: Listener::bind("query.http-server.host-port", &config.http)?,
+            grpc: Listener::bind("query.grpc-server.host-port", &config.grpc)?,
+        })
     }
 
     /// Puts the role together over its stores, and registers its metrics. `version` is what the UI says of the program: JSON,
@@ -58,7 +71,8 @@ impl Query {
     ) -> Result<Self, UiError> {
         let ui = Ui::open(&config.ui, &config.base_path, version)?;
         let service = Arc::new(Service::new(config, stores, Metrics::register(registry)));
-        Ok(Self { sockets, router: api::router(config, service, ui) })
+        let rpc = rpc::Port::new(config, Arc::clone(&service));
+        Ok(Self { sockets, router: api::router(config, service, ui), rpc })
     }
 
     /// Serves until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.
@@ -66,8 +80,11 @@ impl Query {
     /// # Errors
     /// When the runtime refuses the socket.
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
-        tracing::info!(listener = "query-http", address = %self.sockets.http_addr(), "listens");
-        spoor_net::serve(self.sockets.http, self.router.layer(TracedLayer), ServeOptions::default(), shutdown)
-            .await
+        let Sockets { http, grpc } = self.sockets;
+        tracing::info!(listener = "query-http", address = %http.local_addr(), "listens");
+        let router = self.router.layer(TracedLayer);
+        let http = spoor_net::serve(http, router, ServeOptions::default(), shutdown.clone());
+        future::try_join(http, self.rpc.run(grpc, shutdown)).await?;
+        Ok(())
     }
 }

@@ -250,7 +250,10 @@ impl Service {
             Err(_) => Err(ReadError::new(
                 ReadErrorKind::DeadlineExceeded,
                 "read from the store",
-                format!("there was no answer within {:?} (--query.request-timeout)", self.timeout),
+                format!(
+                    "there was no answer within {:?} (--query.request-timeout), or within less that the client gave",
+                    self.timeout
+                ),
             )),
         };
         self.metrics.answered(operation, answer.as_ref().ok().map(responses), started.elapsed());

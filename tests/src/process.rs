@@ -50,7 +50,8 @@ impl Role {
             "--collector.otlp.http.host-port=127.0.0.1:0",
             "--collector.grpc-server.host-port=127.0.0.1:0",
         ];
-        let query = ["--query.http-server.host-port=127.0.0.1:0"];
+        let query =
+            ["--query.grpc-server.host-port=127.0.0.1:0", "--query.http-server.host-port=127.0.0.1:0"];
         match self {
             Self::AllInOne => [&collector[..], &query[..]].concat(),
             Self::Collector => collector.to_vec(),
@@ -162,7 +163,7 @@ impl Spoor {
         .await
     }
 
-    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `query-http`.
+    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `query-http`, `query-grpc`.
     #[must_use]
     pub fn address(&self, listener: &str) -> String {
         self.seen()

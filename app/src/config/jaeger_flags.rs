@@ -82,10 +82,6 @@ const FAMILIES: &[Family] = &[
         instead: "it is none of those that the query has, or this role asks no Prometheus; `spoor query --help` lists them",
     },
     Family {
-        prefix: "query.grpc-server",
-        instead: "this version of Spoor has the HTTP API only, see --query.http-server.host-port",
-    },
-    Family {
         prefix: "query.enable-tracing",
         instead: "Spoor makes no traces of its own questions; remove it",
     },

@@ -1,12 +1,11 @@
 //! The one place where what went wrong becomes a status code, and an error body of API v1.
 
-use std::error::Error;
-
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use spoor_net::body::BodyError;
 use spoor_storage::{ReadError, ReadErrorKind, WriteError, WriteErrorKind};
 
+use crate::causes::with_causes;
 use crate::json::AnswerError;
 use crate::service::{ArchiveError, SpanMetricsError};
 
@@ -118,20 +117,6 @@ impl From<ReadError> for Failure {
         }
         Self { status: status_of(error.kind), message }
     }
-}
-
-/// The error with what lies behind it, as far as its text does not say so already.
-fn with_causes(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        next = cause.source();
-    }
-    message
 }
 
 impl IntoResponse for Failure {

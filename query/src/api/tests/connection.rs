@@ -21,7 +21,10 @@ struct Running {
 
 impl Running {
     fn start(reader: Arc<FakeReader>) -> Self {
-        let config = config(&["--query.http-server.host-port=127.0.0.1:0"]);
+        let config = config(&[
+            "--query.http-server.host-port=127.0.0.1:0",
+            "--query.grpc-server.host-port=127.0.0.1:0",
+        ]);
         let socket = Query::bind(&config).unwrap();
         let address = socket.http_addr();
         let mut registry = Registry::default();

@@ -1,0 +1,108 @@
+//! A method as a route: reads the one question, finds out who asks, and sends what the method answers.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, post};
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use prost::Message;
+use spoor_storage::RequestContext;
+use tokio::time::sleep;
+use tonic::Status;
+use tonic::codec::CompressionEncoding;
+use tonic::server::Grpc;
+use tower::service_fn;
+
+use super::Rpc;
+use super::caller::caller;
+use super::codec::Wire;
+
+/// Largest question, as received and, separately, decompressed. The longest there are carry some attributes.
+const MAX_QUESTION_BYTES: usize = 1 << 20;
+
+/// How long a question may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Encoded messages on their way out.
+pub(super) type Messages = BoxStream<'static, Result<Bytes, Status>>;
+
+/// A method that answers with one message.
+pub(super) fn unary<Q, A, F, R>(rpc: &Arc<Rpc>, method: F) -> MethodRouter
+where
+    Q: Message + Default + 'static,
+    A: Message,
+    F: Fn(Arc<Rpc>, RequestContext, Q) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<A, Status>> + Send + 'static,
+{
+    let rpc = Arc::clone(rpc);
+    post(async move |request: Request| {
+        let answer = service_fn(|question| {
+            ask(Arc::clone(&rpc), question, method.clone(), |answer: A| Bytes::from(answer.encode_to_vec()))
+        });
+        grpc::<Q>().unary(answer, request).await.into_response()
+    })
+}
+
+/// A method that answers with a stream of messages.
+pub(super) fn streaming<Q, F, R>(rpc: &Arc<Rpc>, method: F) -> MethodRouter
+where
+    Q: Message + Default + 'static,
+    F: Fn(Arc<Rpc>, RequestContext, Q) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<Messages, Status>> + Send + 'static,
+{
+    let rpc = Arc::clone(rpc);
+    post(async move |request: Request| {
+        let answer =
+            service_fn(|question| ask(Arc::clone(&rpc), question, method.clone(), |messages| messages));
+        grpc::<Q>().server_streaming(answer, request).await.into_response()
+    })
+}
+
+async fn ask<Q, A, B, R>(
+    rpc: Arc<Rpc>,
+    question: tonic::Request<Q>,
+    method: impl Fn(Arc<Rpc>, RequestContext, Q) -> R,
+    finish: impl Fn(A) -> B,
+) -> Result<tonic::Response<B>, Status>
+where
+    R: Future<Output = Result<A, Status>>,
+{
+    let context = caller(&rpc, question.metadata())?;
+    method(rpc, context, question.into_inner()).await.map(finish).map(tonic::Response::new)
+}
+
+fn grpc<Q: Message + Default + 'static>() -> Grpc<Wire<Q>> {
+    Grpc::new(Wire::default())
+        .max_decoding_message_size(MAX_QUESTION_BYTES)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+}
+
+/// What every call has to be: gRPC, else it is answered as no gRPC; and its question has to come in time. One that does not ends where
+/// it is, and is refused as broken off: whoever never asks must not keep the port open when it is to be closed.
+pub(super) async fn admit(request: Request, next: Next) -> Response {
+    if !is_grpc(request.headers()) {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    let in_time = |body: Body| Body::from_stream(body.into_data_stream().take_until(sleep(PATIENCE)));
+    next.run(request.map(in_time)).await
+}
+
+/// `application/grpc`, `application/grpc+proto`, `application/grpc;…`; the web variants are something else.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let Some(rest) =
+        headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"))
+    else {
+        return false;
+    };
+    matches!(rest.first(), None | Some(b'+' | b';'))
+}
