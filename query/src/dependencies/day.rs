@@ -134,7 +134,6 @@ impl Counting {
             duration_max: None,
             limit: PAGE,
             enough_spans: usize::MAX,
-            filter: None,
         };
         let mut after = None;
         loop {
