@@ -198,7 +198,7 @@ mod tests {
         let query = api_v2::TraceQueryParameters { start_time_min: year_one, ..Default::default() };
         let query = of_v2(Some(query), BOUNDS).unwrap().query;
         assert_eq!(query.start.end.since(query.start.start), DEFAULT_LOOKBACK);
-        assert_eq!((query.service, query.operation, query.limit), (None, None, BOUNDS));
+        assert_eq!((query.service, query.operation, query.limit), (None, None, 10));
     }
 
     #[test]

@@ -175,7 +175,7 @@ async fn a_question_that_does_not_come_is_given_up() {
     use tower::ServiceExt;
     let router = over(&[], Stores::new(Arc::new(FakeReader::new(Script::Hang))));
     for path in ["/jaeger.api_v2.QueryService/GetServices", "/grpc.health.v1.Health/Check"] {
-        let never = futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+        let never = futures::stream::pending::<Result<bytes::Bytes, io::Error>>();
         let request = Request::post(path).header("content-type", "application/grpc");
         let answer = router.clone().oneshot(request.body(Body::from_stream(never)).unwrap()).await.unwrap();
         assert_ne!(answer.headers()["grpc-status"], "0", "{path}");
