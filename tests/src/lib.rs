@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod figures;
 pub mod ingesting;
 pub mod metrics;
+pub mod nginx;
 mod process;
 pub mod proxy;
 mod python;

@@ -19,7 +19,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 6] = [
+const ALL: [Prerequisite; 7] = [
     Prerequisite {
         name: "a JDK, 17 or newer (21 or newer for OpenSearch 3)",
         works: || servers::find_jdks().iter().any(|jdk| jdk.major >= OLDEST_JDK),
@@ -39,6 +39,7 @@ const ALL: [Prerequisite; 6] = [
         packages: &["build-essential"],
     },
     Prerequisite { name: "perl", works: || runs("perl", &["-v"]), packages: &["perl"] },
+    Prerequisite { name: "nginx", works: || runs("nginx", &["-v"]), packages: &["nginx-light", "nginx"] },
     Prerequisite { name: "git", works: || runs("git", &["--version"]), packages: &["git"] },
 ];
 

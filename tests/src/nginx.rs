@@ -1,0 +1,77 @@
+//! A real nginx with a configuration that is shipped, on free ports of 127.0.0.1. Dropped, it is stopped.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::eventually;
+
+/// A running nginx.
+pub struct Nginx {
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Nginx {
+    /// Starts it with the fragment `deploy/nginx/NAME`, in which every text of `names` is replaced by another: server names and
+    /// ports by what the story runs. `ports` are those it listens on then.
+    ///
+    /// # Errors
+    /// When a name is not in the file, or nginx does not take the configuration.
+    pub async fn start(name: &str, names: &[(&str, String)], ports: &[u16]) -> Result<Self> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/nginx").join(name);
+        let mut fragment =
+            std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        for (from, to) in names {
+            ensure!(fragment.contains(from), "{} does not name {from}", file.display());
+            fragment = fragment.replace(from, to);
+        }
+        let folder = tempfile::tempdir()?;
+        let place = folder.path();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {}/{kind};\n", place.display()))
+            .concat();
+        let whole = format!(
+            "daemon off;\nmaster_process off;\npid {0}/pid;\nerror_log stderr warn;\nevents {{ worker_connections 512; }}\n\
+             http {{\naccess_log off;\n{temporary}{fragment}\n}}\n",
+            place.display()
+        );
+        let config = place.join("nginx.conf");
+        std::fs::write(&config, whole)?;
+        let child = Command::new("nginx")
+            .arg("-p")
+            .arg(place)
+            .arg("-c")
+            .arg(&config)
+            .args(["-e", "stderr"])
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("start nginx (Debian: apt-get install nginx-light)")?;
+        let nginx = Self { child, _folder: folder };
+        for port in ports {
+            eventually("nginx listens", Duration::from_secs(30), || async {
+                Ok(TcpStream::connect(("127.0.0.1", *port)).await.map(drop)?)
+            })
+            .await?;
+        }
+        Ok(nginx)
+    }
+
+    /// Stops it and waits for its end.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub async fn stop(mut self) -> Result<()> {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("nginx runs")?;
+        kill_process(pid, Signal::TERM)?;
+        self.child.wait().await?;
+        Ok(())
+    }
+}
