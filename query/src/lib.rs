@@ -1,6 +1,6 @@
 //! The query role: Jaeger's HTTP and gRPC APIs over any [`spoor_storage::SpanReader`].
-//! The way of an answer: `api` (HTTP) or `rpc` (gRPC) reads the question, `service` asks the store within bounds and puts traces together, `adjust` makes
-//! them fit to look at, `json` writes them out piece by piece.
+//! The way of an answer: `api` (HTTP) or `rpc` (gRPC) reads the question, `service` asks the store within bounds and puts traces
+//! together, `adjust` makes them fit to look at, `json` (or `rpc`) writes them out piece by piece.
 
 mod adjust;
 mod api;
