@@ -124,7 +124,8 @@ async fn a_large_answer_passes(site: &str) -> Result<()> {
 async fn services_by_grpc(url: &str) -> Result<usize> {
     use spoor_proto::jaeger::api_v3::GetServicesRequest;
     use spoor_proto::jaeger::api_v3::query_service_client::QueryServiceClient;
-    let mut client = QueryServiceClient::connect(url.to_owned()).await?;
+    let channel = tonic::transport::Endpoint::from_shared(url.to_owned())?.connect().await?;
+    let mut client = QueryServiceClient::new(channel);
     let answer = client
         .get_services(GetServicesRequest {})
         .await
