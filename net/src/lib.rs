@@ -8,6 +8,8 @@ pub mod grpc;
 pub mod limits;
 mod listener;
 mod serve;
+pub mod tenancy;
+pub mod tls;
 mod traced;
 
 pub use address::ListenAddress;

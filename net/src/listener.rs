@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::ListenAddress;
+use crate::tls::{Tls, TlsConfig, TlsError};
 
 /// Connections that the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 1024;
@@ -16,17 +17,20 @@ pub struct Listener {
     setting: &'static str,
     socket: TcpListener,
     local: SocketAddr,
+    tls: Option<Tls>,
 }
 
-/// A port that could not be bound.
+/// A port that could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("listen on {address} (--{setting}): {remedy}")]
-pub struct BindError {
-    setting: &'static str,
-    address: String,
-    remedy: &'static str,
-    #[source]
-    source: io::Error,
+#[error(transparent)]
+pub struct BindError(#[from] Cause);
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("listen on {address} (--{setting}): {remedy}")]
+    Bind { setting: &'static str, address: String, remedy: &'static str, source: io::Error },
+    #[error(transparent)]
+    Tls(TlsError),
 }
 
 impl Listener {
@@ -36,13 +40,28 @@ impl Listener {
     /// [`BindError`] names the setting, the address and the remedy.
     pub fn bind(setting: &'static str, address: &ListenAddress) -> Result<Self, BindError> {
         let bound = bind_any(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
-        let (local, socket) = bound.map_err(|source| BindError {
+        let (local, socket) = bound.map_err(|source| Cause::Bind {
             setting,
             address: address.to_string(),
             remedy: remedy(source.kind()),
             source,
         })?;
-        Ok(Self { setting, socket, local })
+        Ok(Self { setting, socket, local, tls: None })
+    }
+
+    /// The same port with TLS, if the settings ask for it.
+    ///
+    /// # Errors
+    /// [`BindError`] names the setting of TLS that cannot work, and the remedy.
+    pub fn with_tls(self, config: &TlsConfig) -> Result<Self, BindError> {
+        let tls = Tls::open(config).map_err(Cause::Tls)?;
+        Ok(Self { tls, ..self })
+    }
+
+    /// Whether it speaks TLS.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// The address as bound: with the real port where 0 was asked for.
@@ -57,8 +76,8 @@ impl Listener {
         self.setting
     }
 
-    pub(crate) fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
-        tokio::net::TcpListener::from_std(self.socket)
+    pub(crate) fn into_tokio(self) -> io::Result<(tokio::net::TcpListener, Option<Tls>)> {
+        Ok((tokio::net::TcpListener::from_std(self.socket)?, self.tls))
     }
 }
 

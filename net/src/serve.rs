@@ -3,6 +3,7 @@
 //! requests in flight would be cut; and HTTP and gRPC ports behave alike.
 
 mod linger;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -25,14 +26,20 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tower::Service;
 
 use crate::Listener;
 use crate::body::BoxError;
+use crate::tls::Handshakes;
 use linger::Lent;
+use stream::Stream;
 
 /// What an HTTP/1 connection may have read and not yet used: the longest head of a request. hyper's own bound is six times this.
 const HTTP1_BUFFER_BYTES: usize = 64 << 10;
+
+/// The longest that a client may take for the handshake of TLS.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
 /// How a port treats its connections.
 #[derive(Debug, Clone)]
@@ -87,9 +94,12 @@ where
     B::Error: Into<BoxError>,
 {
     let setting = listener.setting();
-    let socket = listener.into_tokio()?;
+    let (socket, tls) = listener.into_tokio()?;
+    let (tls, reloading) = tls.map(|tls| tls.serve(options.http2_only)).unzip();
+    let _reloading = reloading.map(|reloading| AbortOnDropHandle::new(tokio::spawn(reloading.run())));
     let connections = Connections {
         builder: builder(&options),
+        tls,
         room: Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS))),
         closing: CancellationToken::new(),
         options,
@@ -145,6 +155,7 @@ fn builder(options: &ServeOptions) -> Builder<TokioExecutor> {
 #[derive(Clone)]
 struct Connections {
     builder: Builder<TokioExecutor>,
+    tls: Option<Arc<Handshakes>>,
     /// One permit a connection, held by its task.
     room: Arc<Semaphore>,
     /// Cancelled when the port is closed.
@@ -165,7 +176,7 @@ impl Connections {
         Ok((stream, room))
     }
 
-    async fn run<S, B>(self, mut stream: TcpStream, _room: OwnedSemaphorePermit, service: S)
+    async fn run<S, B>(self, stream: TcpStream, _room: OwnedSemaphorePermit, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
@@ -173,11 +184,11 @@ impl Connections {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let opening = tokio::select! {
+        let (stream, opening) = tokio::select! {
             biased;
-            heard = tokio::time::timeout(self.options.idle_check, opening(&mut stream)) => match heard {
-                Ok(Ok(opening)) => opening,
-                Ok(Err(_)) | Err(_) => return,
+            opened = self.open(stream) => match opened {
+                Ok(opened) => opened,
+                Err(error) => return tracing::debug!(%error, "a connection did not begin"),
             },
             () = self.closing.cancelled() => return,
         };
@@ -186,6 +197,17 @@ impl Connections {
         if let Ok(stream) = returned.await {
             linger::close(stream).await;
         }
+    }
+
+    /// The handshake of TLS where it is spoken, then the first words, each within its time.
+    async fn open(&self, stream: TcpStream) -> io::Result<(Stream, Bytes)> {
+        let patience = self.options.idle_check;
+        let mut stream = match &self.tls {
+            None => Stream::Plain(stream),
+            Some(tls) => Stream::Tls(Box::new(tls.accept(stream, patience.min(HANDSHAKE_TIME)).await?)),
+        };
+        let opening = tokio::time::timeout(patience, opening(&mut stream)).await??;
+        Ok((stream, opening))
     }
 
     /// Serves the connection to its end: the peer's, the age limit's, or the shutdown's.
@@ -219,7 +241,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Reads what tells the protocol: HTTP/2's preface to its end, or the first bytes of something else. The servers behind wait for it
 /// without any limit of time.
-async fn opening(stream: &mut TcpStream) -> io::Result<Bytes> {
+async fn opening(stream: &mut Stream) -> io::Result<Bytes> {
     let mut read = BytesMut::with_capacity(PREFACE.len());
     while read.is_empty() || (read.len() < PREFACE.len() && PREFACE.starts_with(&read)) {
         if stream.read_buf(&mut read).await? == 0 {

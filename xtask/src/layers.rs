@@ -31,7 +31,7 @@ const TABLE: &[Row] = &[
     // The store's door in, with a topic's behind it.
     ("spoor-topic-spans", Some(&["spoor-model", "spoor-proto", "spoor-storage", "spoor-topic"])),
     // Doors.
-    ("spoor-net", Some(&[])),
+    ("spoor-net", Some(&["spoor-model"])),
     ("spoor-proto", Some(&["spoor-model"])),
     ("spoor-storage", Some(&["spoor-model"])),
     ("spoor-topic", Some(&[])),

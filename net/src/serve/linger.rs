@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+
+use super::stream::Stream;
 
 /// How long a peer may take to close its side.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -20,18 +21,18 @@ pub(super) struct Lent {
     /// Read already, and to be read first.
     opening: Bytes,
     /// There until the drop.
-    stream: Option<TcpStream>,
-    back: Option<oneshot::Sender<TcpStream>>,
+    stream: Option<Stream>,
+    back: Option<oneshot::Sender<Stream>>,
 }
 
 impl Lent {
     /// Lends the stream, of which `opening` was read already; the receiver gets it back.
-    pub(super) fn new(stream: TcpStream, opening: Bytes) -> (Self, oneshot::Receiver<TcpStream>) {
+    pub(super) fn new(stream: Stream, opening: Bytes) -> (Self, oneshot::Receiver<Stream>) {
         let (back, returned) = oneshot::channel();
         (Self { opening, stream: Some(stream), back: Some(back) }, returned)
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
@@ -46,7 +47,7 @@ impl Drop for Lent {
 }
 
 /// Closes our side, then waits for the peer to close its own.
-pub(super) async fn close(mut stream: TcpStream) {
+pub(super) async fn close(mut stream: Stream) {
     if stream.shutdown().await.is_err() {
         return;
     }
@@ -102,7 +103,7 @@ impl AsyncWrite for Lent {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -112,7 +113,7 @@ mod tests {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         client.write_all(b"world").await.unwrap();
-        let (mut lent, _returned) = Lent::new(server, Bytes::from_static(b"hello "));
+        let (mut lent, _returned) = Lent::new(Stream::Plain(server), Bytes::from_static(b"hello "));
         let mut read = [0; 11];
         for byte in &mut read {
             *byte = lent.read_u8().await.unwrap();
@@ -126,7 +127,7 @@ mod tests {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         client.write_all(&[7; 1000]).await.unwrap();
-        let (mut lent, returned) = Lent::new(server, Bytes::new());
+        let (mut lent, returned) = Lent::new(Stream::Plain(server), Bytes::new());
         lent.write_all(b"answer").await.unwrap();
         drop(lent);
         let closing = tokio::spawn(close(returned.await.unwrap()));
