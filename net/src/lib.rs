@@ -1,6 +1,7 @@
 //! What every port shares: listeners, limits, bounded bodies, errors of the transport.
 //! A role binds its [`Listener`]s before any work, then hands each to [`serve`] with a service and the signal to stop.
 
+mod access_log;
 pub mod address;
 pub mod body;
 pub mod cors;
@@ -12,6 +13,7 @@ pub mod tenancy;
 pub mod tls;
 mod traced;
 
+pub use access_log::{AccessLog, AccessLogLayer, Logged};
 pub use address::ListenAddress;
 pub use listener::{BindError, Listener};
 pub use serve::{ServeOptions, serve};
