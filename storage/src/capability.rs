@@ -7,4 +7,6 @@ pub struct Capabilities {
     pub search_without_service: bool,
     /// [`crate::SpanReader::operations`] tells and filters by span kind.
     pub operation_kinds: bool,
+    /// What one tenant wrote no other tenant reads.
+    pub tenants: bool,
 }

@@ -22,6 +22,12 @@ impl Tenant {
     }
 }
 
+impl From<Arc<str>> for Tenant {
+    fn from(name: Arc<str>) -> Self {
+        Self(name)
+    }
+}
+
 /// A bearer token that the caller sent and that a store may be asked to accept. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials(Arc<str>);

@@ -14,6 +14,7 @@ pub mod searching;
 pub mod span_metrics;
 pub mod summaries;
 pub mod tags;
+pub mod tenants;
 pub mod writing;
 
 mod sample;
@@ -112,6 +113,8 @@ macro_rules! conformance_tests {
             tags::error_false_means_any_other_span,
             filters::a_filter_finds_what_it_means,
             filters::what_a_store_cannot_tell_is_refused_and_never_guessed,
+            tenants::a_tenant_reads_its_own_spans_where_the_store_keeps_tenants_apart,
+            tenants::a_tenant_finds_its_own_names_where_the_store_keeps_tenants_apart,
         }
     };
     (@claims $fresh:expr; $($room:ident::$claim:ident),+ $(,)?) => {$(

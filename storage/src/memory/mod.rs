@@ -167,7 +167,7 @@ impl SpanWriter for MemoryStore {
 #[async_trait]
 impl SpanReader for MemoryStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { search_without_service: true, operation_kinds: true }
+        Capabilities { search_without_service: true, operation_kinds: true, tenants: true }
     }
 
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {

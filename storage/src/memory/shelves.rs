@@ -46,6 +46,9 @@ pub(super) struct Candidate {
     pub(super) parts: Parts,
 }
 
+/// Estimated bytes of a tenant's maps.
+const SHELF_BYTES: usize = 256;
+
 /// The traces and names of one tenant.
 #[derive(Debug, Default)]
 struct Shelf {
@@ -111,6 +114,9 @@ impl Shelves {
     }
 
     fn add(&mut self, tenant: &Tenant, trace_id: TraceId, spans: SpanBatch, fingerprints: Vec<Fingerprint>) {
+        if !self.shelves.contains_key(tenant) {
+            self.bytes += shelf_bytes(tenant);
+        }
         let shelf = self.shelves.entry(tenant.clone()).or_default();
         let names_before = shelf.names.bytes();
         shelf.names.add(&spans);
@@ -156,6 +162,7 @@ impl Shelves {
         self.spans -= trace.len();
         if shelf.traces.is_empty() {
             self.shelves.remove(tenant);
+            self.bytes -= shelf_bytes(tenant);
         }
         trace.len()
     }
@@ -190,6 +197,11 @@ impl Shelves {
             None => shelf.traces.iter().filter_map(|(id, trace)| candidate(*id, trace.latest())).collect(),
         }
     }
+}
+
+/// What a tenant costs besides its traces.
+fn shelf_bytes(tenant: &Tenant) -> usize {
+    SHELF_BYTES + tenant.name().len()
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl ElasticsearchReader {
 #[async_trait]
 impl SpanReader for ElasticsearchReader {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { search_without_service: true, operation_kinds: true }
+        Capabilities { search_without_service: true, operation_kinds: true, tenants: false }
     }
 
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {

@@ -61,7 +61,8 @@ fn services(model: &Model, tenant: u8) -> Vec<String> {
 fn recount(shelves: &Shelves) -> (usize, usize) {
     let traces = || shelves.shelves.values().flat_map(|shelf| shelf.traces.values());
     let names: usize = shelves.shelves.values().map(|shelf| shelf.names.bytes()).sum();
-    (traces().map(Trace::bytes).sum::<usize>() + names, traces().map(Trace::len).sum())
+    let owners: usize = shelves.shelves.keys().map(shelf_bytes).sum();
+    (traces().map(Trace::bytes).sum::<usize>() + names + owners, traces().map(Trace::len).sum())
 }
 
 proptest! {
@@ -108,6 +109,19 @@ proptest! {
             prop_assert_eq!((shelves.bytes(), shelves.spans()), recount(&shelves));
         }
     }
+}
+
+#[test]
+fn tenants_are_bounded_by_the_bytes_that_they_share() {
+    let bounds = Bounds { traces: usize::MAX, bytes: 100_000 };
+    let mut shelves = Shelves::new(bounds);
+    for name in 0..2_000 {
+        let owner = Tenant::new(&format!("{name:0200}"));
+        shelves.insert(&owner, arriving(1, &[1])).unwrap();
+        assert!(shelves.bytes() <= bounds.bytes);
+    }
+    assert!(shelves.shelves.len() < 100_000 / 200, "{} tenants", shelves.shelves.len());
+    assert_eq!((shelves.bytes(), shelves.spans()), recount(&shelves));
 }
 
 #[test]
