@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures::future::BoxFuture;
 use prometheus_client::registry::Registry;
+use spoor_net::tls::{TlsArgs, TlsPort};
 use spoor_net::{ListenAddress, Listener, ServeOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -47,6 +48,9 @@ pub(crate) struct HostConfig {
     )]
     pub(crate) admin: ListenAddress,
 
+    #[command(flatten)]
+    pub(crate) admin_tls: TlsArgs<AdminPort>,
+
     /// After a stop signal, go on serving for so long while saying "not ready", so that load balancers look elsewhere first.
     #[arg(id = "shutdown-delay", long = "shutdown-delay", default_value = "0s", value_name = "DURATION", value_parser = spoor_model::parse_go_duration)]
     pub(crate) shutdown_delay: Duration,
@@ -54,6 +58,21 @@ pub(crate) struct HostConfig {
     /// How long work in flight may take to finish after a stop signal before the process ends with status 1.
     #[arg(id = "shutdown-timeout", long = "shutdown-timeout", default_value = "25s", value_name = "DURATION", value_parser = spoor_model::parse_go_duration)]
     pub(crate) shutdown_timeout: Duration,
+}
+
+/// The admin port, where its TLS is set.
+pub(crate) enum AdminPort {}
+
+impl TlsPort for AdminPort {
+    const PREFIX: &'static str = "admin.http";
+    const NAME: &'static str = "the admin port";
+}
+
+impl HostConfig {
+    /// Checks what no single flag can tell.
+    pub(crate) fn validate(&self) -> Result<()> {
+        Ok(self.admin_tls.validate()?)
+    }
 }
 
 /// A role that is built and waits to run.
@@ -79,7 +98,7 @@ impl Host {
     /// Binds the admin port and takes over the stop signals, before any work.
     pub(crate) fn prepare(config: &HostConfig) -> Result<Self> {
         let signals = Signals::take().context("take over the stop signals")?;
-        let admin = Listener::bind("admin.http.host-port", &config.admin)?;
+        let admin = Listener::bind("admin.http.host-port", &config.admin)?.with_tls(&config.admin_tls)?;
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ProcessMetrics::new()));
         Ok(Self {
@@ -94,7 +113,7 @@ impl Host {
 
     /// Runs the roles until a stop signal or until one of them fails, then drains.
     pub(crate) async fn serve(mut self, roles: Vec<Role>) -> Result<()> {
-        info!(listener = "admin", address = %self.admin.local_addr(), "listens");
+        info!(listener = "admin", address = %self.admin.local_addr(), tls = self.admin.speaks_tls(), "listens");
         let admin_stop = CancellationToken::new();
         let router = admin::router(Admin { health: self.health.clone(), registry: self.registry });
         let admin_task =

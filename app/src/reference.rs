@@ -25,8 +25,9 @@ How values are written: `HOST:PORT` without a host means every interface; `DURAT
 ";
 
 /// Chapters in their order: heading and the first parts of the names that belong to it. A name that none claims belongs to the first.
-const CHAPTERS: [(&str, &[&str]); 9] = [
+const CHAPTERS: [(&str, &[&str]); 10] = [
     ("The process", &[]),
+    ("Tenancy", &["multi-tenancy"]),
     ("Choice of the store", &["span-storage"]),
     ("Elasticsearch and OpenSearch", &["es"]),
     ("Archive", &["es-archive"]),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use spoor_collector::{Collector, Sockets};
 use spoor_ingester::Ingester;
+use spoor_net::tenancy::{Tenancy, TenancyConfig};
 use spoor_query::dependencies::{DependencyJob, JobMetrics, JobStores};
 use spoor_query::{Query, Stores};
 use spoor_storage::SpanWriter;
@@ -20,11 +21,12 @@ const LOOK: Duration = Duration::from_millis(250);
 /// The collector over an open store.
 pub(crate) fn collector(
     config: &spoor_collector::Config,
+    tenancy: &TenancyConfig,
     sockets: Sockets,
     writer: Arc<dyn SpanWriter>,
     host: &mut Host,
 ) -> Result<Role> {
-    let collector = Collector::build(config, sockets, writer, &mut host.registry);
+    let collector = Collector::build(config, Tenancy::new(tenancy), sockets, writer, &mut host.registry);
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "collector", run: Box::pin(async move { Ok(collector.run(shutdown).await?) }) })
 }
@@ -49,12 +51,19 @@ pub(crate) fn ingester(ingester: Ingester, host: &Host) -> Role {
 /// The query role over open stores.
 pub(crate) fn query(
     config: &spoor_query::Config,
+    tenancy: &TenancyConfig,
     sockets: spoor_query::Sockets,
     stores: Stores,
     host: &mut Host,
 ) -> Result<Role> {
+    if tenancy.enabled && !stores.reader.capabilities().tenants {
+        tracing::warn!(
+            "--multi-tenancy.enabled: the store keeps the spans of all tenants together; every tenant that is let in sees them all"
+        );
+    }
+    let tenancy = Tenancy::new(tenancy);
     let version = version::as_json().to_string();
-    let query = Query::build(config, sockets, stores, &version, &mut host.registry)?;
+    let query = Query::build(config, tenancy, sockets, stores, &version, &mut host.registry)?;
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "query", run: Box::pin(async move { Ok(query.run(shutdown).await?) }) })
 }

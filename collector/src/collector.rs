@@ -9,6 +9,7 @@ use axum::Router;
 use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
 use spoor_net::limits::Budget;
+use spoor_net::tenancy::Tenancy;
 use spoor_net::{BindError, Listener, ServeOptions, TracedLayer, serve};
 use spoor_pipeline::Normalizer;
 use spoor_storage::SpanWriter;
@@ -20,7 +21,7 @@ use tonic_health::server::HealthReporter;
 use crate::Config;
 use crate::dispatch::Dispatcher;
 use crate::metrics::Metrics;
-use crate::receiver::{Intake, jaeger_grpc, otlp_grpc, otlp_http};
+use crate::receiver::{Door, Intake, jaeger_grpc, otlp_grpc, otlp_http};
 
 /// The bound ports of a collector.
 #[derive(Debug)]
@@ -36,12 +37,14 @@ impl Sockets {
     /// # Errors
     /// [`BindError`] names the setting and what to do.
     pub fn bind(config: &Config) -> Result<Self, BindError> {
+        let bind = |setting, address, tls| Listener::bind(setting, address)?.with_tls(tls);
         let otlp =
-            |setting, address| config.otlp_enabled.then(|| Listener::bind(setting, address)).transpose();
+            |setting, address, tls| config.otlp_enabled.then(|| bind(setting, address, tls)).transpose();
+        let (otlp_grpc, otlp_http, jaeger) = (&config.otlp_grpc, &config.otlp_http, &config.jaeger_grpc);
         Ok(Self {
-            otlp_grpc: otlp("collector.otlp.grpc.host-port", &config.otlp_grpc.host_port)?,
-            otlp_http: otlp("collector.otlp.http.host-port", &config.otlp_http.host_port)?,
-            jaeger_grpc: Listener::bind("collector.grpc-server.host-port", &config.jaeger_grpc.host_port)?,
+            otlp_grpc: otlp("collector.otlp.grpc.host-port", &otlp_grpc.host_port, &otlp_grpc.tls)?,
+            otlp_http: otlp("collector.otlp.http.host-port", &otlp_http.host_port, &otlp_http.tls)?,
+            jaeger_grpc: bind("collector.grpc-server.host-port", &jaeger.host_port, &jaeger.tls)?,
         })
     }
 
@@ -81,9 +84,10 @@ struct Port {
 
 impl Collector {
     /// Puts the pieces together. Spans go to `writer`; metrics are registered once per registry. `config` is valid
-    /// ([`Config::validate`]).
+    /// ([`Config::validate`]). Who sends spans has to name a tenant where `tenancy` says so; its spans are that tenant's.
     pub fn build(
         config: &Config,
+        tenancy: Tenancy,
         sockets: Sockets,
         writer: Arc<dyn SpanWriter>,
         registry: &mut Registry,
@@ -93,7 +97,8 @@ impl Collector {
             (Budget::new(limits.max_concurrent_requests), Budget::new(limits.max_bytes_in_flight));
         let metrics = Arc::new(Metrics::register(registry, &requests, &bytes));
         let dispatcher = Dispatcher::new(writer, Normalizer::new(config.tags.clone()), Arc::clone(&metrics));
-        let intake = Intake::new(requests, bytes, limits.write_timeout, dispatcher.clone(), metrics);
+        let door = Door { requests, bytes, tenancy, write_timeout: limits.write_timeout };
+        let intake = Intake::new(door, dispatcher.clone(), metrics);
         let mut collector = Self { ports: Vec::new(), dispatcher, health: Vec::new() };
         let options = ServeOptions { max_connections: limits.max_connections, ..ServeOptions::default() };
 
@@ -142,7 +147,8 @@ impl Collector {
             reporter.set_service_status(service, ServingStatus::Serving).await;
         }
         let serving = self.ports.into_iter().map(|port| {
-            tracing::info!(listener = port.name, address = %port.listener.local_addr(), "listens");
+            let (address, tls) = (port.listener.local_addr(), port.listener.speaks_tls());
+            tracing::info!(listener = port.name, %address, tls, "listens");
             serve(port.listener, port.router.layer(TracedLayer), port.options, shutdown.clone())
         });
         let ending = async {

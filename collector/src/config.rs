@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ArgAction;
 use spoor_model::parse_go_duration;
 use spoor_net::ListenAddress;
+use spoor_net::tls::{TlsArgs, TlsError, TlsPort};
 
 use crate::Tags;
 
@@ -88,6 +89,10 @@ pub struct OtlpGrpcConfig {
         default_value = "0s"
     )]
     pub max_connection_age_grace: Duration,
+
+    /// TLS of OTLP by gRPC.
+    #[command(flatten)]
+    pub tls: TlsArgs<OtlpGrpcPort>,
 }
 
 /// Settings of OTLP by HTTP.
@@ -131,6 +136,10 @@ pub struct OtlpHttpConfig {
         value_delimiter = ','
     )]
     pub cors_allowed_headers: Vec<String>,
+
+    /// TLS of OTLP by HTTP.
+    #[command(flatten)]
+    pub tls: TlsArgs<OtlpHttpPort>,
 }
 
 /// Settings of Jaeger's `PostSpans`.
@@ -175,6 +184,37 @@ pub struct JaegerGrpcConfig {
         default_value = "0s"
     )]
     pub max_connection_age_grace: Duration,
+
+    /// TLS of Jaeger's protocol.
+    #[command(flatten)]
+    pub tls: TlsArgs<JaegerGrpcPort>,
+}
+
+/// OTLP's gRPC port, where its TLS is set.
+#[derive(Debug, Clone, Copy)]
+pub enum OtlpGrpcPort {}
+
+impl TlsPort for OtlpGrpcPort {
+    const PREFIX: &'static str = "collector.otlp.grpc";
+    const NAME: &'static str = "the port of OTLP by gRPC";
+}
+
+/// OTLP's HTTP port, where its TLS is set.
+#[derive(Debug, Clone, Copy)]
+pub enum OtlpHttpPort {}
+
+impl TlsPort for OtlpHttpPort {
+    const PREFIX: &'static str = "collector.otlp.http";
+    const NAME: &'static str = "the port of OTLP by HTTP";
+}
+
+/// The port of Jaeger's gRPC protocol, where its TLS is set (not under `collector.grpc-server`).
+#[derive(Debug, Clone, Copy)]
+pub enum JaegerGrpcPort {}
+
+impl TlsPort for JaegerGrpcPort {
+    const PREFIX: &'static str = "collector.grpc";
+    const NAME: &'static str = "the port of Jaeger's gRPC protocol";
 }
 
 /// Bounds over all receivers together.
@@ -223,11 +263,19 @@ pub struct LimitsConfig {
 }
 
 /// Settings that make no sense together.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--{setting}: {problem}")]
-pub struct ConfigError {
-    setting: &'static str,
-    problem: String,
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A bound that cannot hold.
+    #[error("--{setting}: {problem}")]
+    Bound {
+        /// Without dashes.
+        setting: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// TLS of a port.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl Config {
@@ -236,7 +284,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the setting and the remedy.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let error = |setting, problem| Err(ConfigError { setting, problem });
+        let error = |setting, problem| Err(ConfigError::Bound { setting, problem });
         let limits = &self.limits;
         let not_zero = [
             ("collector.max-concurrent-requests", limits.max_concurrent_requests == 0),
@@ -269,7 +317,9 @@ impl Config {
                 );
             }
         }
-        Ok(())
+        self.otlp_grpc.tls.validate()?;
+        self.otlp_http.tls.validate()?;
+        Ok(self.jaeger_grpc.tls.validate()?)
     }
 }
 

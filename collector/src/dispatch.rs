@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use spoor_model::SpanBatch;
 use spoor_net::limits::Permit;
 use spoor_pipeline::{Ended, Normalizer, Outage, Quiet, position_before};
-use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, Written};
+use spoor_storage::{Rejection, RequestContext, SpanWriter, Tenant, WriteError, Written};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -23,6 +23,7 @@ const MARGIN: Duration = Duration::from_millis(200);
 /// A decoded request on its way to the store.
 pub(crate) struct Work {
     pub(crate) batch: SpanBatch,
+    pub(crate) tenant: Tenant,
     pub(crate) source: Source,
     pub(crate) arrived: Instant,
     pub(crate) deadline: Instant,
@@ -86,14 +87,15 @@ impl Dispatcher {
 
 impl Inner {
     async fn settle(self: Arc<Self>, work: Work) -> Result<Delivered, Refusal> {
-        let Work { mut batch, source, arrived, deadline, permits: _held_until_settled } = work;
+        let Work { mut batch, tenant, source, arrived, deadline, permits: _held_until_settled } = work;
         let mut account = Account::open(&self.metrics, &batch, source);
         account.without_ids(&batch);
         let mut rejected = self.normalizer.run(&mut batch);
         let received = batch.len() + rejected.len();
         if !batch.is_empty() {
             observe(&self.metrics.in_queue, arrived.elapsed());
-            let refused = self.write(&batch, deadline, &mut account).await?;
+            let context = RequestContext { tenant, deadline, credentials: None };
+            let refused = self.write(&context, &batch, &mut account).await?;
             let before: Vec<Rejection> = refused
                 .into_iter()
                 .map(|refusal| Rejection { index: position_before(&rejected, refusal.index), ..refusal })
@@ -107,13 +109,12 @@ impl Inner {
     /// Writes, and books what became of each span. Answers the spans that the store refuses for good.
     async fn write(
         &self,
+        context: &RequestContext,
         batch: &SpanBatch,
-        deadline: Instant,
         account: &mut Account<'_>,
     ) -> Result<Vec<Rejection>, Refusal> {
-        let context = RequestContext { deadline, ..RequestContext::with_timeout(Duration::ZERO) };
         let began = Instant::now();
-        let result = self.writer.write(&context, batch).await;
+        let result = self.writer.write(context, batch).await;
         observe(&self.metrics.save, began.elapsed());
         match result {
             Ok(Written { stored, rejected }) if stored + rejected.len() == batch.len() => {

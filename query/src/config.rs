@@ -8,8 +8,10 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue};
 use spoor_model::{ByteSize, parse_go_duration};
 use spoor_net::ListenAddress;
+use spoor_net::tls::{TlsArgs, TlsError};
 
 use crate::api::CorsConfig;
+use crate::ports::{GrpcPort, HttpPort};
 use crate::ui::{Ui, UiConfig, UiError};
 
 /// Settings of the query role: Jaeger v1's names where Jaeger has the setting, and bounds of our own.
@@ -75,6 +77,38 @@ pub struct Config {
         action = clap::ArgAction::Set
     )]
     pub bearer_token_propagation: bool,
+
+    /// TLS of the HTTP port.
+    #[command(flatten)]
+    pub http_tls: TlsArgs<HttpPort>,
+
+    /// TLS of the gRPC port.
+    #[command(flatten)]
+    pub grpc_tls: TlsArgs<GrpcPort>,
+
+    /// Logs each request of both ports at its end: method, path, the names of its parameters, status, bytes and time.
+    #[arg(
+        id = "query.access-log",
+        long = "query.access-log",
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub access_log: bool,
+
+    /// A question that takes this long is logged: which conditions it had (none of their values), the time of the store, how much was
+    /// found. 0s logs none.
+    #[arg(
+        id = "query.slow-query-threshold",
+        long = "query.slow-query-threshold",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = parse_go_duration
+    )]
+    pub slow_query_threshold: Duration,
 
     /// How long a question may take until its answer begins; then its work stops and the answer is 504.
     #[arg(
@@ -154,13 +188,26 @@ pub struct Config {
     pub max_bytes_in_flight: ByteSize,
 }
 
+/// Settings that cannot work.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum ConfigError {
+    /// Those of TLS.
+    Tls(#[from] TlsError),
+    /// Those of the UI.
+    Ui(#[from] UiError),
+}
+
 impl Config {
-    /// Checks what no single setting can tell: the files of the UI.
+    /// Checks what no single setting can tell: the files of TLS and of the UI.
     ///
     /// # Errors
-    /// [`UiError`] names the setting, the file and the remedy.
-    pub fn validate(&self) -> Result<(), UiError> {
-        Ui::open(&self.ui, &self.base_path, "{}").map(|_| ())
+    /// [`ConfigError`] names the setting, the file and the remedy.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.http_tls.validate()?;
+        self.grpc_tls.validate()?;
+        Ui::open(&self.ui, &self.base_path, "{}")?;
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod fixture;
 mod json;
 mod metrics;
 mod pieces;
+mod ports;
 mod rpc;
 mod server;
 mod service;
@@ -19,7 +20,8 @@ mod stores;
 mod ui;
 
 pub use api::CorsConfig;
-pub use config::{BasePath, Config, Header};
+pub use config::{BasePath, Config, ConfigError, Header};
+pub use ports::{GrpcPort, HttpPort};
 pub use server::{Query, Sockets};
 pub use stores::{Archive, Stores};
 pub use ui::{UiConfig, UiError};

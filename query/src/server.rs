@@ -6,8 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use futures::future;
 use prometheus_client::registry::Registry;
-use spoor_net::{BindError, Listener, ServeOptions, TracedLayer};
+use spoor_net::tenancy::Tenancy;
+use spoor_net::{AccessLogLayer, BindError, Listener, ServeOptions, TracedLayer};
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 
 use crate::api;
 use crate::config::Config;
@@ -43,6 +45,8 @@ pub struct Query {
     sockets: Sockets,
     router: Router,
     rpc: rpc::Port,
+    tenancy: Tenancy,
+    access_log: AccessLogLayer,
 }
 
 impl Query {
@@ -51,19 +55,22 @@ impl Query {
     /// # Errors
     /// [`BindError`] names the setting and the remedy.
     pub fn bind(config: &Config) -> Result<Sockets, BindError> {
+        let (http, grpc) = (&config.http, &config.grpc);
         Ok(Sockets {
-            http: Listener::bind("query.http-server.host-port", &config.http)?,
-            grpc: Listener::bind("query.grpc-server.host-port", &config.grpc)?,
+            http: Listener::bind("query.http-server.host-port", http)?.with_tls(&config.http_tls)?,
+            grpc: Listener::bind("query.grpc-server.host-port", grpc)?.with_tls(&config.grpc_tls)?,
         })
     }
 
-    /// Puts the role together over its stores, and registers its metrics. `version` is what the UI says of the program: JSON,
+    /// Puts the role together over its stores, and registers its metrics. `tenancy` stands before all that is served, the page
+    /// too. `version` is what the UI says of the program: JSON,
     /// `{"gitCommit","gitVersion","buildDate"}`.
     ///
     /// # Errors
     /// [`UiError`] when there is no UI where one shall be.
     pub fn build(
         config: &Config,
+        tenancy: Tenancy,
         sockets: Sockets,
         stores: Stores,
         version: &str,
@@ -72,7 +79,9 @@ impl Query {
         let ui = Ui::open(&config.ui, &config.base_path, version)?;
         let service = Arc::new(Service::new(config, stores, Metrics::register(registry)));
         let rpc = rpc::Port::new(config, Arc::clone(&service));
-        Ok(Self { sockets, router: api::router(config, service, ui), rpc })
+        let router = api::router(config, service, ui, &tenancy);
+        let access_log = AccessLogLayer::new(config.access_log, &tenancy);
+        Ok(Self { sockets, router, rpc, tenancy, access_log })
     }
 
     /// Serves until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.
@@ -81,10 +90,11 @@ impl Query {
     /// When the runtime refuses the socket.
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
         let Sockets { http, grpc } = self.sockets;
-        tracing::info!(listener = "query-http", address = %http.local_addr(), "listens");
-        let router = self.router.layer(TracedLayer);
-        let http = spoor_net::serve(http, router, ServeOptions::default(), shutdown.clone());
-        future::try_join(http, self.rpc.run(grpc, shutdown)).await?;
+        tracing::info!(listener = "query-http", address = %http.local_addr(), tls = http.speaks_tls(), "listens");
+        let logged = TracedLayer.layer(self.access_log.layer(self.router));
+        let http = spoor_net::serve(http, logged, ServeOptions::default(), shutdown.clone());
+        let rpc = self.rpc.run(grpc, &self.tenancy, &self.access_log, shutdown);
+        future::try_join(http, rpc).await?;
         Ok(())
     }
 }

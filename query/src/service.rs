@@ -6,6 +6,7 @@ mod collect;
 mod dependencies;
 mod paging;
 mod room;
+mod slow;
 mod span_metrics;
 
 use std::future::Future;
@@ -26,6 +27,7 @@ pub(crate) use archive::ArchiveError;
 use collect::{Bounds, Collected, Collector, Want};
 pub(crate) use room::Room;
 use room::Turn;
+use slow::{Shape, SlowLog};
 pub(crate) use span_metrics::{Series, SpanMetric, SpanMetricsError};
 
 /// A trace of more spans is adjusted away from the threads that serve connections.
@@ -40,6 +42,7 @@ pub(crate) struct Service {
     bytes: Budget,
     search: Bounds,
     by_id: Bounds,
+    slow: SlowLog,
     metrics: Metrics,
 }
 
@@ -68,6 +71,7 @@ impl Service {
             bytes: Budget::new(usize::try_from(config.max_bytes_in_flight.0).unwrap_or(usize::MAX)),
             search: Bounds { trace_spans: config.max_search_trace_spans.get(), bytes },
             by_id: Bounds { trace_spans: unless_zero(config.max_trace_spans), bytes },
+            slow: SlowLog::new(config.slow_query_threshold),
             metrics,
         }
     }
@@ -110,6 +114,8 @@ impl Service {
         query: &TraceQuery,
         raw: bool,
     ) -> Result<Traces, ReadError> {
+        let operation = metrics::Operation::find_traces;
+        let mut watch = self.slow.watch(Shape::Search { operation, query, raw });
         let turn = self.turn().await?;
         let mut collector = Collector::new(self.search, self.no_bytes()?);
         // One more than is taken tells a trace that is cut from one that is as long as the limit.
@@ -125,9 +131,11 @@ impl Service {
             collector.end_trace();
             Ok(collector)
         };
-        let operation = metrics::Operation::find_traces;
-        let collector = self.measured(operation, context, Collector::traces, collected).await?;
-        Ok(self.answer(collector, turn, Vec::new(), raw).await)
+        let asked = self.measured(operation, context, Collector::traces, collected);
+        let collector = watch.asking(asked).await?;
+        let found = self.answer(collector, turn, Vec::new(), raw).await;
+        watch.answered(&found);
+        Ok(found)
     }
 
     /// The traces of these ids, each whole but for the answer's bytes, adjusted unless `raw`. One after the other: an answer holds
@@ -138,12 +146,13 @@ impl Service {
         lookups: &[TraceLookup],
         raw: bool,
     ) -> Result<Traces, ReadError> {
+        let mut watch = self.slow.watch(Shape::Lookup { ids: lookups.len(), raw });
         let turn = self.turn().await?;
         let bounds = if raw { Bounds { trace_spans: usize::MAX, ..self.by_id } } else { self.by_id };
         let mut collector = Collector::new(bounds, self.no_bytes()?);
         let mut missing = Vec::new();
         for lookup in lookups {
-            let found = self.fetch_anywhere(context, lookup, &mut collector).await?;
+            let found = watch.asking(self.fetch_anywhere(context, lookup, &mut collector)).await?;
             if collector.omitted {
                 break;
             }
@@ -151,7 +160,9 @@ impl Service {
                 missing.push(lookup.trace_id);
             }
         }
-        Ok(self.answer(collector, turn, missing, raw).await)
+        let found = self.answer(collector, turn, missing, raw).await;
+        watch.answered(&found);
+        Ok(found)
     }
 
     /// True when there is such a trace, be it in the archive alone.
@@ -256,7 +267,9 @@ impl Service {
                 ),
             )),
         };
-        self.metrics.answered(operation, answer.as_ref().ok().map(responses), started.elapsed());
+        let took = started.elapsed();
+        self.metrics.answered(operation, answer.as_ref().ok().map(responses), took);
+        self.slow.asked(operation, took, answer.is_ok());
         answer
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
+use spoor_net::tenancy::TenancyConfig;
 use spoor_query::Stores;
 use spoor_storage::memory;
 use spoor_storage_elasticsearch::ArchiveConfig;
@@ -52,6 +53,9 @@ pub(crate) struct AllInOneArgs {
     ingester: spoor_ingester::Config,
 
     #[command(flatten)]
+    tenancy: TenancyConfig,
+
+    #[command(flatten)]
     pub(super) collector: spoor_collector::Config,
 
     #[command(flatten)]
@@ -76,6 +80,7 @@ enum SpanBuffer {
 impl AllInOneArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
+        self.host.validate()?;
         self.collector.validate()?;
         self.query.validate()?;
         self.storage.validate()?;
@@ -124,12 +129,12 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
             topic
         }
     };
-    roles.push(role::collector(&args.collector, sockets, writer, &mut host)?);
+    roles.push(role::collector(&args.collector, &args.tenancy, sockets, writer, &mut host)?);
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
     roles.extend(role::dependencies(args.dependencies_interval(), &backend.doors, &mut host));
     let Doors { stores, span_metrics, .. } = backend.doors;
     let span_metrics = args.metrics.open(args.storage.kind, || Some(span_metrics))?;
     let stores = Stores { archive, span_metrics, ..stores };
-    roles.push(role::query(&args.query, query_sockets, stores, &mut host)?);
+    roles.push(role::query(&args.query, &args.tenancy, query_sockets, stores, &mut host)?);
     host.serve(roles).await
 }

@@ -1,6 +1,7 @@
 //! `spoor collector`: receivers in front of a store shared with other processes.
 
 use anyhow::Result;
+use spoor_net::tenancy::TenancyConfig;
 use spoor_storage::write::RetryMetrics;
 
 use crate::backend::{self, StorageConfig, StorageKind};
@@ -21,12 +22,16 @@ pub(crate) struct CollectorArgs {
     kafka: KafkaSpans,
 
     #[command(flatten)]
+    tenancy: TenancyConfig,
+
+    #[command(flatten)]
     pub(super) collector: spoor_collector::Config,
 }
 
 impl CollectorArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
+        self.host.validate()?;
         self.collector.validate()?;
         match self.storage.kind {
             StorageKind::Kafka => self.kafka.validate(),
@@ -46,6 +51,6 @@ pub(crate) async fn run(args: &CollectorArgs) -> Result<()> {
         }
         _ => backend::open_shared(&args.storage, &mut host)?.writer,
     };
-    let collector = role::collector(&args.collector, sockets, writer, &mut host)?;
+    let collector = role::collector(&args.collector, &args.tenancy, sockets, writer, &mut host)?;
     host.serve(vec![collector]).await
 }

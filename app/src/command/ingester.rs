@@ -30,6 +30,7 @@ pub(crate) struct IngesterArgs {
 impl IngesterArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
+        self.host.validate()?;
         self.kafka.validate()?;
         self.ingester.validate(&self.kafka.connection.topic)?;
         self.storage.validate_shared()

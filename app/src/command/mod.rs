@@ -73,12 +73,7 @@ fn validate(command: &Command) -> Result<()> {
         Command::AllInOne(args) => args.validate(),
         Command::Collector(args) => args.validate(),
         Command::Ingester(args) => args.validate(),
-        Command::Query(args) => {
-            args.query.validate()?;
-            args.storage.validate_shared()?;
-            args.storage.validate_archive(&args.archive)?;
-            args.metrics.validate(args.storage.kind)
-        }
+        Command::Query(args) => args.validate(),
         Command::DeadLetters(_)
         | Command::Dependencies(_)
         | Command::Generate(_)

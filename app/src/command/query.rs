@@ -1,6 +1,7 @@
 //! `spoor query`: Jaeger's API over a store shared with other processes.
 
 use anyhow::Result;
+use spoor_net::tenancy::TenancyConfig;
 use spoor_query::Stores;
 use spoor_storage_elasticsearch::ArchiveConfig;
 
@@ -17,16 +18,30 @@ pub(crate) struct QueryArgs {
     pub(crate) host: HostConfig,
 
     #[command(flatten)]
-    pub(super) storage: StorageConfig,
+    storage: StorageConfig,
 
     #[command(flatten)]
-    pub(super) archive: ArchiveConfig,
+    tenancy: TenancyConfig,
 
     #[command(flatten)]
-    pub(super) metrics: MetricsConfig,
+    archive: ArchiveConfig,
 
     #[command(flatten)]
-    pub(super) query: spoor_query::Config,
+    metrics: MetricsConfig,
+
+    #[command(flatten)]
+    query: spoor_query::Config,
+}
+
+impl QueryArgs {
+    /// Checks what no single flag can tell.
+    pub(super) fn validate(&self) -> Result<()> {
+        self.host.validate()?;
+        self.query.validate()?;
+        self.storage.validate_shared()?;
+        self.storage.validate_archive(&self.archive)?;
+        self.metrics.validate(self.storage.kind)
+    }
 }
 
 /// Sockets first, then the store, then the role and its job.
@@ -38,6 +53,6 @@ pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
     let job = role::dependencies(args.query.dependencies_interval, &doors, &mut host);
     let span_metrics = args.metrics.open(args.storage.kind, || Some(doors.span_metrics))?;
     let stores = Stores { archive, span_metrics, ..doors.stores };
-    let query = role::query(&args.query, sockets, stores, &mut host)?;
+    let query = role::query(&args.query, &args.tenancy, sockets, stores, &mut host)?;
     host.serve(std::iter::once(query).chain(job).collect()).await
 }

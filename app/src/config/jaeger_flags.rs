@@ -68,10 +68,6 @@ const FAMILIES: &[Family] = &[
         prefix: "collector.",
         instead: "this version of Spoor does not have this collector setting; remove it, `spoor collector --help` lists those it has",
     },
-    Family {
-        prefix: "multi-tenancy.",
-        instead: "this version of Spoor has no tenancy; keep Jaeger where it is needed",
-    },
     Family { prefix: "sampling.", instead: "this version of Spoor does not serve sampling strategies" },
     Family {
         prefix: "downsampling.",
@@ -104,10 +100,6 @@ const FAMILIES: &[Family] = &[
     Family {
         prefix: "http-server.host-port",
         instead: "this version of Spoor has no agent; keep jaeger-agent",
-    },
-    Family {
-        prefix: "admin.http.tls.",
-        instead: "the admin port of this version speaks plain HTTP; keep it on a private address",
     },
     Family {
         prefix: "metrics-storage.",

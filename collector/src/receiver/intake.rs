@@ -10,7 +10,9 @@ use spoor_model::SpanBatch;
 use spoor_net::body::{discard, read_limited};
 use spoor_net::grpc::read_message;
 use spoor_net::limits::{Budget, Permit};
+use spoor_net::tenancy::{Tenancy, TenantName};
 use spoor_pipeline::Quiet;
+use spoor_storage::Tenant;
 
 use super::{Framing, Protocol, Refusal};
 use crate::dispatch::{Delivered, Dispatcher, Work};
@@ -26,31 +28,25 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Intake(Arc<Shared>);
 
+/// What a request has to pass before it is read.
+pub(crate) struct Door {
+    pub(crate) requests: Budget,
+    pub(crate) bytes: Budget,
+    pub(crate) tenancy: Tenancy,
+    /// The longest until its spans are settled.
+    pub(crate) write_timeout: Duration,
+}
+
 struct Shared {
-    requests: Budget,
-    bytes: Budget,
-    write_timeout: Duration,
+    door: Door,
     dispatcher: Dispatcher,
     metrics: Arc<Metrics>,
     undecodable: Quiet,
 }
 
 impl Intake {
-    pub(crate) fn new(
-        requests: Budget,
-        bytes: Budget,
-        write_timeout: Duration,
-        dispatcher: Dispatcher,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self(Arc::new(Shared {
-            requests,
-            bytes,
-            write_timeout,
-            dispatcher,
-            metrics,
-            undecodable: Quiet::default(),
-        }))
+    pub(crate) fn new(door: Door, dispatcher: Dispatcher, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Shared { door, dispatcher, metrics, undecodable: Quiet::default() }))
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -69,14 +65,16 @@ impl Intake {
     ) -> Result<Delivered, Refusal> {
         let shared = &*self.0;
         let arrived = Instant::now();
-        let timeout = patience.map_or(shared.write_timeout, |patience| patience.min(shared.write_timeout));
+        let longest = shared.door.write_timeout;
+        let timeout = patience.map_or(longest, |patience| patience.min(longest));
         let deadline = arrived + timeout;
-        let (batch, permits) =
+        let (tenant, batch, permits) =
             shared.accept(protocol, headers, body, deadline).await.inspect_err(|refusal| {
                 shared.metrics.count_refused(refusal.reason());
                 shared.log_undecodable(protocol, refusal);
             })?;
-        shared.dispatcher.deliver(Work { batch, source: protocol.source, arrived, deadline, permits }).await
+        let source = protocol.source;
+        shared.dispatcher.deliver(Work { batch, tenant, source, arrived, deadline, permits }).await
     }
 
     /// Lets a refused HTTP/1 sender finish writing, for a while, so that it reads the answer.
@@ -92,9 +90,11 @@ impl Shared {
         headers: &HeaderMap,
         body: &mut Body,
         deadline: Instant,
-    ) -> Result<(SpanBatch, [Permit; 2]), Refusal> {
-        let request = self.requests.take(1).map_err(|_| Refusal::TooManyRequests)?;
-        let mut held = self.bytes.take(0).expect("nothing always fits");
+    ) -> Result<(Tenant, SpanBatch, [Permit; 2]), Refusal> {
+        let tenant = self.door.tenancy.admit(headers)?;
+        let tenant = tenant.map_or_else(Tenant::default, |TenantName(name)| name.into());
+        let request = self.door.requests.take(1).map_err(|_| Refusal::TooManyRequests)?;
+        let mut held = self.door.bytes.take(0).expect("nothing always fits");
         let reading = read(protocol, headers, body, &mut held);
         let bytes = match tokio::time::timeout_at(deadline.into(), reading).await {
             Ok(result) => result?,
@@ -103,7 +103,11 @@ impl Shared {
         let is_large = bytes.len() > LARGE;
         // The permits go along: a sender that hangs up meanwhile frees no memory.
         let work = move || decode(protocol, bytes, request, held);
-        if is_large { tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Broken)? } else { work() }
+        let (batch, permits) = match is_large {
+            true => tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Broken)??,
+            false => work()?,
+        };
+        Ok((tenant, batch, permits))
     }
 
     fn log_undecodable(&self, protocol: Protocol, refusal: &Refusal) {
@@ -180,8 +184,13 @@ mod tests {
         let (requests, bytes) = (Budget::new(1), Budget::new(LENGTH));
         let metrics = Arc::new(Metrics::register(&mut Registry::default(), &requests, &bytes));
         let dispatcher = Dispatcher::new(Arc::new(Takes), Normalizer::default(), Arc::clone(&metrics));
-        let intake =
-            Intake::new(requests.clone(), bytes.clone(), Duration::from_secs(60), dispatcher, metrics);
+        let door = Door {
+            requests: requests.clone(),
+            bytes: bytes.clone(),
+            tenancy: Tenancy::off(),
+            write_timeout: Duration::from_secs(60),
+        };
+        let intake = Intake::new(door, dispatcher, metrics);
         let sender = tokio::spawn(async move {
             let mut body = Body::from(vec![0; LENGTH]);
             intake.take(protocol, &HeaderMap::new(), &mut body, None).await

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use spoor_model::SpanBatch;
 use spoor_proto::DecodeError;
 
-pub(crate) use intake::Intake;
+pub(crate) use intake::{Door, Intake};
 pub(crate) use status::Refusal;
 
 /// Where spans come from; labels of Jaeger's metrics.

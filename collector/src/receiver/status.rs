@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use spoor_net::body::BodyError;
+use spoor_net::tenancy::TenancyError;
 use spoor_storage::{WriteError, WriteErrorKind};
 use tonic::Code;
 
@@ -16,6 +17,8 @@ const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 /// A request without success. Its text is for the sender and holds nothing of the payload.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
+    #[error(transparent)]
+    Tenancy(#[from] TenancyError),
     #[error("too many requests at a time; send again later")]
     TooManyRequests,
     #[error("the requests at hand fill the memory set aside for them; send again later")]
@@ -56,6 +59,9 @@ impl Refusal {
     pub(crate) fn codes(&self) -> Codes {
         use StatusCode as Http;
         let (grpc, http, http_rpc, retry_after) = match self {
+            // As Jaeger's collector has it for gRPC, and its query for HTTP.
+            Self::Tenancy(TenancyError::Missing) => refused_at_the_door(Code::Unauthenticated),
+            Self::Tenancy(_) => refused_at_the_door(Code::PermissionDenied),
             Self::TooManyRequests | Self::NoRoom => busy(BUSY_PAUSE),
             Self::StoreBusy { retry_after } => busy(retry_after.unwrap_or(BUSY_PAUSE)),
             Self::StoreUnavailable { retry_after } => unavailable(retry_after.unwrap_or(OUTAGE_PAUSE)),
@@ -78,6 +84,7 @@ impl Refusal {
     /// The word that metrics count it under.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
+            Self::Tenancy(_) => "tenancy",
             Self::TooManyRequests => "too_many_requests",
             Self::NoRoom => "no_room",
             Self::TooLarge { .. } => "too_large",
@@ -94,6 +101,10 @@ impl Refusal {
 }
 
 type Row = (Code, StatusCode, Code, Option<Duration>);
+
+fn refused_at_the_door(code: Code) -> Row {
+    (code, StatusCode::UNAUTHORIZED, code, None)
+}
 
 fn busy(pause: Duration) -> Row {
     (Code::ResourceExhausted, StatusCode::TOO_MANY_REQUESTS, Code::ResourceExhausted, Some(pause))
@@ -152,6 +163,9 @@ mod tests {
     fn codes_are_those_of_the_otlp_receiver() {
         let pairs = [
             (Refusal::TooManyRequests, Code::ResourceExhausted, 429),
+            (Refusal::Tenancy(TenancyError::Missing), Code::Unauthenticated, 401),
+            (Refusal::Tenancy(TenancyError::Extra), Code::PermissionDenied, 401),
+            (Refusal::Tenancy(TenancyError::Unknown), Code::PermissionDenied, 401),
             (Refusal::TooLarge { limit: 1 }, Code::ResourceExhausted, 413),
             (Refusal::Undecodable(String::new()), Code::Internal, 400),
             (Refusal::UnsupportedEncoding(String::new()), Code::Unimplemented, 415),

@@ -9,6 +9,7 @@ use clap::Parser;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use spoor_collector::{Collector, Config, Sockets};
+use spoor_net::tenancy::{Tenancy, TenancyConfig};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
@@ -22,6 +23,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 struct Program {
     #[command(flatten)]
     config: Config,
+
+    #[command(flatten)]
+    tenancy: TenancyConfig,
 }
 
 pub(crate) struct Fixture {
@@ -46,14 +50,15 @@ impl Fixture {
             "--collector.otlp.http.host-port=127.0.0.1:0",
             "--collector.grpc-server.host-port=127.0.0.1:0",
         ];
-        let config = Program::parse_from(fixed.iter().chain(args)).config;
+        let Program { config, tenancy } = Program::parse_from(fixed.iter().chain(args));
+        let tenancy = Tenancy::new(&tenancy);
         config.validate().unwrap();
         let sockets = Sockets::bind(&config).unwrap();
         let (otlp_grpc, otlp_http) = (sockets.otlp_grpc().unwrap(), sockets.otlp_http().unwrap());
         let jaeger_grpc = sockets.jaeger_grpc();
         let writer = Arc::new(FakeWriter::new(script));
         let mut registry = Registry::default();
-        let collector = Collector::build(&config, sockets, writer.clone(), &mut registry);
+        let collector = Collector::build(&config, tenancy, sockets, writer.clone(), &mut registry);
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(collector.run(shutdown.clone()));
         Self { writer, otlp_http, otlp_grpc, jaeger_grpc, registry, shutdown, running }

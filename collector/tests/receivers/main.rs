@@ -21,4 +21,6 @@ mod otlp_http;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod tenancy;
+#[cfg(test)]
 mod writer;

@@ -43,6 +43,7 @@ pub(crate) struct FakeWriter {
     script: Mutex<VecDeque<Act>>,
     stored: Mutex<Vec<Stored>>,
     deadlines: Mutex<Vec<Duration>>,
+    tenants: Mutex<Vec<String>>,
     /// Lets a gated write go on.
     pub(crate) gate: Semaphore,
     /// Counts the writes that have begun.
@@ -56,6 +57,7 @@ impl FakeWriter {
             script: Mutex::new(script.into_iter().collect()),
             stored: Mutex::default(),
             deadlines: Mutex::default(),
+            tenants: Mutex::default(),
             gate: Semaphore::new(0),
             begun: Semaphore::new(0),
         }
@@ -68,6 +70,11 @@ impl FakeWriter {
     /// The time left in each write's context when it began.
     pub(crate) fn patience(&self) -> Vec<Duration> {
         self.deadlines.lock().unwrap().clone()
+    }
+
+    /// The tenant in each write's context.
+    pub(crate) fn tenants(&self) -> Vec<String> {
+        self.tenants.lock().unwrap().clone()
     }
 
     /// Waits until one more write has begun.
@@ -96,6 +103,7 @@ fn rejection(index: usize, span: SpanView<'_>) -> Rejection {
 impl SpanWriter for FakeWriter {
     async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
         self.deadlines.lock().unwrap().push(context.remaining());
+        self.tenants.lock().unwrap().push(context.tenant.name().to_owned());
         let act = self.script.lock().unwrap().pop_front().unwrap_or(Act::Store);
         self.begun.add_permits(1);
         match act {

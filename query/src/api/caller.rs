@@ -4,17 +4,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use spoor_storage::{Credentials, RequestContext};
+use axum::http::{Extensions, HeaderMap};
+use spoor_net::tenancy::TenantName;
+use spoor_storage::{Credentials, RequestContext, Tenant};
 
 use super::Api;
 
 /// Set by proxies that logged the user in.
 const FORWARDED_TOKEN: &str = "x-forwarded-access-token";
 
-/// The context of a request: the time it has, and with `--query.bearer-token-propagation` the user's token.
+/// The context of a request: the time it has, its tenant where there are tenants, and with `--query.bearer-token-propagation` the user's token.
 pub(super) struct Caller(pub(super) RequestContext);
 
 impl FromRequestParts<Arc<Api>> for Caller {
@@ -22,11 +23,17 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Infallible> {
         let mut context = api.service.context();
+        context.tenant = tenant(&parts.extensions);
         if api.propagates_tokens {
             context.credentials = token(&parts.headers).map(Credentials::bearer);
         }
         Ok(Self(context))
     }
+}
+
+/// Whom the port's guard let in.
+pub(crate) fn tenant(extensions: &Extensions) -> Tenant {
+    extensions.get().map_or_else(Tenant::default, |TenantName(name)| Arc::clone(name).into())
 }
 
 /// `Authorization: Bearer TOKEN`, or a lone word there; else `X-Forwarded-Access-Token`.

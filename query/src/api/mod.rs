@@ -20,10 +20,12 @@ use axum::http::StatusCode;
 use axum::middleware::map_response_with_state;
 use axum::response::Response;
 use axum::routing::{any, get, post};
+use spoor_net::tenancy::{Tenancy, TenancyLayer};
 
 use crate::config::{Config, Header};
 use crate::service::Service;
 use crate::ui::Ui;
+pub(crate) use caller::tenant;
 pub use cors::CorsConfig;
 use front::Front;
 
@@ -35,8 +37,9 @@ pub(crate) struct Api {
     front: Front,
 }
 
-/// All routes, below the base path.
-pub(crate) fn router(config: &Config, service: Arc<Service>, ui: Option<Ui>) -> Router {
+/// All routes, below the base path; behind the guard of tenancy, and before it what browsers ask about pages of other origins, in
+/// questions that can name no tenant.
+pub(crate) fn router(config: &Config, service: Arc<Service>, ui: Option<Ui>, tenancy: &Tenancy) -> Router {
     let front = Front::new(config, ui);
     let (max_limit, propagates_tokens) = (config.max_limit.get(), config.bearer_token_propagation);
     let api = Arc::new(Api { service, max_limit, propagates_tokens, front });
@@ -73,8 +76,8 @@ pub(crate) fn router(config: &Config, service: Arc<Service>, ui: Option<Ui>) -> 
             .fallback(not_found),
     };
     let headers: Arc<[Header]> = config.additional_headers.clone().into();
-    cors::allow(routes.layer(compression::layer()), &config.cors)
-        .layer(map_response_with_state(headers, add_headers))
+    let guarded = routes.layer(compression::layer()).layer(TenancyLayer::http(tenancy));
+    cors::allow(guarded, &config.cors).layer(map_response_with_state(headers, add_headers))
 }
 
 /// What Go's HTTP server says of a path that nobody serves; clients know it from Jaeger.

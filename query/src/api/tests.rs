@@ -9,6 +9,7 @@ mod front;
 mod memory_store;
 mod routes;
 mod span_metrics;
+mod tenancy;
 mod transform;
 mod v3;
 mod v3_errors;
@@ -23,6 +24,7 @@ use clap::Parser;
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use spoor_net::tenancy::TenancyConfig;
 use tower::ServiceExt;
 
 use super::*;
@@ -34,16 +36,28 @@ use crate::stores::Stores;
 struct Program {
     #[command(flatten)]
     query: Config,
+
+    #[command(flatten)]
+    tenancy: TenancyConfig,
 }
 
 fn config(args: &[&str]) -> Config {
-    Program::parse_from(std::iter::once(&"spoor").chain(args)).query
+    parse(args).query
+}
+
+fn parse(args: &[&str]) -> Program {
+    Program::parse_from(std::iter::once(&"spoor").chain(args))
 }
 
 /// The HTTP port's routes over these stores.
 fn over(config: &Config, stores: Stores) -> Router {
+    behind(&Tenancy::off(), config, stores)
+}
+
+/// The same behind the guard.
+fn behind(tenancy: &Tenancy, config: &Config, stores: Stores) -> Router {
     let service = Service::new(config, stores, Metrics::register(&mut Registry::default()));
-    router(config, Arc::new(service), Ui::open(&config.ui, &config.base_path, "{}").unwrap())
+    router(config, Arc::new(service), Ui::open(&config.ui, &config.base_path, "{}").unwrap(), tenancy)
 }
 
 /// A port over a fake store.

@@ -4,18 +4,24 @@ use std::time::Instant;
 
 use spoor_net::grpc::timeout;
 use spoor_storage::{Credentials, RequestContext};
-use tonic::Status;
 use tonic::metadata::MetadataMap;
+use tonic::{Extensions, Status};
 
 use super::Rpc;
+use crate::api::tenant;
 
 /// Where Jaeger's clients put the user's token.
 const TOKEN: &str = "bearer.token";
 
-/// The context of a call: the time it has (the client's `grpc-timeout` when that is less than ours), and with
+/// The context of a call: the time it has (the client's `grpc-timeout` when that is less than ours), its tenant
+/// where there are tenants, and with
 /// `--query.bearer-token-propagation` the user's token.
-pub(super) fn caller(rpc: &Rpc, metadata: &MetadataMap) -> Result<RequestContext, Status> {
-    let mut context = rpc.service.context();
+pub(super) fn caller(
+    rpc: &Rpc,
+    metadata: &MetadataMap,
+    extensions: &Extensions,
+) -> Result<RequestContext, Status> {
+    let mut context = RequestContext { tenant: tenant(extensions), ..rpc.service.context() };
     if let Some(deadline) = timeout(metadata.as_ref()).and_then(|time| Instant::now().checked_add(time)) {
         context.deadline = context.deadline.min(deadline);
     }

@@ -76,7 +76,7 @@ async fn ask<Q, A, B, R>(
 where
     R: Future<Output = Result<A, Status>>,
 {
-    let context = caller(&rpc, question.metadata())?;
+    let context = caller(&rpc, question.metadata(), question.extensions())?;
     method(rpc, context, question.into_inner()).await.map(finish).map(tonic::Response::new)
 }
 

@@ -23,11 +23,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use spoor_net::{Listener, ServeOptions, TracedLayer, serve};
+use spoor_net::tenancy::{Tenancy, TenancyLayer};
+use spoor_net::{AccessLogLayer, Listener, ServeOptions, TracedLayer, serve};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::Layer;
 
 use crate::config::Config;
 use crate::service::Service;
@@ -77,17 +79,25 @@ impl Port {
         Self { router, health: reporter, ending }
     }
 
-    /// Serves until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.
+    /// Serves, health and reflection too, who is let in by `tenancy`, until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.
     ///
     /// # Errors
     /// When the runtime refuses the socket.
-    pub(crate) async fn run(self, listener: Listener, shutdown: CancellationToken) -> io::Result<()> {
+    pub(crate) async fn run(
+        self,
+        listener: Listener,
+        tenancy: &Tenancy,
+        access_log: &AccessLogLayer,
+        shutdown: CancellationToken,
+    ) -> io::Result<()> {
         for service in SERVICES {
             self.health.set_service_status(service, ServingStatus::Serving).await;
         }
-        tracing::info!(listener = "query-grpc", address = %listener.local_addr(), "listens");
+        let (address, tls) = (listener.local_addr(), listener.speaks_tls());
+        tracing::info!(listener = "query-grpc", %address, tls, "listens");
         let options = ServeOptions { http2_only: true, ..ServeOptions::default() };
-        let serving = serve(listener, self.router.layer(TracedLayer), options, shutdown.clone());
+        let guarded = access_log.layer(TenancyLayer::grpc(tenancy).layer(self.router));
+        let serving = serve(listener, TracedLayer.layer(guarded), options, shutdown.clone());
         let ending = async {
             shutdown.cancelled().await;
             end_conversations(&self.health, &self.ending).await;

@@ -6,6 +6,7 @@ use spoor_model::{FoundTrace, TraceId, TraceQuery, TraceSummary};
 use spoor_storage::{ReadError, RequestContext};
 
 use super::collect::{Collector, Want};
+use super::slow::Shape;
 use super::{Room, Service, Traces};
 use crate::metrics::Operation;
 
@@ -37,8 +38,10 @@ impl Service {
         after: Option<FoundTrace>,
         raw: bool,
     ) -> Result<TracesPage, ReadError> {
+        let operation = Operation::find_traces;
+        let mut watch = self.slow.watch(Shape::Search { operation, query, raw });
         let turn = self.turn().await?;
-        let (places, mut next) = self.places(context, query, after).await?;
+        let (places, mut next) = watch.asking(self.places(context, query, after)).await?;
         // One more than is taken tells a trace that is cut from one that is as long as the limit.
         let enough_spans = query.enough_spans.min(self.search.trace_spans.saturating_add(1));
         let query = TraceQuery { enough_spans, ..query.clone() };
@@ -58,11 +61,14 @@ impl Service {
             Ok((collector, last))
         };
         let traces = |(collector, _): &(Collector, Option<TraceId>)| collector.traces();
-        let (collector, last) = self.measured(Operation::find_traces, context, traces, collected).await?;
+        let asked = self.measured(operation, context, traces, collected);
+        let (collector, last) = watch.asking(asked).await?;
         if collector.omitted {
             next = places.iter().find(|place| Some(place.trace_id) == last).copied().or(next);
         }
-        Ok(TracesPage { found: self.answer(collector, turn, Vec::new(), raw).await, next })
+        let found = self.answer(collector, turn, Vec::new(), raw).await;
+        watch.answered(&found);
+        Ok(TracesPage { found, next })
     }
 
     /// Summaries of the newest traces behind `after` that satisfy the query, at most `query.limit`.
@@ -72,16 +78,19 @@ impl Service {
         query: &TraceQuery,
         after: Option<FoundTrace>,
     ) -> Result<SummariesPage, ReadError> {
+        let operation = Operation::find_trace_summaries;
+        let mut watch = self.slow.watch(Shape::Search { operation, query, raw: false });
         let mut room = self.room().await?;
-        let (places, next) = self.places(context, query, after).await?;
+        let (places, next) = watch.asking(self.places(context, query, after)).await?;
         let ids: Vec<TraceId> = places.iter().map(|place| place.trace_id).collect();
         let summaries = if ids.is_empty() {
             Vec::new()
         } else {
             let summaries = self.stores.reader.summaries(context, &ids, query.start);
-            self.measured(Operation::find_trace_summaries, context, Vec::len, summaries).await?
+            watch.asking(self.measured(operation, context, Vec::len, summaries)).await?
         };
         self.resize(&mut room, summaries.iter().map(memory_bytes).sum())?;
+        watch.summed_up(summaries.len(), &room);
         Ok(SummariesPage { summaries, next, room })
     }
 

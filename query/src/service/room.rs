@@ -24,6 +24,11 @@ impl Room {
         Self { bytes, _turn: turn }
     }
 
+    /// How much room it is.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes.amount()
+    }
+
     /// The bytes, for who holds more than traces.
     pub(crate) fn bytes(&mut self) -> &mut Permit {
         &mut self.bytes

@@ -28,7 +28,8 @@ impl Running {
         let socket = Query::bind(&config).unwrap();
         let address = socket.http_addr();
         let mut registry = Registry::default();
-        let query = Query::build(&config, socket, Stores::new(reader), "{}", &mut registry).unwrap();
+        let query =
+            Query::build(&config, Tenancy::off(), socket, Stores::new(reader), "{}", &mut registry).unwrap();
         let stop = CancellationToken::new();
         Self { address, task: tokio::spawn(query.run(stop.clone())), stop, registry }
     }

@@ -30,7 +30,8 @@ impl Running {
         let sockets = Query::bind(&config).unwrap();
         let endpoint = Endpoint::from_shared(format!("http://{}", sockets.grpc_addr())).unwrap();
         let mut registry = Registry::default();
-        let query = Query::build(&config, sockets, Stores::new(reader), "{}", &mut registry).unwrap();
+        let query =
+            Query::build(&config, Tenancy::off(), sockets, Stores::new(reader), "{}", &mut registry).unwrap();
         let stop = CancellationToken::new();
         Self { endpoint, task: tokio::spawn(query.run(stop.clone())), stop, registry }
     }

@@ -1,0 +1,99 @@
+//! An authority of the story's own, and a client that speaks HTTPS by hand.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Signs certificates, and keeps them in a folder: `ca`, `NAME.crt`, `NAME.key`.
+pub(crate) struct Authority {
+    folder: TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Result<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("ca"), issuer.pem())?;
+        Ok(Self { folder, issuer })
+    }
+
+    pub(crate) fn path(&self, file: &str) -> String {
+        self.folder.path().join(file).to_string_lossy().into_owned()
+    }
+
+    /// A certificate for that name, in the place of an earlier one of this file.
+    pub(crate) fn issue(&self, file: &str, name: &str) -> Result<()> {
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &self.issuer)?;
+        std::fs::write(self.path(&format!("{file}.key")), key.serialize_pem())?;
+        Ok(std::fs::write(self.path(&format!("{file}.crt")), certificate.pem())?)
+    }
+
+    /// Flags that have a port speak TLS with that file's certificate.
+    pub(crate) fn flags(&self, port: &str, file: &str) -> [String; 3] {
+        [
+            format!("--{port}.tls.enabled"),
+            format!("--{port}.tls.cert={}", self.path(&format!("{file}.crt"))),
+            format!("--{port}.tls.key={}", self.path(&format!("{file}.key"))),
+        ]
+    }
+
+    /// Trusts this authority, and shows the certificate of that file if there is one.
+    fn client(&self, shows: Option<&str>) -> Result<TlsConnector> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone())?;
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let config = match shows {
+            None => builder.with_no_client_auth(),
+            Some(file) => {
+                let path = |end: &str| self.path(&format!("{file}.{end}"));
+                let chain = vec![CertificateDer::from_pem_file(Path::new(&path("crt")))?];
+                builder
+                    .with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(Path::new(&path("key")))?)?
+            }
+        };
+        Ok(Arc::new(config).into())
+    }
+
+    /// The status and the whole answer to a GET, from a server that has to prove this name.
+    pub(crate) async fn get(
+        &self,
+        address: &str,
+        path: &str,
+        name: &'static str,
+        shows: Option<&str>,
+    ) -> Result<(u16, String)> {
+        let client = self.client(shows)?;
+        let asking = async {
+            let address: SocketAddr = address.parse()?;
+            let stream = TcpStream::connect(address).await?;
+            let mut stream = client.connect(ServerName::try_from(name)?, stream).await?;
+            let request = format!("GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            ensure!(answer.starts_with("HTTP/1.1 "), "{answer:?}");
+            let status = answer.split(' ').nth(1).context("an answer has a status")?.parse()?;
+            Ok((status, answer))
+        };
+        tokio::time::timeout(PATIENCE, asking).await.context("no answer in time")?
+    }
+}
