@@ -135,6 +135,10 @@ impl ElasticsearchStore {
         registry: &mut Registry,
     ) -> Result<Self, OpenError> {
         let config = archive.beside(store)?;
+        if config.templates.dependencies_priority != store.templates.dependencies_priority {
+            let what = "--es-archive.prioirity-dependencies-template would have no effect: an archive holds no dependencies; remove it";
+            return Err(OpenError::Archive(what.to_owned()));
+        }
         let names = match archive.names() {
             ArchiveNames::Single => IndexNames::archive(&config.indices)?,
             ArchiveNames::Dated => IndexNames::ageless(&config.indices)?,

@@ -95,10 +95,6 @@ impl ArchiveConfig {
             .try_get_matches_from(&self.given)
             .map_err(|error| OpenError::Archive(error.to_string()))?;
         archive.update_from_arg_matches(&matches).map_err(|error| OpenError::Archive(error.to_string()))?;
-        if archive.templates.dependencies_priority != store.templates.dependencies_priority {
-            let what = "--es-archive.prioirity-dependencies-template would have no effect: an archive holds no dependencies; remove it";
-            return Err(OpenError::Archive(what.to_owned()));
-        }
         // Whoever archives a trace knows how old it is.
         archive.indices.span_window_past = std::time::Duration::ZERO;
         archive.indices.span_window_future = std::time::Duration::ZERO;

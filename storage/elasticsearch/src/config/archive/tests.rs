@@ -99,11 +99,14 @@ fn every_setting_of_the_store_has_its_twin() {
     }
 }
 
-#[test]
-fn an_archive_has_no_template_of_dependencies() {
-    let own = parsed(&["--es-archive.prioirity-dependencies-template=1"]);
-    let error = own.archive.beside(&own.store).unwrap_err().to_string();
+#[tokio::test]
+async fn an_archive_has_no_template_of_dependencies() {
+    let open = |flag: &str| {
+        let program = parsed(&[flag]);
+        let mut registry = prometheus_client::registry::Registry::default();
+        crate::ElasticsearchStore::open_archive(&program.archive, &program.store, &mut registry)
+    };
+    let error = open("--es-archive.prioirity-dependencies-template=1").unwrap_err().to_string();
     assert!(error.contains("--es-archive.prioirity-dependencies-template"), "{error}");
-    let inherited = parsed(&["--es.prioirity-dependencies-template=1"]);
-    assert!(inherited.archive.beside(&inherited.store).is_ok());
+    assert!(open("--es.prioirity-dependencies-template=1").is_ok(), "the store's own is the store's matter");
 }
