@@ -119,6 +119,8 @@ pub(crate) enum Script {
     Fail(ReadErrorKind),
     /// Gives these parts, then fails.
     FailAfter(Vec<SpanBatch>, ReadErrorKind),
+    /// Gives these parts, then nothing more, and does not end.
+    HangAfter(Vec<SpanBatch>),
     /// Never answers.
     Hang,
 }
@@ -168,6 +170,10 @@ impl FakeReader {
         let (parts, end) = match &self.script {
             Script::Parts(parts) => (parts, None),
             Script::FailAfter(parts, kind) => (parts, Some(Err(Self::fail(*kind)))),
+            Script::HangAfter(parts) => {
+                let parts = futures::stream::iter(parts.iter().cloned().map(Ok));
+                return Ok(parts.chain(futures::stream::pending()).boxed());
+            }
             Script::Fail(kind) => return Err(Self::fail(*kind)),
             Script::Hang => std::future::pending().await,
         };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::mpsc::{Sender, channel};
 
@@ -34,6 +34,45 @@ pub(crate) fn stream(
             None => Some((Err(Stalled), None)),
         }
     })
+}
+
+/// Pieces that are still being made, sent on as [`stream`] does. They are let go of when the client hangs up or stalls.
+pub(crate) fn live<E: From<Stalled> + Send + 'static>(
+    pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> impl Stream<Item = Result<Bytes, E>> + Send + 'static {
+    let (to_client, ready) = channel(1);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = to_client.closed() => {}
+            () = feed_live(pieces, &to_client) => {}
+        }
+    });
+    stream::unfold(Some(ready), async |ready| {
+        let mut ready = ready?;
+        match ready.recv().await {
+            Some(Some(piece)) => Some((piece, Some(ready))),
+            Some(None) => None,
+            None => Some((Err(Stalled.into()), None)),
+        }
+    })
+}
+
+/// As [`feed`].
+async fn feed_live<E>(
+    pieces: impl Stream<Item = Result<Bytes, E>>,
+    to_client: &Sender<Option<Result<Bytes, E>>>,
+) {
+    let mut pieces = std::pin::pin!(pieces.map(Some).chain(stream::iter([None])));
+    while let Some(piece) = pieces.next().await {
+        match to_client.send_timeout(piece, PATIENCE).await {
+            Ok(()) => {}
+            Err(SendTimeoutError::Closed(_)) => return,
+            Err(SendTimeoutError::Timeout(_)) => {
+                tracing::info!(error = %Stalled, "an answer was given up");
+                return;
+            }
+        }
+    }
 }
 
 /// Hands on the pieces and, as the sign that these were all, none.

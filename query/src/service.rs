@@ -4,6 +4,7 @@
 mod archive;
 mod collect;
 mod dependencies;
+mod live;
 mod paging;
 mod room;
 mod slow;
@@ -25,6 +26,7 @@ use crate::metrics::{self, Metrics};
 use crate::stores::Stores;
 pub(crate) use archive::ArchiveError;
 use collect::{Bounds, Collected, Collector, Want};
+pub(crate) use live::LiveTrace;
 pub(crate) use room::Room;
 use room::Turn;
 use slow::{Shape, SlowLog};

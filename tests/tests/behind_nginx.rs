@@ -133,6 +133,15 @@ async fn services_by_grpc(url: &str) -> Result<usize> {
     Ok(answer.into_inner().services.len())
 }
 
+/// As gRPC's clients do: a question that was under way on a server that went is UNAVAILABLE, since nginx does not keep it to ask
+/// another server, and is asked once more.
+async fn services_by_patient_grpc(url: &str) -> Result<usize> {
+    match services_by_grpc(url).await {
+        Err(error) if error.to_string().starts_with("Unavailable") => services_by_grpc(url).await,
+        answer => answer,
+    }
+}
+
 /// Clients that ask one question after the other until they are told to stop; any failed one is an error of theirs.
 struct Load {
     stop: Arc<AtomicBool>,
@@ -194,7 +203,7 @@ async fn ask(site: &str, grpc: &str, traces: &[String], turn: usize) -> Result<(
         1 => format!("/api/traces/{trace}"),
         2 => format!("/api/v3/traces/{trace}"),
         _ => {
-            ensure!(services_by_grpc(grpc).await? > 1, "services are listed by gRPC");
+            ensure!(services_by_patient_grpc(grpc).await? > 1, "services are listed by gRPC");
             return Ok(());
         }
     };

@@ -1,9 +1,12 @@
 //! Answers in pieces as HTTP bodies.
 
 use axum::body::{Body, Bytes};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
+use spoor_net::body::BoxError;
 
+use crate::json::{Growing, PIECE_BYTES};
 use crate::pieces;
+use crate::service::LiveTrace;
 
 /// The pieces as a body. `held` is let go of when the last one is taken, when the client hangs up, or when it stalls; then the
 /// connection ends in a way that cannot be taken for the answer's end. A lone piece is the body with its length, so that clients and
@@ -17,6 +20,30 @@ pub(super) fn body(
     let pieces = [first, second].into_iter().chain(pieces);
     // Compression asks once more behind the end, for trailers.
     Body::from_stream(pieces::stream(pieces, held).fuse())
+}
+
+/// A trace as it comes: what there is of it is sent before more is read. When the store fails midway, or the client takes nothing for
+/// too long, the connection ends in a way that cannot be taken for the answer's end.
+pub(super) fn live_body(trace: LiveTrace, document: impl Growing) -> Body {
+    let pieces = stream::try_unfold(Some((trace, document)), async |state| {
+        let Some((mut trace, mut document)) = state else { return Ok(None) };
+        let mut out = Vec::new();
+        loop {
+            let more_of_the_part = document.write_some(&mut out, PIECE_BYTES);
+            if more_of_the_part || !out.is_empty() {
+                return Ok(Some((Bytes::from(document.finish(out)), Some((trace, document)))));
+            }
+            match trace.next().await.inspect_err(|error| tracing::warn!(%error, "an answer broke off"))? {
+                Some(part) => document.take(part, &mut out),
+                None => {
+                    document.end(&mut out);
+                    return Ok::<_, BoxError>(Some((Bytes::from(document.finish(out)), None)));
+                }
+            }
+        }
+    });
+    // Compression asks once more behind the end, for trailers.
+    Body::from_stream(pieces::live(pieces).fuse())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod dependencies;
 mod encodings;
 mod errors;
 mod front;
+mod live;
 mod memory_store;
 mod routes;
 mod span_metrics;

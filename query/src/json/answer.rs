@@ -45,7 +45,7 @@ impl AnswerError {
     }
 }
 
-fn write_end(out: &mut Vec<u8>, total: usize, errors: &[AnswerError]) {
+pub(super) fn write_end(out: &mut Vec<u8>, total: usize, errors: &[AnswerError]) {
     out.extend_from_slice(b",\"total\":");
     json::write_int(out, total);
     out.extend_from_slice(b",\"limit\":0,\"offset\":0,\"errors\":");

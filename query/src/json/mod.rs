@@ -3,6 +3,7 @@
 //! views, in pieces.
 
 mod answer;
+mod live;
 mod metrics;
 mod otlp;
 mod pretty;
@@ -15,9 +16,10 @@ mod trace;
 pub(crate) use answer::{
     AnswerError, TracesAnswer, archived_answer, list_answer, null_answer, number_answer, untotaled_answer,
 };
+pub(crate) use live::{Growing, LiveOtlpAnswer, LiveTraceAnswer};
 pub(crate) use otlp::OtlpAnswer;
 pub(crate) use summary::SummariesAnswer;
 
 /// A piece of an answer is sent when it has so many bytes.
-const PIECE_BYTES: usize = 64 << 10;
+pub(crate) const PIECE_BYTES: usize = 64 << 10;
 pub(crate) use metrics::{Family, MetricsAnswer};

@@ -34,6 +34,11 @@ impl Processes {
         self.numbers[resource]
     }
 
+    /// The spans that follow are of another batch, with resources of its own.
+    pub(super) fn of_next_part(&mut self) {
+        self.numbers.clear();
+    }
+
     /// Appends the map of all processes asked for so far.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut processes: Vec<(&u32, &Vec<u8>)> =

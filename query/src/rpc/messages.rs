@@ -9,8 +9,9 @@ use spoor_proto::convert::otlp::encode_traces_chunk;
 use tonic::Status;
 
 use super::method;
+use super::status::read_failed;
 use crate::pieces;
-use crate::service::Traces;
+use crate::service::{LiveTrace, Traces};
 
 /// The most that a client takes as one message, unless it was told otherwise (4 MiB), with some room.
 const LARGEST_BYTES: usize = 4_000_000;
@@ -50,7 +51,26 @@ pub(super) fn sent(
     messages: impl Iterator<Item = Bytes> + Send + 'static,
     held: impl Send + 'static,
 ) -> impl Stream<Item = Result<Bytes, Status>> + Send + 'static {
-    pieces::stream(messages, held).map_err(|stalled| Status::cancelled(stalled.to_string()))
+    pieces::stream(messages, held).map_err(Status::from)
+}
+
+/// A trace as it comes: what there is of it is sent before more is read.
+pub(super) fn live_answer(trace: LiveTrace, encode: Encode) -> method::Messages {
+    let parts = stream::try_unfold(trace, async |mut trace| {
+        let part = trace.next().await.map_err(read_failed)?;
+        Ok::<_, Status>(part.map(|part| (part, trace)))
+    });
+    let messages = parts.map_ok(move |part| {
+        let messages = Messages { traces: vec![part].into_iter(), current: None, encode };
+        stream::iter(messages.map(Ok))
+    });
+    pieces::live(messages.try_flatten()).boxed()
+}
+
+impl From<pieces::Stalled> for Status {
+    fn from(stalled: pieces::Stalled) -> Self {
+        Self::cancelled(stalled.to_string())
+    }
 }
 
 struct Messages {

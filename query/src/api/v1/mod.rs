@@ -25,7 +25,7 @@ use super::caller::Caller;
 use super::params::{Params, now, unreadable};
 use super::status::{Failure, TRACE_NOT_FOUND};
 use super::{Api, not_found, pieces};
-use crate::json::{AnswerError, TracesAnswer, archived_answer, list_answer, null_answer};
+use crate::json::{AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, list_answer, null_answer};
 use crate::service::Traces;
 use ids::{parse_path_id, service_of_path};
 use search::{Search, parse_search, service_required, time_hint};
@@ -126,7 +126,12 @@ pub(super) async fn trace(
     let params = Params::parse(query.as_deref());
     let trace_id = parse_path_id(uri.path().rsplit('/').next().unwrap_or_default())?;
     let (hint, raw) = (time_hint(&params)?, params.truth("raw")?);
-    let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], raw).await?;
+    if raw {
+        let live = api.service.live_trace(&context, &TraceLookup { trace_id, hint }).await?;
+        let live = live.ok_or_else(Failure::trace_not_found)?;
+        return Ok(json_response(pieces::live_body(live, LiveTraceAnswer::new(params.pretty()))));
+    }
+    let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], false).await?;
     if found.traces.is_empty() {
         return Err(Failure::trace_not_found());
     }

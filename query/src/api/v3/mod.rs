@@ -23,7 +23,7 @@ use super::caller::Caller;
 use super::params::now;
 use super::v1::{json_response, trace_id_of_segment};
 use super::{Api, pieces};
-use crate::json::{OtlpAnswer, SummariesAnswer};
+use crate::json::{LiveOtlpAnswer, OtlpAnswer, SummariesAnswer};
 use failure::V3Failure;
 use params::{END_TIME, RAW_TRACES, SPAN_KIND, START_TIME, V3Params, malformed};
 use search::Search;
@@ -80,7 +80,12 @@ async fn trace(State(api): Shared, Caller(context): Caller, uri: Uri, RawQuery(q
     let segment = uri.path().rsplit('/').next().unwrap_or_default();
     let trace_id = trace_id_of_segment(segment).map_err(|cause| malformed("trace_id", cause))?;
     let (hint, raw) = (time_hint(&params)?, params.truth(RAW_TRACES)?);
-    let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], raw).await?;
+    if raw {
+        let live = api.service.live_trace(&context, &TraceLookup { trace_id, hint }).await?;
+        let live = live.ok_or_else(V3Failure::no_traces_found)?;
+        return Ok(json_response(pieces::live_body(live, LiveOtlpAnswer::default())));
+    }
+    let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], false).await?;
     if found.traces.is_empty() {
         return Err(V3Failure::no_traces_found());
     }
