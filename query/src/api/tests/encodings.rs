@@ -170,3 +170,17 @@ async fn a_preflight_tells_no_age_unless_it_is_set() {
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://a.example"));
     assert_eq!(answer.header("access-control-max-age"), None);
 }
+
+#[tokio::test]
+async fn a_null_in_place_of_tags_is_a_search_without_tags() {
+    let port = Port::with_traces(&[]);
+    let window = "query.startTimeMin=1970-01-01T00:00:01Z&query.startTimeMax=1970-01-01T00:00:02Z";
+    for path in [
+        "/api/traces?service=a&tags=null".to_owned(),
+        format!("/api/v3/traces?{window}&query.serviceName=a&query.attributes=null"),
+    ] {
+        assert_eq!(port.get(&path).await.status, StatusCode::OK, "{path}");
+        let asked = port.reader.searches.lock().unwrap().pop().unwrap();
+        assert!(asked.tags.is_empty(), "{path}");
+    }
+}

@@ -87,6 +87,7 @@ fn limit(params: &Params, max: usize) -> Result<usize, Failure> {
 }
 
 /// `tag=key:value` and `tags={"key":"value"}`, both repeatable; of the same key the last one counts, `tags` after `tag`.
+/// A `null` is none, as in Jaeger.
 fn tags(params: &Params) -> Result<Vec<(String, String)>, Failure> {
     let mut tags: Vec<(String, String)> = Vec::new();
     let mut put = |key: String, value: String| match tags.iter_mut().find(|(known, _)| *known == key) {
@@ -100,11 +101,11 @@ fn tags(params: &Params) -> Result<Vec<(String, String)>, Failure> {
         put(key.to_owned(), value.to_owned());
     }
     for json in params.all("tags") {
-        let map: std::collections::BTreeMap<String, String> =
+        let map: Option<std::collections::BTreeMap<String, String>> =
             serde_json::from_str(json).map_err(|cause| {
                 Failure::bad_request(format!("malformed 'tags' parameter, cannot unmarshal JSON: {cause}"))
             })?;
-        map.into_iter().for_each(|(key, value)| put(key, value));
+        map.into_iter().flatten().for_each(|(key, value)| put(key, value));
     }
     Ok(tags)
 }

@@ -134,8 +134,9 @@ fn durations(params: &V3Params) -> Result<Durations, Failure> {
     Ok((min, max))
 }
 
-/// A JSON object of texts, sorted by key, so that their order makes no other search.
+/// A JSON object of texts, sorted by key, so that their order makes no other search. A `null` is none, as in Jaeger.
 fn attributes(params: &V3Params) -> Result<Vec<(String, String)>, Failure> {
-    let map = params.read(ATTRIBUTES, |text| serde_json::from_str::<BTreeMap<String, String>>(text))?;
-    Ok(map.unwrap_or_default().into_iter().collect())
+    let map =
+        params.read(ATTRIBUTES, |text| serde_json::from_str::<Option<BTreeMap<String, String>>>(text))?;
+    Ok(map.flatten().unwrap_or_default().into_iter().collect())
 }
