@@ -133,11 +133,13 @@ async fn services_by_grpc(url: &str) -> Result<usize> {
     Ok(answer.into_inner().services.len())
 }
 
-/// As gRPC's clients do: a question that was under way on a server that went is UNAVAILABLE, since nginx does not keep it to ask
-/// another server, and is asked once more.
+/// As gRPC's clients have to: nginx keeps no question to ask another server, so that one which was under way on a server that went is
+/// UNAVAILABLE, or INTERNAL where its answer had begun, and is asked once more.
 async fn services_by_patient_grpc(url: &str) -> Result<usize> {
     match services_by_grpc(url).await {
-        Err(error) if error.to_string().starts_with("Unavailable") => services_by_grpc(url).await,
+        Err(error) if ["Unavailable", "Internal"].iter().any(|code| error.to_string().starts_with(code)) => {
+            services_by_grpc(url).await
+        }
         answer => answer,
     }
 }
