@@ -102,20 +102,29 @@ fn searches_done(store: &OwnStore) -> u64 {
     stats["_all"]["total"]["search"]["query_total"].as_u64().unwrap()
 }
 
+/// Whether the server runs scripts, without which it cannot add up when a trace ends.
+fn has_scripts() -> bool {
+    let nodes = request("GET", "/_nodes?filter_path=nodes.*.modules.name", None);
+    nodes.to_string().contains("lang-painless")
+}
+
 /// The summaries that the store adds up, each compared with the one of the whole trace. They must come of one search of each
-/// of the two shards.
+/// of the two shards. A server without scripts has every trace read whole, and then its orphans are known, too.
 async fn added_up(store: &OwnStore, ids: &[TraceId]) -> Vec<TraceSummary> {
     store.refresh();
     let around = TimeRange { start: store.base, end: store.base };
     let before = searches_done(store);
     let summaries = store.reader().summaries(&context(), ids, around).await.unwrap();
-    assert_eq!(searches_done(store) - before, 2 * ids.len() as u64, "no trace was read whole");
+    let adds_up = has_scripts();
+    if adds_up {
+        assert_eq!(searches_done(store) - before, 2 * ids.len() as u64, "no trace was read whole");
+    }
     for summary in &summaries {
         let (context, lookup) = (context(), TraceLookup { trace_id: summary.trace_id, hint: None });
         let whole = store.reader().trace(&context, &lookup).await.unwrap();
-        assert_eq!(summary.orphan_spans, None, "the store does not count orphans");
         let whole = summed_up(whole).await.unwrap().unwrap();
-        assert_eq!(&TraceSummary { orphan_spans: None, ..whole }, summary);
+        let orphan_spans = if adds_up { None } else { whole.orphan_spans };
+        assert_eq!(&TraceSummary { orphan_spans, ..whole }, summary);
     }
     summaries
 }
