@@ -27,3 +27,12 @@ pub mod api_v2 {
 pub mod api_v3 {
     include!("gen/jaeger.api_v3.rs");
 }
+
+/// Structured conditions of searches (package `jaeger.expression.v1`).
+pub mod expression {
+    /// The first version.
+    #[expect(missing_docs, reason = "generated code, not ours to shape")]
+    pub mod v1 {
+        include!("gen/jaeger.expression.v1.rs");
+    }
+}

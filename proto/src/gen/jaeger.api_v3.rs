@@ -35,6 +35,9 @@ pub struct TraceQueryParameters {
     pub search_depth: i32,
     #[prost(bool, tag = "9")]
     pub raw_traces: bool,
+    /// Says all that the conditions above but the times can say, and stands alone.
+    #[prost(message, optional, tag = "10")]
+    pub filter: ::core::option::Option<super::expression::v1::Call>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FindTracesRequest {

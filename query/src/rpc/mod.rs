@@ -6,6 +6,7 @@
 
 mod caller;
 mod codec;
+mod filter;
 mod lookup;
 mod messages;
 mod method;

@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost_types::Timestamp;
 use spoor_model::{TimeRange, TraceQuery, UnixNanos};
+use spoor_proto::jaeger::expression::v1 as expression;
 use spoor_proto::jaeger::{api_v2, api_v3};
 use tonic::Status;
 
+use super::filter;
 use super::times::{duration, moment};
 
 /// How far back a search of api_v2 looks when it does not say.
@@ -41,6 +43,7 @@ struct Parameters {
     duration_max: Option<prost_types::Duration>,
     search_depth: i32,
     raw: bool,
+    filter: Option<expression::Call>,
 }
 
 /// Reads a search of api_v2. Without times it looks at the last two days, as HTTP's API v1 does.
@@ -56,6 +59,7 @@ pub(super) fn of_v2(query: Option<api_v2::TraceQueryParameters>, bounds: Bounds)
         duration_max: query.duration_max,
         search_depth: query.search_depth,
         raw: query.raw_traces,
+        filter: None,
     };
     parameters.read(bounds, |start, end| {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -77,6 +81,7 @@ pub(super) fn of_v3(query: Option<api_v3::TraceQueryParameters>, bounds: Bounds)
         duration_max: query.duration_max,
         search_depth: query.search_depth,
         raw: query.raw_traces,
+        filter: query.filter,
     };
     parameters.read(bounds, |start, end| {
         start
@@ -107,6 +112,14 @@ impl Parameters {
                 "service_name is required: this store cannot search without a service's name",
             ));
         }
+        let filter = self.filter.as_ref().map(filter::read).transpose()?;
+        let alone = [self.service.is_empty(), self.operation.is_empty(), self.attributes.is_empty()];
+        let alone = alone.iter().all(|empty| *empty) && duration_min.is_none() && duration_max.is_none();
+        if filter.is_some() && !alone {
+            return Err(Status::invalid_argument(
+                "filter does not go together with service_name, operation_name, attributes, duration_min and duration_max; say it in the filter",
+            ));
+        }
         let mut tags: Vec<(String, String)> = self.attributes.into_iter().collect();
         tags.sort_unstable();
         let some = |text: String| (!text.is_empty()).then_some(text);
@@ -119,7 +132,7 @@ impl Parameters {
             duration_max,
             limit: limit(self.search_depth, bounds.max_limit)?,
             enough_spans: usize::MAX,
-            filter: None,
+            filter,
         };
         Ok(Search { query, raw: self.raw })
     }
@@ -165,6 +178,7 @@ mod tests {
             duration_max: lasting(3),
             search_depth: 7,
             raw_traces: true,
+            filter: None,
         };
         let search = of_v3(Some(query), BOUNDS).unwrap();
         assert!(search.raw);
