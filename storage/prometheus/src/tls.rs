@@ -7,7 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier as PlatformVerifier;
@@ -106,7 +106,9 @@ fn certificates(setting: &'static str, path: &str) -> Result<Vec<CertificateDer<
             Err(unusable(setting, path, "it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"))
         }
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(unusable(setting, path, &error.to_string())),
+        Err(PemError::Io(error)) => Err(unusable(setting, path, &error.to_string())),
+        // The crate's words quote what the file holds, which may be a key.
+        Err(_) => Err(unusable(setting, path, "it is not PEM, or a section of it is broken")),
     }
 }
 
@@ -150,5 +152,23 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_broken_file_holds_is_not_told() {
+        let file = std::env::temp_dir().join(format!("spoor-broken-{}.pem", std::process::id()));
+        std::fs::write(&file, "-----BEGIN SECRET-WORD\nSECRET-LINE\n").unwrap();
+        let error = certificates("cert", &file.to_string_lossy()).unwrap_err().to_string();
+        std::fs::remove_file(&file).unwrap();
+        // Neither as text nor as a list of its bytes.
+        assert!(
+            error.contains("cert") && !error.contains("SECRET") && !error.contains("83, 69, 67"),
+            "{error}"
+        );
     }
 }
