@@ -3,13 +3,14 @@
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use spoor_model::SpanBatch;
+use spoor_model::{SpanBatch, TraceLookup};
 use spoor_proto::convert::jaeger_v2::encode_spans_chunk;
 use spoor_proto::convert::otlp::encode_traces_chunk;
+use spoor_storage::RequestContext;
 use tonic::Status;
 
-use super::method;
-use super::status::read_failed;
+use super::status::{read_failed, trace_not_found};
+use super::{Rpc, method};
 use crate::pieces;
 use crate::service::{LiveTrace, Traces};
 
@@ -54,8 +55,27 @@ pub(super) fn sent(
     pieces::stream(messages, held).map_err(Status::from)
 }
 
+/// One trace by its id, for both APIs: whole and adjusted, or raw as it is read.
+pub(super) async fn trace_by_id(
+    rpc: &Rpc,
+    context: &RequestContext,
+    lookup: TraceLookup,
+    raw: bool,
+    encode: Encode,
+) -> Result<method::Messages, Status> {
+    if raw {
+        let live = rpc.service.live_trace(context, &lookup).await.map_err(read_failed)?;
+        return Ok(live_answer(live.ok_or_else(trace_not_found)?, encode));
+    }
+    let found = rpc.service.traces(context, &[lookup], false).await.map_err(read_failed)?;
+    if found.traces.is_empty() && !found.omitted {
+        return Err(trace_not_found());
+    }
+    Ok(answer(found, encode))
+}
+
 /// A trace as it comes: what there is of it is sent before more is read.
-pub(super) fn live_answer(trace: LiveTrace, encode: Encode) -> method::Messages {
+fn live_answer(trace: LiveTrace, encode: Encode) -> method::Messages {
     let parts = stream::try_unfold(trace, async |mut trace| {
         let part = trace.next().await.map_err(read_failed)?;
         Ok::<_, Status>(part.map(|part| (part, trace)))

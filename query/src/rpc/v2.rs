@@ -13,10 +13,10 @@ use spoor_storage::RequestContext;
 use tonic::Status;
 
 use super::lookup::by_bytes;
-use super::messages::{answer, chunk_of_v2, live_answer};
+use super::messages::{answer, chunk_of_v2, trace_by_id};
 use super::method::{Messages, streaming, unary};
 use super::names::{dependency_range, span_kind};
-use super::status::{archive_failed, read_failed, trace_not_found};
+use super::status::{archive_failed, read_failed};
 use super::{Rpc, search};
 
 /// The service's name.
@@ -40,15 +40,7 @@ async fn get_trace(
     request: GetTraceRequest,
 ) -> Result<Messages, Status> {
     let lookup = by_bytes(&request.trace_id, request.start_time, request.end_time)?;
-    if request.raw_traces {
-        let live = rpc.service.live_trace(&context, &lookup).await.map_err(read_failed)?;
-        return Ok(live_answer(live.ok_or_else(trace_not_found)?, chunk_of_v2));
-    }
-    let found = rpc.service.traces(&context, &[lookup], false).await.map_err(read_failed)?;
-    if found.traces.is_empty() && !found.omitted {
-        return Err(trace_not_found());
-    }
-    Ok(answer(found, chunk_of_v2))
+    trace_by_id(&rpc, &context, lookup, request.raw_traces, chunk_of_v2).await
 }
 
 async fn archive_trace(

@@ -14,10 +14,10 @@ use spoor_storage::RequestContext;
 use tonic::Status;
 
 use super::lookup::by_hex;
-use super::messages::{answer, live_answer, message_of_v3, sent};
+use super::messages::{answer, message_of_v3, sent, trace_by_id};
 use super::method::{Messages, streaming, unary};
 use super::names::{dependency_range, span_kind};
-use super::status::{read_failed, trace_not_found};
+use super::status::read_failed;
 use super::{Rpc, search, summaries};
 
 /// The service's name.
@@ -41,15 +41,7 @@ async fn get_trace(
     request: GetTraceRequest,
 ) -> Result<Messages, Status> {
     let lookup = by_hex(&request.trace_id, request.start_time, request.end_time)?;
-    if request.raw_traces {
-        let live = rpc.service.live_trace(&context, &lookup).await.map_err(read_failed)?;
-        return Ok(live_answer(live.ok_or_else(trace_not_found)?, message_of_v3));
-    }
-    let found = rpc.service.traces(&context, &[lookup], false).await.map_err(read_failed)?;
-    if found.traces.is_empty() && !found.omitted {
-        return Err(trace_not_found());
-    }
-    Ok(answer(found, message_of_v3))
+    trace_by_id(&rpc, &context, lookup, request.raw_traces, message_of_v3).await
 }
 
 async fn find_traces(
