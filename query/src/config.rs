@@ -155,7 +155,7 @@ pub struct Config {
     pub max_trace_spans: usize,
 
     /// Most memory for the spans of one answer. A trace that needs more is cut, with a warning on its first span; a search leaves
-    /// out further traces, and says so among the answer's errors.
+    /// out further traces, and says so among the answer's errors. A trace asked for raw by its id is sent as it is read, and never cut.
     #[arg(
         id = "query.max-answer-bytes",
         long = "query.max-answer-bytes",
