@@ -1,0 +1,117 @@
+//! The collector's settings: Jaeger v1's flags where there are such, and our own bounds.
+
+mod jaeger_grpc;
+mod limits;
+mod otlp;
+
+use clap::ArgAction;
+use spoor_net::tls::TlsError;
+
+use crate::Tags;
+
+pub use jaeger_grpc::{JaegerGrpcConfig, JaegerGrpcPort};
+pub use limits::LimitsConfig;
+pub use otlp::{OtlpGrpcConfig, OtlpGrpcPort, OtlpHttpConfig, OtlpHttpPort};
+
+/// Settings of the collector.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Config {
+    /// Receive OpenTelemetry's protocol (OTLP) by gRPC and HTTP.
+    #[arg(
+        id = "collector.otlp.enabled",
+        long = "collector.otlp.enabled",
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "true",
+        default_missing_value = "true"
+    )]
+    pub otlp_enabled: bool,
+
+    /// OTLP by gRPC.
+    #[command(flatten)]
+    pub otlp_grpc: OtlpGrpcConfig,
+
+    /// OTLP by HTTP.
+    #[command(flatten)]
+    pub otlp_http: OtlpHttpConfig,
+
+    /// Jaeger's own protocol by gRPC.
+    #[command(flatten)]
+    pub jaeger_grpc: JaegerGrpcConfig,
+
+    /// Bounds over all receivers together.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
+
+    /// Tags to append to every resource that does not have the same key and value yet: `key=value,key2=${VARIABLE:default}`.
+    /// They become part of the span: a span that is sent again to a collector with other tags is stored twice.
+    #[arg(id = "collector.tags", long = "collector.tags", value_name = "TAGS", default_value = "")]
+    pub tags: Tags,
+}
+
+/// Settings that make no sense together.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A bound that cannot hold.
+    #[error("--{setting}: {problem}")]
+    Bound {
+        /// Without dashes.
+        setting: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// TLS of a port.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Config {
+    /// Checks what a single flag cannot tell.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting and the remedy.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let error = |setting, problem| Err(ConfigError::Bound { setting, problem });
+        let limits = &self.limits;
+        let not_zero = [
+            ("collector.max-concurrent-requests", limits.max_concurrent_requests == 0),
+            ("collector.max-connections", limits.max_connections == 0),
+            ("collector.write-timeout", limits.write_timeout.is_zero()),
+        ];
+        for (setting, is_zero) in not_zero {
+            if is_zero {
+                return error(setting, "with 0 nothing could be received; choose more".to_owned());
+            }
+        }
+        let sizes = [
+            ("collector.otlp.grpc.max-message-size", self.otlp_grpc.max_message_size),
+            ("collector.otlp.http.max-request-size", self.otlp_http.max_request_size),
+            ("collector.grpc-server.max-message-size", self.jaeger_grpc.max_message_size),
+        ];
+        for (setting, size) in sizes {
+            if size > limits.max_bytes_in_flight {
+                let room = limits.max_bytes_in_flight;
+                let problem = format!(
+                    "a request of {size} bytes would never fit in --collector.max-bytes-in-flight={room}; raise that or lower this"
+                );
+                return error(setting, problem);
+            }
+            if size > spoor_net::limits::MAX_REQUEST_BYTES {
+                let most = spoor_net::limits::MAX_REQUEST_BYTES;
+                return error(
+                    setting,
+                    format!("{size} bytes are more than the {most} that a request can have"),
+                );
+            }
+        }
+        self.otlp_grpc.tls.validate()?;
+        self.otlp_http.tls.validate()?;
+        Ok(self.jaeger_grpc.tls.validate()?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
