@@ -34,6 +34,15 @@ impl Spoor {
         Ok(kib / 1024.0)
     }
 
+    /// Makes [`Spoor::peak_mib`] begin anew from what is resident now.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub fn forget_peak(&self) -> Result<()> {
+        let path = PathBuf::from(format!("/proc/{}/clear_refs", self.pid()));
+        std::fs::write(&path, "5").with_context(|| format!("write {}", path.display()))
+    }
+
     fn proc_file(&self, name: &str) -> Result<String> {
         let path = PathBuf::from(format!("/proc/{}/{name}", self.pid()));
         std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))

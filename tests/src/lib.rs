@@ -2,6 +2,7 @@
 //! and looks at what it answers, stores, counts and prints.
 
 pub mod accounts;
+pub mod asking;
 pub mod figures;
 pub mod ingesting;
 pub mod metrics;

@@ -35,7 +35,7 @@ enum Needs {
     ProgramAndStore,
 }
 
-const ALL: [Bench; 10] = [
+const ALL: [Bench; 11] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
@@ -86,6 +86,12 @@ const ALL: [Bench; 10] = [
         name: "query_es",
         package: "spoor-tests",
         examples: &["bench_query_es"],
+        needs: Needs::ProgramAndStore,
+    },
+    Bench {
+        name: "query_load",
+        package: "spoor-tests",
+        examples: &["bench_query_load"],
         needs: Needs::ProgramAndStore,
     },
 ];

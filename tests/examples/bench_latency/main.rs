@@ -2,22 +2,17 @@
 //! in each layout. Every answer is checked against what was sent. Prints its figures as JSON lines; run it with
 //! `cargo xtask bench latency`, which brings the server and a release build.
 
-mod expected;
-mod question;
-
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use spoor_load::{GenerateConfig, Protocol, Requests, SendConfig, TraceRequests};
 use spoor_model::UnixNanos;
+use spoor_tests::asking::{Expected, Kind, LIMIT, Question, Window, choose, percentile};
 use spoor_tests::figures::{print_figure, spans_or};
 use spoor_tests::server::{bytes, idle_cpu_ms, segments};
 use spoor_tests::traffic::{now, to};
 use spoor_tests::{Role, Spoor, delete_indices, unique_prefix};
 use tokio_util::sync::CancellationToken;
-
-use expected::{Expected, Kind};
-use question::{LIMIT, Question, Window};
 
 /// Spans in the store; `SPOOR_BENCH_SPANS` changes it.
 const SPANS: u64 = 2_000_000;
@@ -100,7 +95,7 @@ struct Questions(Vec<(Kind, Vec<Question>)>);
 
 impl Questions {
     fn choose(expected: &Expected) -> Result<Self> {
-        let of = |&kind| Ok((kind, question::choose(expected, kind, WARM_UP + QUESTIONS)?));
+        let of = |&kind| Ok((kind, choose(expected, kind, WARM_UP + QUESTIONS)?));
         Ok(Self(Kind::ALL.iter().map(of).collect::<Result<_>>()?))
     }
 
@@ -121,7 +116,7 @@ impl Questions {
         for number in 0..WARM_UP + QUESTIONS {
             for ((kind, questions), taken) in self.0.iter().zip(&mut taken) {
                 let question = &questions[number];
-                window = window.next();
+                window = window.later(1);
                 let request = http.get(question.url(&url, window)?);
                 let started = Instant::now();
                 let answer = request.send().await?.bytes().await?;
@@ -154,10 +149,4 @@ fn print(layout: &Layout, kind: Kind, taken: &mut [Duration], spans: u64, state:
         let name = format!("latency_{}{}_p{percent}_ms", layout.infix, kind.name());
         print_figure(&name, percentile(taken, percent).as_secs_f64() * 1e3, "ms", None, spans, &method);
     }
-}
-
-/// By nearest rank: the smallest measured time that so many percent of all do not pass.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted[rank - 1]
 }

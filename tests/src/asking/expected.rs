@@ -8,12 +8,12 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use spoor_model::{FoundTrace, TraceId};
 
-use crate::question::LIMIT;
+use super::question::LIMIT;
 
 /// A value of it is on one span of 50,000.
-pub(crate) const RARE: &str = "user.id";
+pub const RARE: &str = "user.id";
 /// A value of it is on one span of 4.
-pub(crate) const COMMON: &str = "customer.tier";
+const COMMON: &str = "customer.tier";
 /// Of the rare values one in so many is asked for.
 const USERS_PER_ASKED: u32 = 97;
 /// The longest spans of the generator take 1.3 s.
@@ -21,29 +21,41 @@ const MIN_DURATIONS_MS: [u64; 6] = [50, 100, 200, 400, 800, 1_200];
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A trace of 8 to 30 spans by its id.
     TraceById,
+    /// Traces of a service.
     Service,
+    /// Traces of a service and one of its operations.
     Operation,
+    /// Traces of a service with a value of [`RARE`].
     RareTag,
+    /// Traces of a service with a value of `customer.tier`.
     CommonTag,
+    /// Traces of a service with a span that took so long.
     MinDuration,
+    /// Traces of a service with a value of [`RARE`] that no span has.
     NoMatch,
 }
 
 /// What a span must be like to be found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Condition {
-    pub(crate) service: String,
-    pub(crate) operation: Option<String>,
-    pub(crate) tag: Option<(&'static str, String)>,
-    pub(crate) min_duration_ms: Option<u64>,
+pub struct Condition {
+    /// Its service.
+    pub service: String,
+    /// Its name, if it matters.
+    pub operation: Option<String>,
+    /// A tag's key and value, if one matters.
+    pub tag: Option<(&'static str, String)>,
+    /// Milliseconds that it takes at least, if that matters.
+    pub min_duration_ms: Option<u64>,
 }
 
 /// All traces with the number of their spans, and for each condition the newest traces.
 #[derive(Default)]
-pub(crate) struct Expected {
-    pub(crate) traces: HashMap<TraceId, usize>,
+pub struct Expected {
+    /// Spans of each trace.
+    pub traces: HashMap<TraceId, usize>,
     searches: HashMap<(Kind, Condition), Newest>,
 }
 
@@ -52,7 +64,8 @@ pub(crate) struct Expected {
 struct Newest(BTreeSet<FoundTrace>);
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
         Self::TraceById,
         Self::Service,
         Self::Operation,
@@ -63,7 +76,8 @@ impl Kind {
     ];
 
     /// Its part of the figures' names.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::TraceById => "trace_by_id",
             Self::Service => "service",
@@ -75,7 +89,9 @@ impl Kind {
         }
     }
 
-    pub(crate) fn method(self) -> String {
+    /// What a figure's method says of it.
+    #[must_use]
+    pub fn method(self) -> String {
         match self {
             Self::TraceById => "traces of 8 to 30 spans by id".to_owned(),
             Self::Service => "by service, all 100 in turn".to_owned(),
@@ -93,7 +109,7 @@ impl Expected {
     ///
     /// # Errors
     /// When a span has no trace id of 16 bytes.
-    pub(crate) fn note(&mut self, request: &ExportTraceServiceRequest) -> Result<()> {
+    pub fn note(&mut self, request: &ExportTraceServiceRequest) -> Result<()> {
         for of_resource in &request.resource_spans {
             let resource = of_resource.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
             let service = text(resource, "service.name").unwrap_or_default();
@@ -129,7 +145,10 @@ impl Expected {
     }
 
     /// Conditions of this kind that some span satisfies, in order, with the traces that a search must find.
-    pub(crate) fn searches(&self, kind: Kind) -> Result<Vec<(&Condition, BTreeSet<TraceId>)>> {
+    ///
+    /// # Errors
+    /// When there is no such condition.
+    pub fn searches(&self, kind: Kind) -> Result<Vec<(&Condition, BTreeSet<TraceId>)>> {
         let of_kind = self.searches.iter().filter(|((of, _), _)| *of == kind);
         let mut all: Vec<_> = of_kind.map(|((_, condition), newest)| (condition, newest.ids())).collect();
         ensure!(!all.is_empty(), "no span can be found by {}: use more spans", kind.name());

@@ -7,43 +7,70 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Url;
 use serde_json::{Value, json};
 use spoor_model::{TraceId, UnixNanos};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::expected::{Condition, Expected, Kind, RARE};
+use super::expected::{Condition, Expected, Kind, RARE};
 
 /// Traces asked for.
-pub(crate) const LIMIT: usize = 20;
+pub const LIMIT: usize = 20;
 /// Questions are taken from all that are possible in steps of this prime: from every part of them, those of one service far
 /// from each other.
 const STEP: usize = 7_919;
 
 /// One question.
 #[derive(Debug)]
-pub(crate) enum Question {
+pub enum Question {
+    /// For a trace by its id.
     Trace(TraceId),
-    Search { condition: Condition, finds: BTreeSet<TraceId> },
+    /// For the newest traces that satisfy a condition.
+    Search {
+        /// What one of a trace's spans is like.
+        condition: Condition,
+        /// The right answer.
+        finds: BTreeSet<TraceId>,
+    },
 }
 
 /// The time that is searched. Each question has its own, as in Jaeger's UI: what a store keeps of one is of no use to the next.
 #[derive(Clone, Copy)]
-pub(crate) struct Window {
+pub struct Window {
     start_micros: u64,
     end_micros: u64,
 }
 
 impl Window {
     /// So much time before the end.
-    pub(crate) fn until(end: UnixNanos, length: Duration) -> Self {
+    #[must_use]
+    pub fn until(end: UnixNanos, length: Duration) -> Self {
         Self { start_micros: end.saturating_sub(length).micros(), end_micros: end.micros() }
     }
 
-    /// A millisecond later: what a store rounds the times to differs, too.
-    pub(crate) fn next(self) -> Self {
-        Self { start_micros: self.start_micros + 1_000, end_micros: self.end_micros + 1_000 }
+    /// Its ends, as the newer API takes them.
+    ///
+    /// # Errors
+    /// When they lie beyond the calendar.
+    pub fn rfc3339(self) -> Result<(String, String)> {
+        let text = |micros: u64| -> Result<String> {
+            let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)?;
+            Ok(time.format(&Rfc3339)?)
+        };
+        Ok((text(self.start_micros)?, text(self.end_micros)?))
+    }
+
+    /// So many milliseconds later: what a store rounds the times to differs, too.
+    #[must_use]
+    pub fn later(self, millis: u64) -> Self {
+        let micros = millis * 1_000;
+        Self { start_micros: self.start_micros + micros, end_micros: self.end_micros + micros }
     }
 }
 
 /// So many questions of a kind; where there are fewer, they come again in another window.
-pub(crate) fn choose(expected: &Expected, kind: Kind, count: usize) -> Result<Vec<Question>> {
+///
+/// # Errors
+/// When no span can be found by such a question.
+pub fn choose(expected: &Expected, kind: Kind, count: usize) -> Result<Vec<Question>> {
     let spread = |len: usize| (0..count).map(move |number| number * STEP % len);
     if kind == Kind::TraceById {
         let mut ids: Vec<TraceId> = expected.traces.keys().copied().collect();
@@ -70,7 +97,10 @@ pub(crate) fn choose(expected: &Expected, kind: Kind, count: usize) -> Result<Ve
 
 impl Question {
     /// Its address.
-    pub(crate) fn url(&self, api: &str, window: Window) -> Result<Url> {
+    ///
+    /// # Errors
+    /// When `api` is no address.
+    pub fn url(&self, api: &str, window: Window) -> Result<Url> {
         let condition = match self {
             Self::Trace(id) => return Ok(format!("{api}/api/traces/{id}").parse()?),
             Self::Search { condition, .. } => condition,
@@ -89,7 +119,10 @@ impl Question {
     }
 
     /// Whether the answer has exactly the traces it must have, each with all its spans, and among them one that was asked for.
-    pub(crate) fn check(&self, answer: &[u8], expected: &Expected) -> Result<()> {
+    ///
+    /// # Errors
+    /// Says what is wrong with the answer.
+    pub fn check(&self, answer: &[u8], expected: &Expected) -> Result<()> {
         let answer: Value = serde_json::from_slice(answer)
             .with_context(|| format!("no JSON: {}", String::from_utf8_lossy(answer)))?;
         let traces = answer["data"].as_array().with_context(|| format!("no traces: {answer}"))?;
