@@ -35,7 +35,7 @@ enum Needs {
     ProgramAndStore,
 }
 
-const ALL: [Bench; 11] = [
+const ALL: [Bench; 12] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
@@ -87,6 +87,12 @@ const ALL: [Bench; 11] = [
         package: "spoor-tests",
         examples: &["bench_query_es"],
         needs: Needs::ProgramAndStore,
+    },
+    Bench {
+        name: "query_json",
+        package: "spoor-query",
+        examples: &["bench_query_json"],
+        needs: Needs::Nothing,
     },
     Bench {
         name: "query_load",
