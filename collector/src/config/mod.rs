@@ -9,9 +9,10 @@ use spoor_net::tls::TlsError;
 
 use crate::Tags;
 
-pub use jaeger_grpc::{JaegerGrpcConfig, JaegerGrpcPort};
-pub use limits::LimitsConfig;
-pub use otlp::{OtlpGrpcConfig, OtlpGrpcPort, OtlpHttpConfig, OtlpHttpPort};
+use jaeger_grpc::JaegerGrpcConfig;
+use limits::LimitsConfig;
+use otlp::OtlpGrpcConfig;
+pub(crate) use otlp::OtlpHttpConfig;
 
 /// Settings of the collector.
 #[derive(Debug, Clone, clap::Args)]

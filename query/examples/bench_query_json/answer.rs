@@ -1,8 +1,9 @@
 //! The answer of API v1 as a program writes it down that has serde write its JSON.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answer {
@@ -19,7 +20,7 @@ struct Trace {
     #[serde(rename = "traceID")]
     trace_id: String,
     spans: Vec<Span>,
-    processes: BTreeMap<String, Process>,
+    processes: Processes,
     warnings: Option<Vec<String>>,
 }
 
@@ -81,4 +82,35 @@ struct Log {
 struct Process {
     service_name: String,
     tags: Vec<Tag>,
+}
+
+/// A map that keeps the order it was read in.
+struct Processes(Vec<(String, Process)>);
+
+impl Serialize for Processes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(id, process)| (id, process)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Processes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Processes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("processes by their ids")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Processes, A::Error> {
+                let mut all = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    all.push(pair);
+                }
+                Ok(Processes(all))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
 }
