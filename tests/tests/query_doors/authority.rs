@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -14,6 +15,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tower::{BoxError, service_fn};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,13 +58,13 @@ impl Authority {
     }
 
     /// Trusts this authority, and shows the certificate of that file if there is one.
-    fn client(&self, shows: Option<&str>) -> Result<TlsConnector> {
+    fn client(&self, shows: Option<&str>, protocols: &[&[u8]]) -> Result<TlsConnector> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone())?;
         let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots);
-        let config = match shows {
+        let mut config = match shows {
             None => builder.with_no_client_auth(),
             Some(file) => {
                 let path = |end: &str| self.path(&format!("{file}.{end}"));
@@ -70,7 +73,31 @@ impl Authority {
                     .with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(Path::new(&path("key")))?)?
             }
         };
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config).into())
+    }
+
+    /// A channel of gRPC to a server that has to prove this name.
+    pub(crate) async fn channel(
+        &self,
+        address: &str,
+        name: &'static str,
+        shows: Option<&str>,
+    ) -> Result<Channel> {
+        let client = self.client(shows, &[b"h2"])?;
+        let address: SocketAddr = address.parse()?;
+        let connect = service_fn(move |_: Uri| {
+            let client = client.clone();
+            async move {
+                let stream =
+                    client.connect(ServerName::try_from(name)?, TcpStream::connect(address).await?).await?;
+                Ok::<_, BoxError>(TokioIo::new(stream))
+            }
+        });
+        // The connector speaks TLS, so the channel is not told of it.
+        let endpoint =
+            Endpoint::from_shared(format!("http://{name}"))?.connect_timeout(PATIENCE).timeout(PATIENCE);
+        Ok(endpoint.connect_with_connector(connect).await?)
     }
 
     /// The status and the whole answer to a GET, from a server that has to prove this name.
@@ -81,7 +108,7 @@ impl Authority {
         name: &'static str,
         shows: Option<&str>,
     ) -> Result<(u16, String)> {
-        let client = self.client(shows)?;
+        let client = self.client(shows, &[])?;
         let asking = async {
             let address: SocketAddr = address.parse()?;
             let stream = TcpStream::connect(address).await?;
