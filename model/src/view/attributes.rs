@@ -14,6 +14,23 @@ impl<'a> AttributeView<'a> {
         self.batch.str(self.row.key)
     }
 
+    /// Its key's bytes, which are valid UTF-8: for writers, who need not have that checked again.
+    #[must_use]
+    #[inline]
+    pub fn key_bytes(self) -> &'a [u8] {
+        self.batch.bytes(self.row.key)
+    }
+
+    /// The bytes of a value that is text, valid UTF-8 as well; `None` of any other.
+    #[must_use]
+    #[inline]
+    pub fn text_bytes(self) -> Option<&'a [u8]> {
+        match self.row.value {
+            Value::Str(text) => Some(self.batch.bytes(text)),
+            _ => None,
+        }
+    }
+
     /// Its value.
     #[must_use]
     #[inline]

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use spoor_model::{ResourceView, SpanView, ValueView, jaeger, json};
+use spoor_model::{ResourceView, SpanView, jaeger, json};
 
-use super::tag::write_tags;
+use super::tag::TagList;
 
 /// Never given to a process.
 const UNSEEN: u32 = 0;
@@ -62,8 +62,9 @@ fn content(resource: ResourceView<'_>) -> Vec<u8> {
     out.extend_from_slice(b"{\"serviceName\":");
     json::write_string(&mut out, service.as_bytes());
     out.extend_from_slice(b",\"tags\":");
-    let tags = resource.attributes().iter().map(|attribute| (attribute.key(), attribute.value()));
-    write_tags(&mut out, tags.filter(|(key, _): &(&str, ValueView<'_>)| *key != "service.name"));
+    let mut tags = TagList::begin(&mut out);
+    tags.add_all(resource.attributes(), Some("service.name"));
+    tags.end();
     out.push(b'}');
     out
 }

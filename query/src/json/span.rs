@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use spoor_model::jaeger::{self, DerivedTag, ErrorTags, WARNINGS};
+use spoor_model::jaeger::{self, ErrorTags, WARNINGS};
 use spoor_model::{EventView, SpanId, SpanView, TraceId, ValueView, json};
 
-use super::tag::write_tags;
+use super::tag::TagList;
 
 /// Appends a span that belongs to the process `p{process}`.
 pub(super) fn write_span(out: &mut Vec<u8>, span: SpanView<'_>, process: u32) {
@@ -26,7 +26,7 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: SpanView<'_>, process: u32) {
     out.extend_from_slice(b",\"duration\":");
     json::write_int(out, micros(span.duration()));
     out.extend_from_slice(b",\"tags\":");
-    write_tags(out, tags(span));
+    write_tags(out, span);
     write_logs(out, span);
     out.extend_from_slice(b",\"processID\":\"p");
     json::write_int(out, process);
@@ -49,12 +49,12 @@ fn micros(duration: Duration) -> u64 {
 }
 
 /// Scope, attributes, then what stands for the span's own fields. Warnings have a place of their own.
-fn tags<'a>(span: SpanView<'a>) -> impl Iterator<Item = (&'a str, ValueView<'a>)> {
-    let derived = |(key, value): DerivedTag<'a>| -> (&'a str, ValueView<'a>) { (key, value) };
-    let attributes = span.attributes().iter().map(|attribute| (attribute.key(), attribute.value()));
-    let leading = jaeger::leading_tags(span).map(derived);
-    let trailing = jaeger::trailing_tags(span, ErrorTags::StatusAndError).map(derived);
-    leading.chain(attributes.filter(|(key, _)| *key != WARNINGS)).chain(trailing)
+fn write_tags(out: &mut Vec<u8>, span: SpanView<'_>) {
+    let mut tags = TagList::begin(out);
+    jaeger::leading_tags(span).for_each(|(key, value)| tags.add(key, value));
+    tags.add_all(span.attributes(), Some(WARNINGS));
+    jaeger::trailing_tags(span, ErrorTags::StatusAndError).for_each(|(key, value)| tags.add(key, value));
+    tags.end();
 }
 
 fn write_references(out: &mut Vec<u8>, span: SpanView<'_>) {
@@ -87,18 +87,20 @@ fn write_logs(out: &mut Vec<u8>, span: SpanView<'_>) {
         out.extend_from_slice(b"{\"timestamp\":");
         json::write_int(out, event.time().micros());
         out.extend_from_slice(b",\"fields\":");
-        write_tags(out, fields(event));
+        write_fields(out, event);
         out.push(b'}');
     }
     out.push(b']');
 }
 
 /// The event's name is the first field, unless an attribute has taken that field's name.
-fn fields(event: EventView<'_>) -> impl Iterator<Item = (&str, ValueView<'_>)> {
-    let named = !event.name().is_empty() && event.attributes().get(jaeger::EVENT).is_none();
-    let name = named.then(|| (jaeger::EVENT, ValueView::Str(event.name())));
-    let attributes = event.attributes().iter().map(|attribute| (attribute.key(), attribute.value()));
-    name.into_iter().chain(attributes)
+fn write_fields(out: &mut Vec<u8>, event: EventView<'_>) {
+    let mut fields = TagList::begin(out);
+    if !event.name().is_empty() && event.attributes().get(jaeger::EVENT).is_none() {
+        fields.add(jaeger::EVENT, ValueView::Str(event.name()));
+    }
+    fields.add_all(event.attributes(), None);
+    fields.end();
 }
 
 fn write_warnings(out: &mut Vec<u8>, span: SpanView<'_>) {
