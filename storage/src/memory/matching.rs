@@ -52,7 +52,14 @@ fn failed(span: SpanView<'_>) -> bool {
 }
 
 fn holds(attributes: AttributesView<'_>, key: &str, value: &str) -> bool {
-    attributes.iter().any(|attribute| attribute.key() == key && reads(attribute.value(), value))
+    // Bytes tell as much as texts, and this is asked of each attribute of every candidate.
+    attributes.iter().any(|attribute| {
+        attribute.key_bytes() == key.as_bytes()
+            && match attribute.text_bytes() {
+                Some(own) => own == value.as_bytes(),
+                None => reads(attribute.value(), value),
+            }
+    })
 }
 
 /// True when the value's text form is `text`; made without building it where that is easy.

@@ -140,6 +140,9 @@ fn arriving(batch: &SpanBatch, group: &TraceGroup, fingerprints: &[Fingerprint])
     }
 }
 
+/// So many spans are summed up before other tasks have their turn.
+const SPANS_BETWEEN_PAUSES: usize = 4_096;
+
 #[async_trait]
 impl SpanWriter for MemoryStore {
     async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
@@ -223,13 +226,18 @@ impl SpanReader for MemoryStore {
         _: TimeRange,
     ) -> Result<Vec<TraceSummary>, ReadError> {
         let mut summaries = Vec::with_capacity(trace_ids.len());
+        let mut since_pause = 0;
         for &trace_id in trace_ids {
             in_time(context, || format!("sum up trace {trace_id}"))?;
             let parts = self.lock().trace(&context.tenant, trace_id);
             let mut summary = TraceSummaryBuilder::default();
             parts.iter().for_each(|part| summary.add(part));
             summaries.extend(summary.finish());
-            tokio::task::yield_now().await;
+            since_pause += parts.iter().map(|part| part.len()).sum::<usize>();
+            if since_pause > SPANS_BETWEEN_PAUSES {
+                since_pause = 0;
+                tokio::task::yield_now().await;
+            }
         }
         Ok(summaries)
     }
