@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
@@ -48,7 +48,7 @@ where
         let answer = service_fn(|question| {
             ask(Arc::clone(&rpc), question, method.clone(), |answer: A| Bytes::from(answer.encode_to_vec()))
         });
-        grpc::<Q>().unary(answer, request).await.into_response()
+        grpc::<Q>(request.headers()).unary(answer, request).await.into_response()
     })
 }
 
@@ -63,7 +63,7 @@ where
     post(async move |request: Request| {
         let answer =
             service_fn(|question| ask(Arc::clone(&rpc), question, method.clone(), |messages| messages));
-        grpc::<Q>().server_streaming(answer, request).await.into_response()
+        grpc::<Q>(request.headers()).server_streaming(answer, request).await.into_response()
     })
 }
 
@@ -80,11 +80,18 @@ where
     method(rpc, context, question.into_inner()).await.map(finish).map(tonic::Response::new)
 }
 
-fn grpc<Q: Message + Default + 'static>() -> Grpc<Wire<Q>> {
-    Grpc::new(Wire::default())
+/// Questions may come compressed. An answer is compressed when its question was, in the same way, as Go's servers do it: nearly every client
+/// names compressions that it could read, and few want the work.
+fn grpc<Q: Message + Default + 'static>(question: &HeaderMap) -> Grpc<Wire<Q>> {
+    let grpc = Grpc::new(Wire::default())
         .max_decoding_message_size(MAX_QUESTION_BYTES)
         .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
+        .accept_compressed(CompressionEncoding::Zstd);
+    match question.get("grpc-encoding").map(HeaderValue::as_bytes) {
+        Some(b"gzip") => grpc.send_compressed(CompressionEncoding::Gzip),
+        Some(b"zstd") => grpc.send_compressed(CompressionEncoding::Zstd),
+        _ => grpc,
+    }
 }
 
 /// What every call has to be: gRPC, else it is answered as no gRPC; and its question has to come in time. One that does not ends where

@@ -3,6 +3,7 @@
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use spoor_model::{Operation, SpanKind, TraceId};
 use spoor_proto::jaeger::{api_v2, api_v3};
+use tonic::codec::CompressionEncoding;
 
 use super::*;
 
@@ -140,5 +141,21 @@ async fn the_users_token_is_passed_on_only_where_that_is_wanted() {
         port.v3.get_services(request).await.unwrap();
         let callers = port.reader.callers.lock().unwrap();
         assert_eq!(callers[0].as_ref().map(|caller| caller.token()), token);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_compressed_as_its_question_was() {
+    for (encoding, name) in [(CompressionEncoding::Gzip, "gzip"), (CompressionEncoding::Zstd, "zstd")] {
+        let port = Port::with(traces());
+        let mut client = port.v2.clone().send_compressed(encoding).accept_compressed(encoding);
+        let request = api_v2::GetTraceRequest { trace_id: id(0xa), ..Default::default() };
+        let answer = client.get_trace(request.clone()).await.unwrap();
+        assert_eq!(answer.metadata().get("grpc-encoding").unwrap(), name);
+        assert_eq!(v2_ids(&all(answer).await), [(0xa, 1), (0xa, 2)]);
+
+        let mut plain = port.v2.clone().accept_compressed(encoding);
+        let answer = plain.get_trace(request).await.unwrap();
+        assert_eq!(answer.metadata().get("grpc-encoding"), None, "who could read {name} does not ask for it");
     }
 }
