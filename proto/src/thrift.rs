@@ -1,9 +1,13 @@
-//! Apache Thrift's wire forms, read by hand: what a converter needs of any protocol, and the binary one.
+//! Apache Thrift's wire forms, read by hand: what a converter needs of any protocol, the binary one and the compact one.
 //! Lengths and counts are checked against the bytes there are, depths against a limit; nothing is allocated.
 
 mod binary;
+mod compact;
+mod writer;
 
 pub use binary::BinaryReader;
+pub use compact::CompactReader;
+pub use writer::{BinaryWriter, CompactWriter, Writer};
 
 use crate::error::{DecodeError, Problem};
 use crate::wire::Slice;
@@ -43,6 +47,9 @@ pub struct Field {
 pub trait Reader<'a> {
     /// Offset of the next byte in the whole message.
     fn position(&self) -> usize;
+    /// Begins a message: the name of the method that is called. The struct of its arguments follows. Whether an answer is expected, and the
+    /// number it would bear, are passed over.
+    fn begin_message(&mut self) -> Result<Slice<'a>, DecodeError>;
     /// Begins a struct. Its fields follow until [`Reader::field`] answers `None`.
     fn begin_struct(&mut self) -> Result<(), DecodeError>;
     /// The next field of the innermost struct.

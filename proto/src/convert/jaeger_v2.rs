@@ -16,11 +16,16 @@ mod tags;
 mod time;
 mod warnings;
 
-pub(crate) use decode::Decoder;
+pub(crate) use decode::{Decoder, resource_row};
 pub use decode::{decode_post_spans, decode_span};
 pub use encode::{Process, SpanEncoder, encode_batch, encode_post_spans, encode_span, encode_spans_chunk};
+pub(crate) use event_name::EventName;
 pub(crate) use json_decode::JsonDecoder;
 pub use json_encode::encode_span_json;
+pub(crate) use references::push as push_references;
+pub(crate) use tags::{text, unknown_type};
+pub(crate) use time::{DURATION_NEGATIVE, DURATION_TOO_LONG, LOG_MOVED, START_MOVED};
+pub(crate) use warnings::push as push_warnings;
 
 #[cfg(test)]
 mod tests;

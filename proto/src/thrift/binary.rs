@@ -74,6 +74,25 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
         self.end - self.rest.len()
     }
 
+    fn begin_message(&mut self) -> Result<Slice<'a>, DecodeError> {
+        let begin = self.clone();
+        let first = self.i32()?.cast_unsigned();
+        if first & 0x8000_0000 == 0 {
+            // The older form: the name's length comes first, the type of the message behind the name.
+            *self = begin;
+            let name = self.bytes()?;
+            self.byte()?;
+            self.i32()?;
+            return Ok(name);
+        }
+        if first & 0xffff_0000 != 0x8001_0000 {
+            return Err(self.error(Problem::Malformed("this is no message in Thrift's binary protocol")));
+        }
+        let name = self.bytes()?;
+        self.i32()?;
+        Ok(name)
+    }
+
     fn begin_struct(&mut self) -> Result<(), DecodeError> {
         Ok(())
     }

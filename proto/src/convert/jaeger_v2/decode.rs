@@ -206,7 +206,7 @@ impl<'a> Decoder<'a> {
 }
 
 /// The row of a process.
-pub(super) fn resource_row(builder: &SpanBatchBuilder, service: Text, attributes: Rows) -> ResourceRow {
+pub(crate) fn resource_row(builder: &SpanBatchBuilder, service: Text, attributes: Rows) -> ResourceRow {
     // What Jaeger writes for a resource that has neither a name nor anything else.
     let is_nobody = attributes.is_empty() && builder.batch().str(service) == NO_SERVICE_NAME;
     ResourceRow { service: (!is_nobody).then_some(service), attributes, ..ResourceRow::default() }

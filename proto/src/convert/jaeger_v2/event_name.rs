@@ -5,7 +5,7 @@ use spoor_model::{SpanBatchBuilder, Text, Value};
 
 /// Where a log's `event` fields went.
 #[derive(Clone, Copy, Default)]
-pub(super) enum EventName {
+pub(crate) enum EventName {
     /// There was none yet.
     #[default]
     Unknown,
@@ -17,7 +17,7 @@ pub(super) enum EventName {
 
 impl EventName {
     /// Takes one field of a log: as the event's name, or into the run of attributes being written.
-    pub(super) fn push(&mut self, builder: &mut SpanBatchBuilder, key: Text, value: Value) {
+    pub(crate) fn push(&mut self, builder: &mut SpanBatchBuilder, key: Text, value: Value) {
         if builder.batch().bytes(key) == EVENT.as_bytes() {
             *self = match (*self, value) {
                 (Self::Unknown, Value::Str(text)) if !text.is_empty() => {
@@ -35,7 +35,7 @@ impl EventName {
         builder.push_attribute(key, value);
     }
 
-    pub(super) fn text(self) -> Text {
+    pub(crate) fn text(self) -> Text {
         match self {
             Self::Unknown => Text::EMPTY,
             Self::Taken(_, text) | Self::Field(text) => text,

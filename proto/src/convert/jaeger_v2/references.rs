@@ -32,7 +32,7 @@ pub(super) fn read(budget: &mut Budget, mut reader: Reader<'_>) -> Result<LinkRo
 
 /// Pushes the links of a span and answers its parent. A parent by `FOLLOWS_FROM` keeps a link that says so; further
 /// references to the parent add nothing and are left out.
-pub(super) fn push(builder: &mut SpanBatchBuilder, trace_id: TraceId, references: &[LinkRow]) -> SpanId {
+pub(crate) fn push(builder: &mut SpanBatchBuilder, trace_id: TraceId, references: &[LinkRow]) -> SpanId {
     let of_kind = |kind: ReferenceKind| {
         let fits =
             move |row: &&LinkRow| row.kind == kind && row.trace_id == trace_id && !row.span_id.is_none();

@@ -54,12 +54,12 @@ pub(super) fn read(
 
 /// The text of a slice; none and empty are the same.
 #[inline]
-pub(super) fn text(builder: &mut SpanBatchBuilder, slice: Option<Slice<'_>>) -> Text {
+pub(crate) fn text(builder: &mut SpanBatchBuilder, slice: Option<Slice<'_>>) -> Text {
     slice.map_or(Text::EMPTY, |slice| builder.source_text(slice.range()))
 }
 
 /// A type that this protocol does not have yet: the value is out of reach, which the tag then says.
 #[cold]
-pub(super) fn unknown_type(builder: &mut SpanBatchBuilder, v_type: u32) -> Value {
+pub(crate) fn unknown_type(builder: &mut SpanBatchBuilder, v_type: u32) -> Value {
     Value::Str(builder.text(&format!("<unknown Jaeger value type {v_type}>")))
 }

@@ -13,11 +13,11 @@ use crate::wire::{Reader, Writer};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-const START_MOVED: &str =
+pub(crate) const START_MOVED: &str =
     "the start time lies outside of what can be stored (1970 to 2554) and was moved to its edge";
-const DURATION_NEGATIVE: &str = "the duration was negative and is taken as zero";
-const DURATION_TOO_LONG: &str = "the span ends beyond what can be stored (2554) and was cut there";
-pub(super) const LOG_MOVED: &str =
+pub(crate) const DURATION_NEGATIVE: &str = "the duration was negative and is taken as zero";
+pub(crate) const DURATION_TOO_LONG: &str = "the span ends beyond what can be stored (2554) and was cut there";
+pub(crate) const LOG_MOVED: &str =
     "the time of a log lies outside of what can be stored (1970 to 2554) and was moved to its edge";
 
 /// A `Timestamp` or `Duration` as received; fields that are missing are zero.

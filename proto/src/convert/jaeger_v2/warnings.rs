@@ -6,7 +6,7 @@ use spoor_model::{SpanBatchBuilder, Text, Value, ValueView};
 
 /// Pushes the attribute of the warnings (texts of this builder), to the run that is being written.
 #[cold]
-pub(super) fn push(builder: &mut SpanBatchBuilder, warnings: &[Text]) {
+pub(crate) fn push(builder: &mut SpanBatchBuilder, warnings: &[Text]) {
     let mut encoded = Vec::new();
     let batch = builder.batch();
     encode_list(&mut encoded, warnings.iter().map(|warning| ValueView::Str(batch.str(*warning))));

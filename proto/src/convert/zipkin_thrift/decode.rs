@@ -59,7 +59,12 @@ impl<'a> Decoder<'a> {
         self.builder
     }
 
-    /// Reads a `list<Span>` in any of Thrift's protocols.
+    /// Reads a `list<Span>` in any of Thrift's protocols, within these limits.
+    pub(crate) fn list<R: Reader<'a>>(&mut self, reader: &mut R, limits: Limits) -> Result<(), DecodeError> {
+        self.budget = Budget::new(limits);
+        self.spans(reader)
+    }
+
     fn spans<R: Reader<'a>>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
         let start = reader.position();
         let (kind, count) = reader.list()?;
