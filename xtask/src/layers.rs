@@ -9,8 +9,15 @@ use cargo_metadata::{DependencyKind, Metadata};
 type Row = (&'static str, Option<&'static [&'static str]>);
 
 /// What a role stands on: wire, transport, and the doors to a store and a topic, never one of these itself.
-const DOORS: &[&str] =
-    &["spoor-model", "spoor-net", "spoor-pipeline", "spoor-proto", "spoor-storage", "spoor-topic"];
+const DOORS: &[&str] = &[
+    "spoor-model",
+    "spoor-net",
+    "spoor-pipeline",
+    "spoor-proto",
+    "spoor-sampling",
+    "spoor-storage",
+    "spoor-topic",
+];
 /// Programs' parts that never import one another; only the app knows several.
 const ROLES: &[&str] = &["spoor-collector", "spoor-ingester", "spoor-query"];
 
@@ -24,6 +31,7 @@ const TABLE: &[Row] = &[
     ("spoor-query", Some(DOORS)),
     // What roles have in common.
     ("spoor-pipeline", Some(&["spoor-model", "spoor-storage"])),
+    ("spoor-sampling", Some(&["spoor-model", "spoor-proto", "spoor-storage"])),
     // Backends, beside the doors.
     ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
     ("spoor-storage-prometheus", Some(&["spoor-model", "spoor-storage"])),
