@@ -3,6 +3,8 @@
 //! A [`Strategy`] is the answer, a [`StrategyProvider`] is who knows it. [`http`] and [`grpc`] are the two ways to ask, the same for every
 //! role that is asked.
 
+mod config;
+mod file;
 pub mod grpc;
 pub mod http;
 mod json;
@@ -11,6 +13,8 @@ mod metrics;
 mod provider;
 mod strategy;
 
+pub use config::{Config, FileConfig, SamplingKind};
+pub use file::{DocumentError, FileError, FileMetrics, FileStrategies, SourceError};
 pub use json::{LegacyError, write_json, write_legacy_json};
 pub use metrics::HttpMetrics;
 pub use provider::{StrategyError, StrategyProvider};

@@ -1,0 +1,73 @@
+//! Where strategies come from: Jaeger v1's flags (`jaegertracing/jaeger plugin/sampling/strategyprovider/{static,adaptive}/options.go`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, ValueEnum};
+use spoor_model::parse_go_duration;
+
+/// Settings of remote sampling.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Config {
+    /// Where the strategies come from that clients are told. Jaeger's variable SAMPLING_CONFIG_TYPE sets it too.
+    #[arg(
+        id = "sampling.config-type",
+        long = "sampling.config-type",
+        value_name = "SOURCE",
+        default_value = "file",
+        ignore_case = true
+    )]
+    pub kind: SamplingKind,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub file: FileConfig,
+}
+
+/// Where strategies come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SamplingKind {
+    /// A file, or one probability for all without one
+    #[value(alias = "static")]
+    File,
+}
+
+/// Strategies out of a file.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct FileConfig {
+    /// A JSON file with strategies, or the address (http://, https://) under which one is served. It must be readable and right at the
+    /// start; an address under which nobody answers yet is tried until somebody does.
+    #[arg(id = "sampling.strategies-file", long = "sampling.strategies-file", value_name = "PATH|URL")]
+    pub strategies: Option<PathBuf>,
+
+    /// How often the file is read again; 0: never. What cannot be read, or is wrong, changes nothing: the strategies stay as they are and
+    /// the reason is in the log.
+    #[arg(id = "sampling.strategies-reload-interval", long = "sampling.strategies-reload-interval", value_name = "DURATION", value_parser = parse_go_duration, default_value = "0s")]
+    pub reload_interval: Duration,
+
+    /// Services that limit their rate get the operations of the default strategy, too, as all others do. Jaeger before 1.66 left them
+    /// out unless this was set, until the file was first read again.
+    #[arg(
+        id = "sampling.strategies.bugfix-5270",
+        long = "sampling.strategies.bugfix-5270",
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "true",
+        default_missing_value = "true"
+    )]
+    pub limiting_services_inherit: bool,
+
+    /// The probability, 0 to 1, where no strategy says anything else.
+    #[arg(id = "sampling.default-sampling-probability", long = "sampling.default-sampling-probability", value_name = "PROBABILITY", value_parser = parse_probability, default_value = "0.001")]
+    pub default_probability: f64,
+}
+
+/// A number from 0 to 1.
+pub(crate) fn parse_probability(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "write a number from 0 to 1".to_owned())?;
+    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("write a number from 0 to 1".to_owned()) }
+}
