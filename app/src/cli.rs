@@ -73,9 +73,7 @@ const ROLES: [(&str, &[&str]); 6] = [
             "query.",
             "admin.",
             "multi-tenancy.",
-            "sampling.strategies",
-            "sampling.config",
-            "sampling.storage",
+            "sampling.",
             "downsampling.",
             "prometheus.query.",
             "prometheus.tls.",
@@ -84,17 +82,7 @@ const ROLES: [(&str, &[&str]); 6] = [
     ),
     (
         "collector",
-        &[
-            "es.",
-            "kafka.producer.",
-            "collector.",
-            "admin.",
-            "multi-tenancy.",
-            "sampling.strategies",
-            "sampling.config",
-            "sampling.storage",
-            "downsampling.",
-        ],
+        &["es.", "kafka.producer.", "collector.", "admin.", "multi-tenancy.", "sampling.", "downsampling."],
     ),
     ("ingester", &["es.", "kafka.consumer.", "ingester.", "admin."]),
     (DEAD_LETTERS, &["kafka.consumer."]),
@@ -288,9 +276,7 @@ mod tests {
             refuse_unsupported_environment([name.to_owned()].into_iter(), prefixes, &known).is_err()
         };
         for (name, role, other) in [
-            ("SAMPLING_STRATEGIES_FILE", "collector", "query"),
-            ("SAMPLING_CONFIG_TYPE", "collector", "query"),
-            ("SAMPLING_STORAGE_TYPE", "collector", "query"),
+            ("SAMPLING_UNKNOWN", "collector", "query"),
             ("DOWNSAMPLING_RATIO", "collector", "query"),
             ("PROMETHEUS_QUERY_UNKNOWN", "query", "collector"),
         ] {

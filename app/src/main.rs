@@ -15,6 +15,7 @@ mod notify;
 mod process_metrics;
 mod reference;
 mod role;
+mod sampling;
 mod span_metrics;
 mod telemetry;
 mod version;

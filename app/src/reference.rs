@@ -25,7 +25,7 @@ How values are written: `HOST:PORT` without a host means every interface; `DURAT
 ";
 
 /// Chapters in their order: heading and the first parts of the names that belong to it. A name that none claims belongs to the first.
-const CHAPTERS: [(&str, &[&str]); 10] = [
+const CHAPTERS: [(&str, &[&str]); 11] = [
     ("The process", &[]),
     ("Tenancy", &["multi-tenancy"]),
     ("Choice of the store", &["span-storage"]),
@@ -33,6 +33,7 @@ const CHAPTERS: [(&str, &[&str]); 10] = [
     ("Archive", &["es-archive"]),
     ("Memory store", &["memory"]),
     ("Collector", &["collector"]),
+    ("Sampling", &["sampling"]),
     ("Kafka", &["kafka", "span-buffer"]),
     ("Ingester", &["ingester"]),
     ("Query", &["query"]),

@@ -9,6 +9,7 @@ use spoor_ingester::Ingester;
 use spoor_net::tenancy::{Tenancy, TenancyConfig};
 use spoor_query::dependencies::{DependencyJob, JobMetrics, JobStores};
 use spoor_query::{Query, Stores};
+use spoor_sampling::StrategyProvider;
 use spoor_storage::SpanWriter;
 
 use crate::backend::Doors;
@@ -24,9 +25,11 @@ pub(crate) fn collector(
     tenancy: &TenancyConfig,
     sockets: Sockets,
     writer: Arc<dyn SpanWriter>,
+    strategies: &Arc<dyn StrategyProvider>,
     host: &mut Host,
 ) -> Result<Role> {
-    let collector = Collector::build(config, Tenancy::new(tenancy), sockets, writer, &mut host.registry);
+    let collector = Collector::build(config, Tenancy::new(tenancy), sockets, writer, &mut host.registry)
+        .with_sampling(strategies, &mut host.registry);
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "collector", run: Box::pin(async move { Ok(collector.run(shutdown).await?) }) })
 }

@@ -12,6 +12,7 @@ use spoor_net::limits::Budget;
 use spoor_net::tenancy::Tenancy;
 use spoor_net::{BindError, Listener, ServeOptions, TracedLayer, serve};
 use spoor_pipeline::Normalizer;
+use spoor_sampling::{self as sampling, HttpMetrics, StrategyProvider};
 use spoor_storage::SpanWriter;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -23,12 +24,17 @@ use crate::dispatch::Dispatcher;
 use crate::metrics::Metrics;
 use crate::receiver::{Door, Intake, jaeger_grpc, otlp_grpc, otlp_http};
 
+/// The port of Jaeger's gRPC protocol, and that of its HTTP protocol, in the log.
+const JAEGER_GRPC: &str = "jaeger-grpc";
+const JAEGER_HTTP: &str = "jaeger-http";
+
 /// The bound ports of a collector.
 #[derive(Debug)]
 pub struct Sockets {
     otlp_grpc: Option<Listener>,
     otlp_http: Option<Listener>,
     jaeger_grpc: Listener,
+    sampling_grpc: Option<Listener>,
 }
 
 impl Sockets {
@@ -41,10 +47,15 @@ impl Sockets {
         let otlp =
             |setting, address, tls| config.otlp_enabled.then(|| bind(setting, address, tls)).transpose();
         let (otlp_grpc, otlp_http, jaeger) = (&config.otlp_grpc, &config.otlp_http, &config.jaeger_grpc);
+        let sampling = &config.sampling_grpc;
+        let sampling_port = sampling.host_port.0.as_ref();
         Ok(Self {
             otlp_grpc: otlp("collector.otlp.grpc.host-port", &otlp_grpc.host_port, &otlp_grpc.tls)?,
             otlp_http: otlp("collector.otlp.http.host-port", &otlp_http.host_port, &otlp_http.tls)?,
             jaeger_grpc: bind("collector.grpc-server.host-port", &jaeger.host_port, &jaeger.tls)?,
+            sampling_grpc: sampling_port
+                .map(|address| bind("collector.sampling.grpc.host-port", address, &sampling.tls))
+                .transpose()?,
         })
     }
 
@@ -60,6 +71,12 @@ impl Sockets {
         self.otlp_http.as_ref().map(Listener::local_addr)
     }
 
+    /// Where clients ask by gRPC how to sample, and nothing else; `None` when it is off.
+    #[must_use]
+    pub fn sampling_grpc(&self) -> Option<SocketAddr> {
+        self.sampling_grpc.as_ref().map(Listener::local_addr)
+    }
+
     /// Where Jaeger's gRPC protocol listens.
     #[must_use]
     pub fn jaeger_grpc(&self) -> SocketAddr {
@@ -70,6 +87,8 @@ impl Sockets {
 /// A collector that is built and waits to run.
 pub struct Collector {
     ports: Vec<Port>,
+    /// Until it is known who answers on it.
+    sampling_grpc: Option<(Listener, ServeOptions)>,
     dispatcher: Dispatcher,
     /// Each gRPC port's own, with the service it tells of.
     health: Vec<(HealthReporter, &'static str)>,
@@ -99,8 +118,9 @@ impl Collector {
         let dispatcher = Dispatcher::new(writer, Normalizer::new(config.tags.clone()), Arc::clone(&metrics));
         let door = Door { requests, bytes, tenancy, write_timeout: limits.write_timeout };
         let intake = Intake::new(door, dispatcher.clone(), metrics);
-        let mut collector = Self { ports: Vec::new(), dispatcher, health: Vec::new() };
         let options = ServeOptions { max_connections: limits.max_connections, ..ServeOptions::default() };
+        let sampling_grpc = sockets.sampling_grpc.map(|listener| (listener, options.clone()));
+        let mut collector = Self { ports: Vec::new(), sampling_grpc, dispatcher, health: Vec::new() };
 
         if let Some(listener) = sockets.otlp_grpc {
             let router = otlp_grpc::add_to(
@@ -126,8 +146,35 @@ impl Collector {
         let (age, grace) =
             (config.jaeger_grpc.max_connection_age, config.jaeger_grpc.max_connection_age_grace);
         let options = grpc_options(&options, age, grace);
-        collector.ports.push(Port { name: "jaeger-grpc", listener, router, options });
+        collector.ports.push(Port { name: JAEGER_GRPC, listener, router, options });
         collector
+    }
+
+    /// Tells clients how to sample, as `provider` knows: on the port of Jaeger's gRPC protocol, on that of its HTTP protocol
+    /// (`/api/sampling`), and on the port that is for this alone.
+    #[must_use]
+    pub fn with_sampling(mut self, provider: &Arc<dyn StrategyProvider>, registry: &mut Registry) -> Self {
+        let metrics = HttpMetrics::register(registry.sub_registry_with_prefix("jaeger_collector"));
+        for port in &mut self.ports {
+            let router = std::mem::take(&mut port.router);
+            port.router = match port.name {
+                JAEGER_GRPC => sampling::grpc::add_to(router, Arc::clone(provider)),
+                JAEGER_HTTP => {
+                    router.merge(sampling::http::collector_routes(Arc::clone(provider), metrics.clone()))
+                }
+                _ => router,
+            };
+        }
+        let jaegers = self.health.iter().find(|(_, service)| *service == jaeger_grpc::SERVICE);
+        let jaegers = jaegers.map(|(reporter, _)| (reporter.clone(), sampling::grpc::SERVICE));
+        self.health.extend(jaegers);
+        if let Some((listener, options)) = self.sampling_grpc.take() {
+            let routes = self.health_routes(sampling::grpc::SERVICE);
+            let router = sampling::grpc::add_to(routes, Arc::clone(provider));
+            let options = ServeOptions { http2_only: true, ..options };
+            self.ports.push(Port { name: "sampling-grpc", listener, router, options });
+        }
+        self
     }
 
     /// gRPC's health service, and UNIMPLEMENTED for whatever is not added.

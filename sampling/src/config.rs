@@ -39,7 +39,7 @@ pub enum SamplingKind {
 pub struct FileConfig {
     /// A JSON file with strategies, or the address (http://, https://) under which one is served. It must be readable and right at the
     /// start; an address under which nobody answers yet is tried until somebody does.
-    #[arg(id = "sampling.strategies-file", long = "sampling.strategies-file", value_name = "PATH|URL")]
+    #[arg(id = "sampling.strategies-file", long = "sampling.strategies-file", value_name = "PLACE")]
     pub strategies: Option<PathBuf>,
 
     /// How often the file is read again; 0: never. What cannot be read, or is wrong, changes nothing: the strategies stay as they are and

@@ -53,7 +53,10 @@ impl Role {
         let query =
             ["--query.grpc-server.host-port=127.0.0.1:0", "--query.http-server.host-port=127.0.0.1:0"];
         match self {
-            Self::AllInOne => [&collector[..], &query[..]].concat(),
+            Self::AllInOne => {
+                let sampling = ["--collector.sampling.grpc.host-port=127.0.0.1:0"];
+                [&collector[..], &sampling[..], &query[..]].concat()
+            }
             Self::Collector => collector.to_vec(),
             Self::Ingester => Vec::new(),
             Self::Query => query.to_vec(),

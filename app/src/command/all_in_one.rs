@@ -14,6 +14,7 @@ use crate::backend::{self, Doors, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
 use crate::kafka::{self, KafkaSpans};
 use crate::role;
+use crate::sampling::{self, SamplingArgs};
 use crate::span_metrics::MetricsConfig;
 
 /// How often dependencies are counted in memory unless told otherwise.
@@ -21,7 +22,11 @@ const INTERVAL_IN_MEMORY: Duration = Duration::from_secs(15);
 
 /// Settings of the all-in-one.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("span-storage.type", |arg| arg.default_value("memory")))]
+#[command(
+    mut_arg("span-storage.type", |arg| arg.default_value("memory")),
+    mut_arg("sampling.default-sampling-probability", |arg| arg.default_value("1")),
+    mut_arg("collector.sampling.grpc.host-port", |arg| arg.default_value(":5779"))
+)]
 pub(crate) struct AllInOneArgs {
     #[command(flatten)]
     pub(crate) host: HostConfig,
@@ -51,6 +56,9 @@ pub(crate) struct AllInOneArgs {
 
     #[command(flatten)]
     ingester: spoor_ingester::Config,
+
+    #[command(flatten)]
+    sampling: SamplingArgs,
 
     #[command(flatten)]
     tenancy: TenancyConfig,
@@ -129,7 +137,10 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
             topic
         }
     };
-    roles.push(role::collector(&args.collector, &args.tenancy, sockets, writer, &mut host)?);
+    let sampling = sampling::open(&args.sampling, &mut host).await?;
+    let provider = sampling.provider;
+    roles.push(role::collector(&args.collector, &args.tenancy, sockets, writer, &provider, &mut host)?);
+    roles.push(sampling.role);
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
     roles.extend(role::dependencies(args.dependencies_interval(), &backend.doors, &mut host));
     let Doors { stores, span_metrics, .. } = backend.doors;

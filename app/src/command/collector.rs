@@ -8,6 +8,7 @@ use crate::backend::{self, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
 use crate::kafka::{self, KafkaSpans};
 use crate::role;
+use crate::sampling::{self, SamplingArgs};
 
 /// Settings of the collector.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,9 @@ pub(crate) struct CollectorArgs {
 
     #[command(flatten)]
     kafka: KafkaSpans,
+
+    #[command(flatten)]
+    sampling: SamplingArgs,
 
     #[command(flatten)]
     tenancy: TenancyConfig,
@@ -51,6 +55,8 @@ pub(crate) async fn run(args: &CollectorArgs) -> Result<()> {
         }
         _ => backend::open_shared(&args.storage, &mut host)?.writer,
     };
-    let collector = role::collector(&args.collector, &args.tenancy, sockets, writer, &mut host)?;
-    host.serve(vec![collector]).await
+    let sampling = sampling::open(&args.sampling, &mut host).await?;
+    let collector =
+        role::collector(&args.collector, &args.tenancy, sockets, writer, &sampling.provider, &mut host)?;
+    host.serve(vec![sampling.role, collector]).await
 }

@@ -68,7 +68,10 @@ const FAMILIES: &[Family] = &[
         prefix: "collector.",
         instead: "this version of Spoor does not have this collector setting; remove it, `spoor collector --help` lists those it has",
     },
-    Family { prefix: "sampling.", instead: "this version of Spoor does not serve sampling strategies" },
+    Family {
+        prefix: "sampling.",
+        instead: "only the collector and the all-in-one tell clients how to sample, and it is none of those that they have; `spoor collector --help` lists them",
+    },
     Family {
         prefix: "downsampling.",
         instead: "this version of Spoor stores every span it gets; sample in the SDK",
@@ -113,8 +116,8 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// Families so wide that a misspelled setting of ours falls into them.
-const WHOLE_ROLES: [&str; 6] =
-    ["es.", "collector.", "ingester.", "kafka.consumer.", "kafka.producer.", "query."];
+const WHOLE_ROLES: [&str; 7] =
+    ["es.", "collector.", "ingester.", "kafka.consumer.", "kafka.producer.", "query.", "sampling."];
 
 /// What to tell a user whose flag clap does not know, if it is one of Jaeger's. A flag that is `like_a_known_one` is taken for a
 /// slip of the pen unless it is certainly Jaeger's.

@@ -3,6 +3,7 @@
 mod jaeger_grpc;
 mod limits;
 mod otlp;
+mod sampling;
 
 use clap::ArgAction;
 use spoor_net::tls::TlsError;
@@ -13,6 +14,7 @@ use jaeger_grpc::JaegerGrpcConfig;
 use limits::LimitsConfig;
 use otlp::OtlpGrpcConfig;
 pub(crate) use otlp::OtlpHttpConfig;
+use sampling::SamplingGrpcConfig;
 
 /// Settings of the collector.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,6 +44,10 @@ pub struct Config {
     /// Jaeger's own protocol by gRPC.
     #[command(flatten)]
     pub jaeger_grpc: JaegerGrpcConfig,
+
+    /// Questions about sampling by gRPC.
+    #[command(flatten)]
+    pub sampling_grpc: SamplingGrpcConfig,
 
     /// Bounds over all receivers together.
     #[command(flatten)]
@@ -108,6 +114,7 @@ impl Config {
                 );
             }
         }
+        self.sampling_grpc.tls.validate()?;
         self.otlp_grpc.tls.validate()?;
         self.otlp_http.tls.validate()?;
         Ok(self.jaeger_grpc.tls.validate()?)

@@ -1,0 +1,48 @@
+//! The port on which clients ask by gRPC how to sample, besides that of Jaeger's protocol.
+
+use std::str::FromStr;
+
+use spoor_net::ListenAddress;
+use spoor_net::address::ParseAddressError;
+use spoor_net::tls::{TlsArgs, TlsPort};
+
+/// Settings of that port.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct SamplingGrpcConfig {
+    /// Address on which clients ask by gRPC how to sample (`jaeger.api_v2.SamplingManager`), where newer Jaegers have it (:5779); empty: none.
+    /// They can ask on the port of Jaeger's gRPC protocol, too.
+    #[arg(
+        id = "collector.sampling.grpc.host-port",
+        long = "collector.sampling.grpc.host-port",
+        value_name = "HOST:PORT",
+        default_value = "",
+        value_parser = OptionalAddress::from_str
+    )]
+    pub host_port: OptionalAddress,
+
+    /// TLS of that port.
+    #[command(flatten)]
+    pub tls: TlsArgs<SamplingGrpcPort>,
+}
+
+/// The port for questions about sampling by gRPC, where its TLS is set.
+#[derive(Debug, Clone, Copy)]
+pub enum SamplingGrpcPort {}
+
+impl TlsPort for SamplingGrpcPort {
+    const PREFIX: &'static str = "collector.sampling.grpc";
+    const NAME: &'static str = "the port on which clients ask by gRPC how to sample";
+}
+
+/// An address, or none, written as an empty text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionalAddress(pub Option<ListenAddress>);
+
+impl FromStr for OptionalAddress {
+    type Err = ParseAddressError;
+
+    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
+        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
+    }
+}
