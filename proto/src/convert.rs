@@ -7,4 +7,5 @@ pub(crate) mod limits;
 pub mod otlp;
 pub(crate) mod placed;
 pub(crate) mod walk;
+pub mod zipkin;
 pub(crate) mod zipkin_thrift;

@@ -4,6 +4,6 @@
 
 mod decode;
 mod tags;
-mod wire;
+pub(super) mod wire;
 
 pub(crate) use decode::Decoder;

@@ -44,7 +44,7 @@ pub fn decode_export_request_json_within(body: &[u8], limits: Limits) -> Result<
 /// One decoding: what the visitors write to.
 pub(crate) struct Walk {
     pub(in crate::convert) builder: SpanBatchBuilder,
-    budget: Budget,
+    pub(in crate::convert) budget: Budget,
     /// Why a visitor of ours gave up; serde's own error carries only the place then.
     refusal: Option<Problem>,
     /// The encoded form of the attribute value being read.
@@ -83,6 +83,21 @@ impl Walk {
         self.budget = Budget::new(limits);
         self.refusal = None;
         self.run(body, root).map_err(|error| located(&error, self.refusal, body))
+    }
+
+    /// Reads a whole text as a list of messages.
+    pub(in crate::convert) fn read_list(
+        &mut self,
+        body: &[u8],
+        limits: Limits,
+        root: &mut impl Items,
+    ) -> Result<(), DecodeError> {
+        self.budget = Budget::new(limits);
+        self.refusal = None;
+        let mut json = serde_json::Deserializer::from_slice(body);
+        json.disable_recursion_limit();
+        let read = List(self, root).deserialize(&mut json).and_then(|()| json.end());
+        read.map_err(|error| located(&error, self.refusal, body))
     }
 
     fn run(&mut self, body: &[u8], root: &mut impl Message) -> Result<(), serde_json::Error> {

@@ -6,50 +6,50 @@ use crate::wire::Slice;
 
 /// `Span`, but for its lists.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Head<'a> {
-    pub(super) trace_id: i64,
-    pub(super) trace_id_high: i64,
-    pub(super) name: Option<Slice<'a>>,
-    pub(super) id: i64,
-    pub(super) parent_id: Option<i64>,
-    pub(super) debug: bool,
-    pub(super) timestamp: Option<i64>,
-    pub(super) duration: Option<i64>,
+pub(in crate::convert) struct Head<'a> {
+    pub(in crate::convert) trace_id: i64,
+    pub(in crate::convert) trace_id_high: i64,
+    pub(in crate::convert) name: Option<Slice<'a>>,
+    pub(in crate::convert) id: i64,
+    pub(in crate::convert) parent_id: Option<i64>,
+    pub(in crate::convert) debug: bool,
+    pub(in crate::convert) timestamp: Option<i64>,
+    pub(in crate::convert) duration: Option<i64>,
 }
 
 /// `Endpoint`
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Endpoint<'a> {
-    pub(super) ipv4: i32,
-    pub(super) port: i16,
-    pub(super) service: Option<Slice<'a>>,
-    pub(super) ipv6: Option<Slice<'a>>,
+pub(in crate::convert) struct Endpoint<'a> {
+    pub(in crate::convert) ipv4: i32,
+    pub(in crate::convert) port: i16,
+    pub(in crate::convert) service: Option<Slice<'a>>,
+    pub(in crate::convert) ipv6: Option<Slice<'a>>,
 }
 
 /// `Annotation`
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Annotation<'a> {
-    pub(super) timestamp: i64,
-    pub(super) value: Option<Slice<'a>>,
-    pub(super) host: Option<Endpoint<'a>>,
+pub(in crate::convert) struct Annotation<'a> {
+    pub(in crate::convert) timestamp: i64,
+    pub(in crate::convert) value: Option<Slice<'a>>,
+    pub(in crate::convert) host: Option<Endpoint<'a>>,
 }
 
 /// `BinaryAnnotation`
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct BinaryAnnotation<'a> {
-    pub(super) key: Option<Slice<'a>>,
-    pub(super) value: Option<Slice<'a>>,
-    pub(super) kind: i32,
-    pub(super) host: Option<Endpoint<'a>>,
+pub(in crate::convert) struct BinaryAnnotation<'a> {
+    pub(in crate::convert) key: Option<Slice<'a>>,
+    pub(in crate::convert) value: Option<Slice<'a>>,
+    pub(in crate::convert) kind: i32,
+    pub(in crate::convert) host: Option<Endpoint<'a>>,
 }
 
 /// The bytes of a text that may be missing.
-pub(super) fn bytes<'a>(slice: Option<Slice<'a>>) -> &'a [u8] {
+pub(in crate::convert) fn bytes<'a>(slice: Option<Slice<'a>>) -> &'a [u8] {
     slice.map_or(&[], |slice| slice.bytes)
 }
 
 impl<'a> Endpoint<'a> {
-    pub(super) fn read<R: Reader<'a>>(reader: &mut R) -> Result<Self, DecodeError> {
+    pub(in crate::convert) fn read<R: Reader<'a>>(reader: &mut R) -> Result<Self, DecodeError> {
         let mut endpoint = Self::default();
         reader.begin_struct()?;
         while let Some(Field { id, kind }) = reader.field()? {
@@ -66,7 +66,7 @@ impl<'a> Endpoint<'a> {
 }
 
 impl<'a> Annotation<'a> {
-    pub(super) fn read<R: Reader<'a>>(reader: &mut R) -> Result<Self, DecodeError> {
+    pub(in crate::convert) fn read<R: Reader<'a>>(reader: &mut R) -> Result<Self, DecodeError> {
         let mut annotation = Self::default();
         reader.begin_struct()?;
         while let Some(Field { id, kind }) = reader.field()? {
@@ -82,7 +82,7 @@ impl<'a> Annotation<'a> {
 }
 
 impl<'a> BinaryAnnotation<'a> {
-    pub(super) fn read<R: Reader<'a>>(reader: &mut R) -> Result<Self, DecodeError> {
+    pub(in crate::convert) fn read<R: Reader<'a>>(reader: &mut R) -> Result<Self, DecodeError> {
         let mut annotation = Self::default();
         reader.begin_struct()?;
         while let Some(Field { id, kind }) = reader.field()? {
