@@ -22,7 +22,7 @@ use tonic_health::server::HealthReporter;
 use crate::Config;
 use crate::dispatch::Dispatcher;
 use crate::metrics::Metrics;
-use crate::receiver::{Door, Intake, jaeger_grpc, otlp_grpc, otlp_http};
+use crate::receiver::{Door, Intake, jaeger_grpc, otlp_grpc, otlp_http, zipkin};
 
 /// The port of Jaeger's gRPC protocol, and that of its HTTP protocol, in the log.
 const JAEGER_GRPC: &str = "jaeger-grpc";
@@ -35,6 +35,7 @@ pub struct Sockets {
     otlp_http: Option<Listener>,
     jaeger_grpc: Listener,
     sampling_grpc: Option<Listener>,
+    zipkin: Option<Listener>,
 }
 
 impl Sockets {
@@ -49,12 +50,17 @@ impl Sockets {
         let (otlp_grpc, otlp_http, jaeger) = (&config.otlp_grpc, &config.otlp_http, &config.jaeger_grpc);
         let sampling = &config.sampling_grpc;
         let sampling_port = sampling.host_port.0.as_ref();
+        let zipkin = &config.zipkin;
+        let zipkin_address = zipkin.host_port.0.as_ref();
         Ok(Self {
             otlp_grpc: otlp("collector.otlp.grpc.host-port", &otlp_grpc.host_port, &otlp_grpc.tls)?,
             otlp_http: otlp("collector.otlp.http.host-port", &otlp_http.host_port, &otlp_http.tls)?,
             jaeger_grpc: bind("collector.grpc-server.host-port", &jaeger.host_port, &jaeger.tls)?,
             sampling_grpc: sampling_port
                 .map(|address| bind("collector.sampling.grpc.host-port", address, &sampling.tls))
+                .transpose()?,
+            zipkin: zipkin_address
+                .map(|address| bind("collector.zipkin.host-port", address, &zipkin.tls))
                 .transpose()?,
         })
     }
@@ -81,6 +87,12 @@ impl Sockets {
     #[must_use]
     pub fn jaeger_grpc(&self) -> SocketAddr {
         self.jaeger_grpc.local_addr()
+    }
+
+    /// Where Zipkin's spans are received; `None` when they are not.
+    #[must_use]
+    pub fn zipkin(&self) -> Option<SocketAddr> {
+        self.zipkin.as_ref().map(Listener::local_addr)
     }
 }
 
@@ -136,6 +148,10 @@ impl Collector {
         if let Some(listener) = sockets.otlp_http {
             let router = otlp_http::routes(intake.clone(), &config.otlp_http);
             collector.ports.push(Port { name: "otlp-http", listener, router, options: options.clone() });
+        }
+        if let Some(listener) = sockets.zipkin {
+            let router = zipkin::routes(intake.clone(), &config.zipkin);
+            collector.ports.push(Port { name: "zipkin", listener, router, options: options.clone() });
         }
         let listener = sockets.jaeger_grpc;
         let router = jaeger_grpc::add_to(

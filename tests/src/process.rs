@@ -166,7 +166,7 @@ impl Spoor {
         .await
     }
 
-    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `query-http`, `query-grpc`.
+    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `zipkin`, `query-http`, `query-grpc`.
     #[must_use]
     pub fn address(&self, listener: &str) -> String {
         self.seen()

@@ -57,8 +57,8 @@ const FAMILIES: &[Family] = &[
     },
     Family { prefix: "collector.num-workers", instead: "Spoor needs no worker count; remove it" },
     Family {
-        prefix: "collector.zipkin",
-        instead: "this version of Spoor has no Zipkin receiver; send OTLP to port 4317 or 4318",
+        prefix: "collector.zipkin.http-port",
+        instead: "give the port as --collector.zipkin.host-port=:9411",
     },
     Family {
         prefix: "collector.http-server",

@@ -4,6 +4,7 @@ mod jaeger_grpc;
 mod limits;
 mod otlp;
 mod sampling;
+mod zipkin;
 
 use clap::ArgAction;
 use spoor_net::tls::TlsError;
@@ -15,6 +16,7 @@ use limits::LimitsConfig;
 use otlp::OtlpGrpcConfig;
 pub(crate) use otlp::OtlpHttpConfig;
 use sampling::SamplingGrpcConfig;
+pub(crate) use zipkin::ZipkinConfig;
 
 /// Settings of the collector.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,6 +50,9 @@ pub struct Config {
     /// Questions about sampling by gRPC.
     #[command(flatten)]
     pub sampling_grpc: SamplingGrpcConfig,
+    /// Zipkin's spans by HTTP.
+    #[command(flatten)]
+    pub zipkin: ZipkinConfig,
 
     /// Bounds over all receivers together.
     #[command(flatten)]
@@ -97,6 +102,7 @@ impl Config {
             ("collector.otlp.grpc.max-message-size", self.otlp_grpc.max_message_size),
             ("collector.otlp.http.max-request-size", self.otlp_http.max_request_size),
             ("collector.grpc-server.max-message-size", self.jaeger_grpc.max_message_size),
+            ("collector.zipkin.max-request-size", self.zipkin.max_request_size),
         ];
         for (setting, size) in sizes {
             if size > limits.max_bytes_in_flight {
@@ -117,6 +123,7 @@ impl Config {
         self.sampling_grpc.tls.validate()?;
         self.otlp_grpc.tls.validate()?;
         self.otlp_http.tls.validate()?;
+        self.zipkin.tls.validate()?;
         Ok(self.jaeger_grpc.tls.validate()?)
     }
 }

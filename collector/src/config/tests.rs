@@ -24,6 +24,8 @@ fn defaults_are_jaegers_ports_and_bounds_that_go_together() {
     assert_eq!(config.otlp_grpc.host_port.to_string(), ":4317");
     assert_eq!(config.otlp_http.host_port.to_string(), ":4318");
     assert_eq!(config.jaeger_grpc.host_port.to_string(), ":14250");
+    assert_eq!(config.zipkin.host_port.0, None, "off, as in Jaeger v1");
+    assert!(config.zipkin.keep_alive && config.zipkin.origins().is_empty());
     assert_eq!(config.otlp_grpc.max_message_size, 4_194_304);
     assert_eq!(config.otlp_http.max_request_size, 20_971_520);
     assert_eq!(config.jaeger_grpc.max_connection_age, Duration::ZERO);
@@ -38,8 +40,15 @@ fn jaegers_flags_are_read_as_go_reads_them() {
         "--collector.grpc-server.max-connection-age=1h30m",
         "--collector.otlp.http.cors.allowed-origins=https://a.example,https://*.b.example",
         "--collector.tags=zone=eu,rack=7",
+        "--collector.zipkin.host-port=:9411",
+        "--collector.zipkin.keep-alive=false",
+        "--collector.zipkin.allowed-origins=https://old.example",
+        "--collector.zipkin.cors.allowed-origins=https://new.example",
     ])
     .unwrap();
+    assert_eq!(config.zipkin.host_port.to_string(), ":9411");
+    assert_eq!(config.zipkin.origins(), ["https://new.example", "https://old.example"]);
+    assert!(!config.zipkin.keep_alive);
     assert!(!config.otlp_enabled);
     assert_eq!(config.jaeger_grpc.max_connection_age, Duration::from_secs(5400));
     assert_eq!(config.otlp_http.cors_allowed_origins.len(), 2);
@@ -53,6 +62,7 @@ fn nonsense_is_refused_with_the_setting_named() {
         "--collector.otlp.grpc.host-port=nowhere:high",
         "--collector.grpc-server.max-connection-age=soon",
         "--collector.tags=loner",
+        "--collector.zipkin.host-port=nowhere:high",
     ] {
         let (setting, _) = args.split_once('=').unwrap();
         assert!(parse(&[args]).unwrap_err().to_string().contains(setting), "{args}");
@@ -61,6 +71,7 @@ fn nonsense_is_refused_with_the_setting_named() {
         "--collector.write-timeout=0",
         "--collector.max-concurrent-requests=0",
         "--collector.otlp.http.max-request-size=70000000",
+        "--collector.zipkin.max-request-size=70000000",
     ] {
         let (setting, _) = args.split_once('=').unwrap();
         let error = parse(&[args]).unwrap().validate().unwrap_err().to_string();

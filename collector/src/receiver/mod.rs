@@ -7,6 +7,7 @@ pub(crate) mod jaeger_grpc;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;
 mod status;
+pub(crate) mod zipkin;
 
 use bytes::Bytes;
 use spoor_model::SpanBatch;
@@ -21,10 +22,11 @@ pub(crate) enum Source {
     OtlpGrpc,
     OtlpHttp,
     JaegerGrpc,
+    Zipkin,
 }
 
 impl Source {
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 4;
 
     pub(crate) fn index(self) -> usize {
         self as usize
@@ -34,19 +36,20 @@ impl Source {
         match self {
             Self::OtlpGrpc | Self::OtlpHttp => "otlp",
             Self::JaegerGrpc => "proto",
+            Self::Zipkin => "zipkin",
         }
     }
 
     pub(crate) fn transport(self) -> &'static str {
         match self {
             Self::OtlpGrpc | Self::JaegerGrpc => "grpc",
-            Self::OtlpHttp => "http",
+            Self::OtlpHttp | Self::Zipkin => "http",
         }
     }
 
     /// Flags are Jaeger's (1 sampled, 2 debug, 8 firehose), not OTLP's.
     pub(crate) fn has_jaegers_flags(self) -> bool {
-        self == Self::JaegerGrpc
+        matches!(self, Self::JaegerGrpc | Self::Zipkin)
     }
 }
 
