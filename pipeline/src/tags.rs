@@ -1,4 +1,4 @@
-//! `--collector.tags`: tags that this collector appends to every resource (Jaeger: process).
+//! `--collector.tags` and `--agent.tags`: tags that a role appends to every resource (Jaeger: process).
 //! Facts: `jaegertracing/jaeger cmd/collector/app/flags/flags.go`, `span_processor.go` (addCollectorTags).
 
 use std::str::FromStr;
@@ -46,7 +46,7 @@ impl Tags {
     }
 
     /// Appends each tag to each resource, unless the resource has the same key with the same value.
-    pub(crate) fn append_to(&self, batch: &mut SpanBatch) {
+    pub fn append_to(&self, batch: &mut SpanBatch) {
         if self.is_empty() {
             return;
         }

@@ -19,13 +19,14 @@ const DOORS: &[&str] = &[
     "spoor-topic",
 ];
 /// Programs' parts that never import one another; only the app knows several.
-const ROLES: &[&str] = &["spoor-collector", "spoor-ingester", "spoor-query"];
+const ROLES: &[&str] = &["spoor-agent", "spoor-collector", "spoor-ingester", "spoor-query"];
 
 const TABLE: &[Row] = &[
     // Assembly: these alone name a backend.
     ("spoor-app", None),
     ("spoor-tests", None),
     // Roles.
+    ("spoor-agent", Some(DOORS)),
     ("spoor-collector", Some(DOORS)),
     ("spoor-ingester", Some(DOORS)),
     ("spoor-query", Some(DOORS)),

@@ -10,6 +10,7 @@ mod json_decode;
 mod json_encode;
 mod json_references;
 mod json_tags;
+mod parts;
 mod references;
 mod span;
 mod tags;
@@ -22,6 +23,7 @@ pub use encode::{Process, SpanEncoder, encode_batch, encode_post_spans, encode_s
 pub(crate) use event_name::EventName;
 pub(crate) use json_decode::JsonDecoder;
 pub use json_encode::encode_span_json;
+pub use parts::{encode_batch_span, encode_post_spans_of, encode_process};
 pub(crate) use references::push as push_references;
 pub(crate) use tags::{text, unknown_type};
 pub(crate) use time::{DURATION_NEGATIVE, DURATION_TOO_LONG, LOG_MOVED, START_MOVED};

@@ -88,7 +88,7 @@ fn write_batch<'a>(writer: &mut Writer<'_>, spans: impl IntoIterator<Item = Span
     }
 }
 
-fn write_span(writer: &mut Writer<'_>, span: SpanView<'_>, process: Process) {
+pub(super) fn write_span(writer: &mut Writer<'_>, span: SpanView<'_>, process: Process) {
     write_span_and(writer, span, |writer| {
         if process == Process::Embedded {
             writer.message(span::PROCESS.number(), |writer| write_process(writer, span.resource()));
@@ -171,7 +171,7 @@ fn write_log(writer: &mut Writer<'_>, event: EventView<'_>) {
     }
 }
 
-fn write_process(writer: &mut Writer<'_>, resource: ResourceView<'_>) {
+pub(super) fn write_process(writer: &mut Writer<'_>, resource: ResourceView<'_>) {
     let service = match resource.row().service {
         Some(service) => resource.batch().bytes(service),
         None if resource.attributes().is_empty() => NO_SERVICE_NAME.as_bytes(),

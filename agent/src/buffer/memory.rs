@@ -1,0 +1,63 @@
+//! Packages in memory.
+
+use std::collections::VecDeque;
+
+use super::Loss;
+use crate::metrics::DropReason;
+use crate::package::Package;
+
+/// A queue of at most so many bytes.
+#[derive(Debug)]
+pub(super) struct Memory {
+    packages: VecDeque<Package>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl Memory {
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self { packages: VecDeque::new(), bytes: 0, max_bytes }
+    }
+
+    /// Adds one at the end; answers those that had to go.
+    pub(super) fn push(&mut self, package: Package) -> Vec<Loss> {
+        self.bytes += package.cost();
+        self.packages.push_back(package);
+        self.make_room()
+    }
+
+    /// Adds one at the front, where it came from; answers those that had to go, maybe itself.
+    pub(super) fn give_back(&mut self, package: Package) -> Vec<Loss> {
+        self.bytes += package.cost();
+        self.packages.push_front(package);
+        self.make_room()
+    }
+
+    fn make_room(&mut self) -> Vec<Loss> {
+        let mut dropped = Vec::new();
+        while self.bytes > self.max_bytes {
+            dropped.extend(self.pop().map(|package| Loss::of(package, DropReason::BufferFull)));
+        }
+        dropped
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Package> {
+        let package = self.packages.pop_front()?;
+        self.bytes -= package.cost();
+        if self.packages.is_empty() {
+            // After an outage it would keep its room for ever.
+            self.packages.shrink_to(64);
+        }
+        Some(package)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packages.is_empty()
+    }
+
+    /// Takes out what is left at the end.
+    pub(super) fn drain(&mut self) -> Vec<Loss> {
+        self.bytes = 0;
+        self.packages.drain(..).map(|package| Loss::of(package, DropReason::Shutdown)).collect()
+    }
+}

@@ -1,0 +1,91 @@
+use super::*;
+use crate::testing::package;
+
+fn buffer(max_bytes: usize) -> Arc<Buffer> {
+    Arc::new(Buffer::in_memory(max_bytes, Arc::new(Accounts::default())))
+}
+
+/// Sizes of the packages that come out, in order.
+async fn rest(buffer: &Arc<Buffer>) -> Vec<u32> {
+    let mut spans = Vec::new();
+    while let Some(taken) = buffer.take_now() {
+        spans.push(taken.package().spans);
+        taken.delivered();
+    }
+    spans
+}
+
+#[tokio::test]
+async fn the_oldest_go_when_there_is_no_room_and_are_counted_to_the_span() {
+    let room = package("a", 3).cost() + package("a", 4).cost();
+    let buffer = buffer(room);
+    for spans in [1, 2, 3, 4] {
+        buffer.push(package("a", spans));
+    }
+    let counts = buffer.accounts.counts();
+    assert_eq!((counts.dropped_full, counts.waiting), (3, 7));
+    assert_eq!(rest(&buffer).await, [3, 4]);
+    let counts = buffer.accounts.counts();
+    assert_eq!((counts.delivered, counts.waiting, counts.in_flight), (7, 0, 0));
+}
+
+#[tokio::test]
+async fn what_was_taken_without_a_verdict_is_the_first_again() {
+    let buffer = buffer(1 << 20);
+    buffer.push(package("a", 1));
+    buffer.push(package("a", 2));
+    let taken = buffer.take().await;
+    assert!(!buffer.is_empty());
+    drop(taken);
+    let mut taken = buffer.take().await;
+    assert_eq!((taken.package().spans, taken.failed_again()), (1, 1));
+    drop(taken);
+    let mut taken = buffer.take().await;
+    assert_eq!(taken.failed_again(), 2, "failures are remembered");
+    taken.refused("no".to_owned());
+    assert_eq!(rest(&buffer).await, [2]);
+    let counts = buffer.accounts.counts();
+    assert_eq!((counts.refused, counts.delivered), (1, 2));
+}
+
+#[tokio::test]
+async fn a_package_given_back_into_a_full_buffer_is_the_oldest_and_goes() {
+    let buffer = buffer(package("a", 5).cost());
+    buffer.push(package("a", 4));
+    let taken = buffer.take().await;
+    buffer.push(package("a", 5));
+    drop(taken);
+    assert_eq!(buffer.accounts.counts().dropped_full, 4);
+    assert_eq!(rest(&buffer).await, [5]);
+}
+
+#[tokio::test]
+async fn what_is_left_at_the_end_is_counted() {
+    let buffer = buffer(1 << 20);
+    buffer.push(package("a", 6));
+    assert_eq!(buffer.give_up(), Left { dropped: 6, kept: 0 });
+    buffer.emptied().await;
+    let counts = buffer.accounts.counts();
+    assert_eq!((counts.dropped_shutdown, counts.waiting), (6, 0));
+}
+
+#[tokio::test]
+async fn on_disk_the_same_accounts_hold_and_the_end_keeps_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Arc::new(Buffer::on_disk(folder.path(), 1 << 20, Arc::new(Accounts::default())).unwrap());
+    let buffer = open();
+    buffer.push(package("a", 1));
+    buffer.push(package("a", 2));
+    drop(buffer.take().await);
+    assert_eq!(buffer.accounts.counts().waiting, 3);
+    buffer.take().await.delivered();
+    buffer.sync().await;
+    assert_eq!(buffer.give_up(), Left { dropped: 0, kept: 2 });
+    assert_eq!(buffer.accounts.counts().dropped_shutdown, 0);
+    drop(buffer);
+    let buffer = open();
+    assert_eq!(rest(&buffer).await, [1, 2], "at least once");
+    buffer.emptied().await;
+    drop(buffer);
+    assert!(open().is_empty());
+}

@@ -1,0 +1,121 @@
+//! The agent's settings: Jaeger v1's flags where there are such, and our own bounds.
+
+mod buffer;
+mod http;
+mod processor;
+mod reporter;
+
+pub use buffer::{BufferConfig, SpoolConfig};
+pub use http::HttpConfig;
+pub use processor::{JaegerBinary, JaegerCompact, Processor, ProcessorArgs, ProcessorConfig, ZipkinCompact};
+pub use reporter::{ReporterConfig, TlsConfig};
+
+use crate::Tags;
+use crate::reporter::{Target, TlsError};
+
+/// Settings of the agent.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Config {
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub reporter: ReporterConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub ports: PortsConfig,
+
+    /// Tags to append to every process that does not have the same key and value yet: `key=value,key2=${VARIABLE:default}`.
+    /// --jaeger.tags is its old name.
+    #[arg(
+        id = "agent.tags",
+        long = "agent.tags",
+        alias = "jaeger.tags",
+        value_name = "TAGS",
+        default_value = ""
+    )]
+    pub tags: Tags,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub buffer: BufferConfig,
+}
+
+/// The ports that applications send to.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct PortsConfig {
+    /// Zipkin's model in the compact protocol.
+    #[command(flatten)]
+    pub zipkin_compact: ProcessorArgs<ZipkinCompact>,
+
+    /// Jaeger's model in the compact protocol.
+    #[command(flatten)]
+    pub jaeger_compact: ProcessorArgs<JaegerCompact>,
+
+    /// Jaeger's model in the binary protocol.
+    #[command(flatten)]
+    pub jaeger_binary: ProcessorArgs<JaegerBinary>,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub http: HttpConfig,
+}
+
+impl PortsConfig {
+    /// The UDP ports.
+    #[must_use]
+    pub fn processors(&self) -> [&ProcessorConfig; 3] {
+        [&self.zipkin_compact, &self.jaeger_compact, &self.jaeger_binary]
+    }
+}
+
+/// Settings that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A setting that is missing or makes no sense.
+    #[error("--{setting}: {problem}")]
+    Setting {
+        /// Without dashes.
+        setting: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// TLS to the collectors.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Config {
+    /// Checks what a single flag cannot tell.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting and the remedy.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.reporter.validate()?;
+        self.validate_bounds()
+    }
+
+    /// The same without the collectors, for an agent in one process with its collector.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting and the remedy.
+    pub fn validate_bounds(&self) -> Result<(), ConfigError> {
+        self.ports.processors().into_iter().try_for_each(ProcessorConfig::validate)?;
+        self.buffer.validate(self.reporter.batch_max_bytes)
+    }
+}
+
+/// A comma separated list of collectors.
+pub(crate) fn parse_targets(text: &str) -> Result<Vec<Target>, ConfigError> {
+    let error = |problem: String| ConfigError::Setting { setting: reporter::HOST_PORT.to_owned(), problem };
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let targets: Result<Vec<Target>, _> = parts.map(str::parse).collect();
+    let targets = targets.map_err(|problem| error(format!("{problem}")))?;
+    if targets.is_empty() {
+        let problem =
+            "no collector is named; write its HOST:PORT, several with commas between, or dns:///NAME:PORT";
+        return Err(error(problem.to_owned()));
+    }
+    Ok(targets)
+}

@@ -1,0 +1,6 @@
+//! Claims about a whole agent between real sockets: datagrams in, gRPC out, questions for sampling strategies.
+#![expect(clippy::unwrap_used, reason = "what the tests stand on must be there")]
+
+mod fixture;
+mod sampling;
+mod udp;

@@ -1,0 +1,61 @@
+//! Questions for sampling strategies.
+
+use crate::fixture::{Collector, PATIENCE, Running};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+
+async fn get(running: &Running, path: &str) -> (u16, String) {
+    let ask = async {
+        let stream = tokio::net::TcpStream::connect(running.http).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request =
+            http::Request::get(path).header("host", "agent").body(Empty::<bytes::Bytes>::new()).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    };
+    tokio::time::timeout(PATIENCE, ask).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strategy_is_the_collectors_and_outlives_its_absence() {
+    let collector = Collector::default();
+    let (address, server) = collector.serve("127.0.0.1:0");
+    let running = Running::start(&address.to_string(), &["--agent.sampling-cache-ttl=0s"]);
+    running.until("jaeger_agent_connection_status_collector_connected", 1.0).await;
+    let told = r#"{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.25}}"#;
+    assert_eq!(get(&running, "/sampling?service=shop").await, (200, told.to_owned()));
+    let legacy = told.replace("\"PROBABILISTIC\"", "0");
+    assert_eq!(get(&running, "/?service=shop").await, (200, legacy));
+    assert_eq!(collector.questions(), 2);
+    server.abort();
+    assert_eq!(get(&running, "/sampling?service=shop").await, (200, told.to_owned()));
+    let (status, text) = get(&running, "/sampling?service=other").await;
+    assert!(status == 500 && text.starts_with("collector error: "), "{status} {text}");
+    let (status, text) = get(&running, "/baggageRestrictions?service=shop").await;
+    assert!(status == 500 && text.starts_with("collector error: "), "{status} {text}");
+    assert_eq!(get(&running, "/sampling").await.0, 400);
+    let proxied = |result: &str| {
+        running.metric(&format!(
+            "jaeger_agent_collector_proxy_total{{result=\"{result}\",endpoint=\"sampling\"}}"
+        ))
+    };
+    assert!(proxied("ok") > 1.5 && proxied("err") > 1.5);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_strategy_is_told_from_memory() {
+    let collector = Collector::default();
+    let (address, _server) = collector.serve("127.0.0.1:0");
+    let running = Running::start(&address.to_string(), &["--agent.sampling-cache-ttl=1h"]);
+    running.until("jaeger_agent_connection_status_collector_connected", 1.0).await;
+    for _ in 0..5 {
+        assert_eq!(get(&running, "/sampling?service=shop").await.0, 200);
+    }
+    assert_eq!(collector.questions(), 1);
+    running.end().await;
+}
