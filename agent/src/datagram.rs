@@ -82,4 +82,4 @@ pub struct ClientStats {
 }
 
 /// Reads one whole datagram. An error refuses all of it.
-pub type Decode = fn(Protocol, Bytes) -> Result<Datagram, DecodeError>;
+pub type Decode = fn(Protocol, &Bytes) -> Result<Datagram, DecodeError>;

@@ -34,7 +34,7 @@ pub(crate) struct Scratch {
 
 impl Intake {
     /// Takes a datagram; false when it was refused, which is logged now and then.
-    pub(crate) fn take(&self, protocol: Protocol, packet: Bytes, scratch: &mut Scratch) -> bool {
+    pub(crate) fn take(&self, protocol: Protocol, packet: &Bytes, scratch: &mut Scratch) -> bool {
         let length = packet.len();
         // Nothing that comes from a network may end the worker, should the decoder have a mistake.
         let decoded = catch_unwind(AssertUnwindSafe(|| (self.decode)(protocol, packet)));

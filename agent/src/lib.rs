@@ -16,6 +16,7 @@ mod reporter;
 mod sampling;
 #[cfg(test)]
 mod testing;
+mod thrift;
 mod udp;
 
 pub use agent::{Agent, BindError, BuildError, Sockets};
@@ -27,3 +28,4 @@ pub use config::{
 pub use datagram::{ClientStats, Datagram, Decode, Format, Protocol};
 pub use reporter::{ParseTargetError, Target, TlsError};
 pub use spoor_pipeline::Tags;
+pub use thrift::decode_thrift;

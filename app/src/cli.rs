@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
-    AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, GenerateArgs, HealthcheckArgs,
+    AgentArgs, AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, GenerateArgs, HealthcheckArgs,
     IngesterArgs, QueryArgs,
 };
 use crate::config::{
@@ -31,8 +31,10 @@ pub(crate) struct Cli {
 /// What to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Collector and query in one process, for trials and small installations; stores in memory unless told otherwise.
+    /// Agent, collector and query in one process, for trials and small installations; stores in memory unless told otherwise.
     AllInOne(Box<AllInOneArgs>),
+    /// Beside the applications: receives spans by UDP, keeps them while collectors are away, tells sampling strategies.
+    Agent(Box<AgentArgs>),
     /// Receives spans and stores them.
     Collector(Box<CollectorArgs>),
     /// Stores the spans that collectors write to Kafka; `spoor ingester dead-letters` shows what could not be stored.
@@ -61,7 +63,7 @@ const DEAD_LETTERS: &str = "dead-letters";
 const DEPENDENCIES: &str = "dependencies";
 
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 6] = [
+const ROLES: [(&str, &[&str]); 7] = [
     (
         "all-in-one",
         &[
@@ -78,8 +80,13 @@ const ROLES: [(&str, &[&str]); 6] = [
             "prometheus.query.",
             "prometheus.tls.",
             "metrics-storage.",
+            "processor.",
+            "reporter.",
+            "agent.",
+            "http-server.",
         ],
     ),
+    ("agent", &["processor.", "reporter.", "agent.", "http-server.", "admin."]),
     (
         "collector",
         &["es.", "kafka.producer.", "collector.", "admin.", "multi-tenancy.", "sampling.", "downsampling."],
@@ -106,7 +113,7 @@ const JAEGER_PROGRAMS: [(&str, Option<&str>); 7] = [
     ("jaeger-all-in-one", Some("all-in-one")),
     ("jaeger-collector", Some("collector")),
     ("jaeger-query", Some("query")),
-    ("jaeger-agent", None),
+    ("jaeger-agent", Some("agent")),
     ("jaeger-ingester", Some("ingester")),
     ("jaeger-es-index-cleaner", None),
     ("jaeger-es-rollover", None),
@@ -156,7 +163,7 @@ fn with_role(mut args: Vec<OsString>) -> Result<Vec<OsString>> {
     if let Some((name, role)) = jaegers {
         let Some(role) = role else {
             bail!(
-                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, collector, ingester or query"
+                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, agent, collector, ingester or query"
             );
         };
         args.insert(1, OsString::from(role));
@@ -311,7 +318,7 @@ mod tests {
             roles(&["jaeger-ingester", "dead-letters", "list"]).unwrap(),
             ["jaeger-ingester", "dead-letters", "list"]
         );
-        assert!(roles(&["jaeger-agent"]).unwrap_err().to_string().contains("jaeger-agent"));
+        assert_eq!(roles(&["jaeger-agent"]).unwrap(), ["jaeger-agent", "agent"]);
     }
 
     #[test]

@@ -25,13 +25,14 @@ How values are written: `HOST:PORT` without a host means every interface; `DURAT
 ";
 
 /// Chapters in their order: heading and the first parts of the names that belong to it. A name that none claims belongs to the first.
-const CHAPTERS: [(&str, &[&str]); 11] = [
+const CHAPTERS: [(&str, &[&str]); 12] = [
     ("The process", &[]),
     ("Tenancy", &["multi-tenancy"]),
     ("Choice of the store", &["span-storage"]),
     ("Elasticsearch and OpenSearch", &["es"]),
     ("Archive", &["es-archive"]),
     ("Memory store", &["memory"]),
+    ("Agent", &["agent", "processor", "reporter", "http-server"]),
     ("Collector", &["collector"]),
     ("Sampling", &["sampling"]),
     ("Kafka", &["kafka", "span-buffer"]),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use spoor_agent::Agent;
 use spoor_collector::{Collector, Sockets};
 use spoor_ingester::Ingester;
 use spoor_net::tenancy::{Tenancy, TenancyConfig};
@@ -11,6 +12,7 @@ use spoor_query::dependencies::{DependencyJob, JobMetrics, JobStores};
 use spoor_query::{Query, Stores};
 use spoor_sampling::StrategyProvider;
 use spoor_storage::SpanWriter;
+use tokio_util::sync::CancellationToken;
 
 use crate::backend::Doors;
 use crate::host::{Host, Role};
@@ -32,6 +34,23 @@ pub(crate) fn collector(
         .with_sampling(strategies, &mut host.registry);
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "collector", run: Box::pin(async move { Ok(collector.run(shutdown).await?) }) })
+}
+
+/// The agent in front of its collectors. `ended` is cancelled when it has delivered what it held.
+pub(crate) fn agent(
+    config: &spoor_agent::Config,
+    sockets: spoor_agent::Sockets,
+    ended: Option<CancellationToken>,
+    host: &mut Host,
+) -> Result<Role> {
+    let agent = Agent::build(config, sockets, spoor_agent::decode_thrift, &mut host.registry)?;
+    let shutdown = host.shutdown.clone();
+    let run = async move {
+        // However it ends.
+        let _ended = ended.map(CancellationToken::drop_guard);
+        Ok(agent.run(shutdown).await?)
+    };
+    Ok(Role { name: "agent", run: Box::pin(run) })
 }
 
 /// The ingester between a topic and an open store.

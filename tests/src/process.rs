@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Role {
     /// Collector and query together.
     AllInOne,
+    /// The agent.
+    Agent,
     /// The collector.
     Collector,
     /// The ingester.
@@ -36,6 +38,7 @@ impl Role {
     fn name(self) -> &'static str {
         match self {
             Self::AllInOne => "all-in-one",
+            Self::Agent => "agent",
             Self::Collector => "collector",
             Self::Ingester => "ingester",
             Self::Query => "query",
@@ -52,11 +55,18 @@ impl Role {
         ];
         let query =
             ["--query.grpc-server.host-port=127.0.0.1:0", "--query.http-server.host-port=127.0.0.1:0"];
+        let agent = [
+            "--processor.zipkin-compact.server-host-port=127.0.0.1:0",
+            "--processor.jaeger-compact.server-host-port=127.0.0.1:0",
+            "--processor.jaeger-binary.server-host-port=127.0.0.1:0",
+            "--http-server.host-port=127.0.0.1:0",
+        ];
         match self {
             Self::AllInOne => {
                 let sampling = ["--collector.sampling.grpc.host-port=127.0.0.1:0"];
-                [&collector[..], &sampling[..], &query[..]].concat()
+                [&agent[..], &collector[..], &sampling[..], &query[..]].concat()
             }
+            Self::Agent => agent.to_vec(),
             Self::Collector => collector.to_vec(),
             Self::Ingester => Vec::new(),
             Self::Query => query.to_vec(),
@@ -166,7 +176,8 @@ impl Spoor {
         .await
     }
 
-    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `zipkin`, `query-http`, `query-grpc`.
+    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `zipkin`, `query-http`, `query-grpc`,
+    /// `zipkin-compact`, `jaeger-compact`, `jaeger-binary`, `sampling-http`.
     #[must_use]
     pub fn address(&self, listener: &str) -> String {
         self.seen()

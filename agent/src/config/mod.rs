@@ -10,6 +10,8 @@ pub use http::HttpConfig;
 pub use processor::{JaegerBinary, JaegerCompact, Processor, ProcessorArgs, ProcessorConfig, ZipkinCompact};
 pub use reporter::{ReporterConfig, TlsConfig};
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use crate::Tags;
 use crate::reporter::{Target, TlsError};
 
@@ -96,11 +98,37 @@ impl Config {
         self.validate_bounds()
     }
 
-    /// The same without the collectors, for an agent in one process with its collector.
+    /// The same for an agent in one process with its collector, which it sends to unless told otherwise. `tls`: whether the collector's port
+    /// speaks TLS.
     ///
     /// # Errors
     /// [`ConfigError`] names the setting and the remedy.
-    pub fn validate_bounds(&self) -> Result<(), ConfigError> {
+    pub fn validate_beside_collector(&self, tls: bool) -> Result<(), ConfigError> {
+        if !self.reporter.host_port.is_empty() {
+            return self.validate();
+        }
+        if tls != self.reporter.tls.enabled {
+            let problem = "the collector's port --collector.grpc-server.host-port speaks TLS exactly when this says so; give both the same, with --reporter.grpc.tls.ca and, where clients need one, a certificate";
+            let setting = "reporter.grpc.tls.enabled".to_owned();
+            return Err(ConfigError::Setting { setting, problem: problem.to_owned() });
+        }
+        self.reporter.validate_bounds()?;
+        self.validate_bounds()
+    }
+
+    /// The same settings with this collector, unless they name others.
+    #[must_use]
+    pub fn with_collector(mut self, mut address: SocketAddr) -> Self {
+        if self.reporter.host_port.is_empty() {
+            if address.ip().is_unspecified() {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            self.reporter.host_port = address.to_string();
+        }
+        self
+    }
+
+    fn validate_bounds(&self) -> Result<(), ConfigError> {
         self.ports.processors().into_iter().try_for_each(ProcessorConfig::validate)?;
         self.buffer.validate(self.reporter.batch_max_bytes)
     }

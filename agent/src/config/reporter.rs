@@ -141,6 +141,11 @@ pub struct TlsConfig {
 impl ReporterConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         parse_targets(&self.host_port)?;
+        self.validate_bounds()
+    }
+
+    /// All but the collectors.
+    pub(super) fn validate_bounds(&self) -> Result<(), ConfigError> {
         let error = |setting: &str, problem: &str| {
             Err(ConfigError::Setting { setting: setting.to_owned(), problem: problem.to_owned() })
         };

@@ -174,7 +174,7 @@ impl Worker {
             self.metrics.queue_size.dec();
             // The reader's buffer is one byte longer than the limit: what fills it was cut off.
             let fits = packet.len() <= config.max_packet;
-            if !fits || !self.intake.take(config.protocol, packet, &mut scratch) {
+            if !fits || !self.intake.take(config.protocol, &packet, &mut scratch) {
                 self.metrics.handler_errors.inc();
             }
             tokio::task::consume_budget().await;

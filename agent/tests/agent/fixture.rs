@@ -89,10 +89,9 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
 }
 
 /// A protocol for these tests: `service spans`; `panic` breaks the decoder.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of a decoder")]
-fn decode(_: Protocol, packet: Bytes) -> Result<Datagram, DecodeError> {
+fn decode(_: Protocol, packet: &Bytes) -> Result<Datagram, DecodeError> {
     let error = || DecodeError::new(Problem::Malformed("no such datagram"), 0);
-    let text = std::str::from_utf8(&packet).map_err(|_| error())?;
+    let text = std::str::from_utf8(packet).map_err(|_| error())?;
     assert_ne!(text, "panic", "a mistake in a decoder");
     let (service, spans) = text.split_once(' ').ok_or_else(error)?;
     let spans: u64 = spans.parse().map_err(|_| error())?;

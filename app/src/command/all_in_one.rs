@@ -1,4 +1,4 @@
-//! `spoor all-in-one`: collector and query over one store, in one process; on request with Kafka and an ingester in between.
+//! `spoor all-in-one`: agent, collector and query over one store, in one process; on request with Kafka and an ingester in between.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use spoor_query::Stores;
 use spoor_storage::memory;
 use spoor_storage_elasticsearch::ArchiveConfig;
 use spoor_topic_kafka::config::ConsumerConfig;
+use tokio_util::sync::CancellationToken;
 
 use crate::backend::{self, Doors, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
@@ -64,6 +65,9 @@ pub(crate) struct AllInOneArgs {
     tenancy: TenancyConfig,
 
     #[command(flatten)]
+    agent: spoor_agent::Config,
+
+    #[command(flatten)]
     pub(super) collector: spoor_collector::Config,
 
     #[command(flatten)]
@@ -90,6 +94,7 @@ impl AllInOneArgs {
     pub(super) fn validate(&self) -> Result<()> {
         self.host.validate()?;
         self.collector.validate()?;
+        self.agent.validate_beside_collector(self.collector.jaeger_grpc.tls.enabled())?;
         self.query.validate()?;
         self.storage.validate()?;
         self.storage.validate_archive(&self.archive)?;
@@ -124,6 +129,7 @@ impl AllInOneArgs {
 pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
+    let agent_sockets = spoor_agent::Sockets::bind(&args.agent.ports)?;
     let query_sockets = spoor_query::Query::bind(&args.query)?;
     let backend = backend::open_any(&args.storage, &args.memory, &mut host)?;
     let mut roles = Vec::new();
@@ -138,9 +144,16 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
         }
     };
     let sampling = sampling::open(&args.sampling, &mut host).await?;
+    // As in Jaeger, the agent's part speaks to the collector's port: the same way as from any other agent, with the same limits, tenancy and
+    // accounts. It ends first, so that what it holds still finds the collector.
+    let agent = args.agent.clone().with_collector(sockets.jaeger_grpc());
+    let (stop, agent_ended) = (host.shutdown.clone(), CancellationToken::new());
+    host.shutdown = agent_ended.clone();
     let provider = sampling.provider;
     roles.push(role::collector(&args.collector, &args.tenancy, sockets, writer, &provider, &mut host)?);
+    host.shutdown = stop;
     roles.push(sampling.role);
+    roles.push(role::agent(&agent, agent_sockets, Some(agent_ended), &mut host)?);
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
     roles.extend(role::dependencies(args.dependencies_interval(), &backend.doors, &mut host));
     let Doors { stores, span_metrics, .. } = backend.doors;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 /// Ends with status 0 when the role is ready, 1 otherwise.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HealthcheckArgs {
-    /// Address of the role's admin port: 14269 collector and all-in-one, 16687 query.
+    /// Address of the role's admin port: 14269 collector and all-in-one, 14271 agent, 16687 query.
     #[arg(id = "address", long = "address", default_value = "127.0.0.1:14269", value_name = "HOST:PORT")]
     address: String,
 

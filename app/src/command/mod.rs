@@ -1,5 +1,6 @@
 //! One file a command: its settings and its assembly, no logic.
 
+mod agent;
 mod all_in_one;
 mod collector;
 mod dead_letters;
@@ -9,6 +10,7 @@ mod healthcheck;
 mod ingester;
 mod query;
 
+pub(crate) use agent::AgentArgs;
 pub(crate) use all_in_one::AllInOneArgs;
 pub(crate) use collector::CollectorArgs;
 pub(crate) use dead_letters::DeadLettersArgs;
@@ -32,6 +34,7 @@ use crate::telemetry;
 /// Runs what was asked for, to its end.
 pub(crate) fn run(parsed: &Parsed) -> Result<()> {
     match &parsed.command {
+        Command::Agent(args) if !shows_settings(&args.host, parsed)? => on_runtime(agent::run(args)),
         Command::AllInOne(args) if !shows_settings(&args.host, parsed)? => on_runtime(all_in_one::run(args)),
         Command::Collector(args) if !shows_settings(&args.host, parsed)? => on_runtime(collector::run(args)),
         Command::Ingester(args) if !shows_settings(&args.host, parsed)? => on_runtime(ingester::run(args)),
@@ -41,7 +44,11 @@ pub(crate) fn run(parsed: &Parsed) -> Result<()> {
         Command::Generate(args) => on_runtime(generate::run(args)),
         Command::Healthcheck(args) => healthcheck::run(args),
         Command::SettingsReference => print_settings_reference(),
-        Command::AllInOne(_) | Command::Collector(_) | Command::Ingester(_) | Command::Query(_) => Ok(()),
+        Command::Agent(_)
+        | Command::AllInOne(_)
+        | Command::Collector(_)
+        | Command::Ingester(_)
+        | Command::Query(_) => Ok(()),
     }
 }
 
@@ -70,6 +77,7 @@ fn shows_settings(host: &HostConfig, parsed: &Parsed) -> Result<bool> {
 /// Checks what no single flag can tell, before anything is opened.
 fn validate(command: &Command) -> Result<()> {
     match command {
+        Command::Agent(args) => args.validate(),
         Command::AllInOne(args) => args.validate(),
         Command::Collector(args) => args.validate(),
         Command::Ingester(args) => args.validate(),

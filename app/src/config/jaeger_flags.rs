@@ -90,19 +90,19 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         prefix: "processor.",
-        instead: "this version of Spoor has no agent; keep jaeger-agent in front of --collector.grpc-server.host-port",
+        instead: "it is none of those that the agent has, or this role has no agent; `spoor agent --help` lists them",
     },
     Family {
         prefix: "reporter.",
-        instead: "this version of Spoor has no agent; keep jaeger-agent in front of --collector.grpc-server.host-port",
+        instead: "it is none of those that the agent has, or this role has no agent; `spoor agent --help` lists them",
     },
     Family {
         prefix: "agent.",
-        instead: "this version of Spoor has no agent; keep jaeger-agent in front of --collector.grpc-server.host-port",
+        instead: "it is none of those that the agent has, or this role has no agent; `spoor agent --help` lists them",
     },
     Family {
-        prefix: "http-server.host-port",
-        instead: "this version of Spoor has no agent; keep jaeger-agent",
+        prefix: "http-server.",
+        instead: "it is none of those that the agent has, or this role has no agent; `spoor agent --help` lists them",
     },
     Family {
         prefix: "metrics-storage.",
@@ -116,8 +116,18 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// Families so wide that a misspelled setting of ours falls into them.
-const WHOLE_ROLES: [&str; 7] =
-    ["es.", "collector.", "ingester.", "kafka.consumer.", "kafka.producer.", "query.", "sampling."];
+const WHOLE_ROLES: [&str; 10] = [
+    "agent.",
+    "collector.",
+    "es.",
+    "ingester.",
+    "kafka.consumer.",
+    "kafka.producer.",
+    "processor.",
+    "query.",
+    "reporter.",
+    "sampling.",
+];
 
 /// What to tell a user whose flag clap does not know, if it is one of Jaeger's. A flag that is `like_a_known_one` is taken for a
 /// slip of the pen unless it is certainly Jaeger's.
