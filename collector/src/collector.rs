@@ -22,7 +22,7 @@ use tonic_health::server::HealthReporter;
 use crate::Config;
 use crate::dispatch::Dispatcher;
 use crate::metrics::Metrics;
-use crate::receiver::{Door, Intake, jaeger_grpc, otlp_grpc, otlp_http, zipkin};
+use crate::receiver::{Door, Intake, jaeger_grpc, jaeger_http, otlp_grpc, otlp_http, zipkin};
 
 /// The port of Jaeger's gRPC protocol, and that of its HTTP protocol, in the log.
 const JAEGER_GRPC: &str = "jaeger-grpc";
@@ -34,6 +34,7 @@ pub struct Sockets {
     otlp_grpc: Option<Listener>,
     otlp_http: Option<Listener>,
     jaeger_grpc: Listener,
+    jaeger_http: Option<Listener>,
     sampling_grpc: Option<Listener>,
     zipkin: Option<Listener>,
 }
@@ -48,6 +49,8 @@ impl Sockets {
         let otlp =
             |setting, address, tls| config.otlp_enabled.then(|| bind(setting, address, tls)).transpose();
         let (otlp_grpc, otlp_http, jaeger) = (&config.otlp_grpc, &config.otlp_http, &config.jaeger_grpc);
+        let jaeger_http = &config.jaeger_http;
+        let jaeger_http_address = jaeger_http.host_port.0.as_ref();
         let sampling = &config.sampling_grpc;
         let sampling_port = sampling.host_port.0.as_ref();
         let zipkin = &config.zipkin;
@@ -56,6 +59,9 @@ impl Sockets {
             otlp_grpc: otlp("collector.otlp.grpc.host-port", &otlp_grpc.host_port, &otlp_grpc.tls)?,
             otlp_http: otlp("collector.otlp.http.host-port", &otlp_http.host_port, &otlp_http.tls)?,
             jaeger_grpc: bind("collector.grpc-server.host-port", &jaeger.host_port, &jaeger.tls)?,
+            jaeger_http: jaeger_http_address
+                .map(|address| bind("collector.http-server.host-port", address, &jaeger_http.tls))
+                .transpose()?,
             sampling_grpc: sampling_port
                 .map(|address| bind("collector.sampling.grpc.host-port", address, &sampling.tls))
                 .transpose()?,
@@ -87,6 +93,12 @@ impl Sockets {
     #[must_use]
     pub fn jaeger_grpc(&self) -> SocketAddr {
         self.jaeger_grpc.local_addr()
+    }
+
+    /// Where Jaeger's HTTP protocol listens; `None` when it is off.
+    #[must_use]
+    pub fn jaeger_http(&self) -> Option<SocketAddr> {
+        self.jaeger_http.as_ref().map(Listener::local_addr)
     }
 
     /// Where Zipkin's spans are received; `None` when they are not.
@@ -148,6 +160,10 @@ impl Collector {
         if let Some(listener) = sockets.otlp_http {
             let router = otlp_http::routes(intake.clone(), &config.otlp_http);
             collector.ports.push(Port { name: "otlp-http", listener, router, options: options.clone() });
+        }
+        if let Some(listener) = sockets.jaeger_http {
+            let router = jaeger_http::routes(intake.clone(), &config.jaeger_http);
+            collector.ports.push(Port { name: JAEGER_HTTP, listener, router, options: options.clone() });
         }
         if let Some(listener) = sockets.zipkin {
             let router = zipkin::routes(intake.clone(), &config.zipkin);

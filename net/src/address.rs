@@ -69,6 +69,18 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// Where to listen, or nowhere: the empty text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionalAddress(pub Option<ListenAddress>);
+
+impl FromStr for OptionalAddress {
+    type Err = ParseAddressError;
+
+    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
+        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

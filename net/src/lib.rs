@@ -14,7 +14,7 @@ pub mod tls;
 mod traced;
 
 pub use access_log::{AccessLog, AccessLogLayer, Logged};
-pub use address::ListenAddress;
+pub use address::{ListenAddress, OptionalAddress};
 pub use listener::{BindError, Listener};
 pub use serve::{ServeOptions, serve};
 pub use traced::{Traced, TracedLayer};

@@ -52,6 +52,7 @@ impl Role {
             "--collector.otlp.grpc.host-port=127.0.0.1:0",
             "--collector.otlp.http.host-port=127.0.0.1:0",
             "--collector.grpc-server.host-port=127.0.0.1:0",
+            "--collector.http-server.host-port=127.0.0.1:0",
         ];
         let query =
             ["--query.grpc-server.host-port=127.0.0.1:0", "--query.http-server.host-port=127.0.0.1:0"];
@@ -176,7 +177,7 @@ impl Spoor {
         .await
     }
 
-    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `zipkin`, `query-http`, `query-grpc`,
+    /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `jaeger-http`, `zipkin`, `query-http`, `query-grpc`,
     /// `zipkin-compact`, `jaeger-compact`, `jaeger-binary`, `sampling-http`.
     #[must_use]
     pub fn address(&self, listener: &str) -> String {

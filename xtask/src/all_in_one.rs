@@ -14,6 +14,7 @@ Spoor runs in the foreground; ctrl-C ends it.
   send spans   OTLP over gRPC   http://localhost:4317
                OTLP over HTTP   http://localhost:4318/v1/traces   (protobuf or JSON)
                Jaeger gRPC      localhost:14250
+               Jaeger HTTP      http://localhost:14268/api/traces  (Thrift)
   look         traces           http://localhost:16686/
                health           http://localhost:14269/
                metrics          http://localhost:14269/metrics

@@ -62,7 +62,7 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         prefix: "collector.http-server",
-        instead: "this version of Spoor has no Thrift HTTP receiver; send OTLP to port 4317 or 4318",
+        instead: "Spoor bounds how long a request may take by --collector.write-timeout; remove it",
     },
     Family {
         prefix: "collector.",

@@ -1,17 +1,20 @@
 //! The collector's settings: Jaeger v1's flags where there are such, and our own bounds.
 
 mod jaeger_grpc;
+mod jaeger_http;
 mod limits;
 mod otlp;
 mod sampling;
 mod zipkin;
 
 use clap::ArgAction;
+use spoor_net::OptionalAddress;
 use spoor_net::tls::TlsError;
 
 use crate::Tags;
 
 use jaeger_grpc::JaegerGrpcConfig;
+pub(crate) use jaeger_http::JaegerHttpConfig;
 use limits::LimitsConfig;
 use otlp::OtlpGrpcConfig;
 pub(crate) use otlp::OtlpHttpConfig;
@@ -46,6 +49,10 @@ pub struct Config {
     /// Jaeger's own protocol by gRPC.
     #[command(flatten)]
     pub jaeger_grpc: JaegerGrpcConfig,
+
+    /// Jaeger's spans in Thrift by HTTP.
+    #[command(flatten)]
+    pub jaeger_http: JaegerHttpConfig,
 
     /// Questions about sampling by gRPC.
     #[command(flatten)]
@@ -98,11 +105,18 @@ impl Config {
                 return error(setting, "with 0 nothing could be received; choose more".to_owned());
             }
         }
+        // A port that is not there takes nothing.
+        let open = |address: &OptionalAddress, size| if address.0.is_some() { size } else { 0 };
+        let (jaeger_http, zipkin) = (&self.jaeger_http, &self.zipkin);
         let sizes = [
             ("collector.otlp.grpc.max-message-size", self.otlp_grpc.max_message_size),
             ("collector.otlp.http.max-request-size", self.otlp_http.max_request_size),
             ("collector.grpc-server.max-message-size", self.jaeger_grpc.max_message_size),
-            ("collector.zipkin.max-request-size", self.zipkin.max_request_size),
+            (
+                "collector.http-server.max-request-size",
+                open(&jaeger_http.host_port, jaeger_http.max_request_size),
+            ),
+            ("collector.zipkin.max-request-size", open(&zipkin.host_port, zipkin.max_request_size)),
         ];
         for (setting, size) in sizes {
             if size > limits.max_bytes_in_flight {
@@ -124,6 +138,7 @@ impl Config {
         self.otlp_grpc.tls.validate()?;
         self.otlp_http.tls.validate()?;
         self.zipkin.tls.validate()?;
+        self.jaeger_http.tls.validate()?;
         Ok(self.jaeger_grpc.tls.validate()?)
     }
 }

@@ -1,9 +1,6 @@
 //! The port on which clients ask by gRPC how to sample, besides that of Jaeger's protocol.
 
-use std::str::FromStr;
-
-use spoor_net::ListenAddress;
-use spoor_net::address::ParseAddressError;
+use spoor_net::OptionalAddress;
 use spoor_net::tls::{TlsArgs, TlsPort};
 
 /// Settings of that port.
@@ -16,8 +13,7 @@ pub struct SamplingGrpcConfig {
         id = "collector.sampling.grpc.host-port",
         long = "collector.sampling.grpc.host-port",
         value_name = "HOST:PORT",
-        default_value = "",
-        value_parser = OptionalAddress::from_str
+        default_value = ""
     )]
     pub host_port: OptionalAddress,
 
@@ -33,16 +29,4 @@ pub enum SamplingGrpcPort {}
 impl TlsPort for SamplingGrpcPort {
     const PREFIX: &'static str = "collector.sampling.grpc";
     const NAME: &'static str = "the port on which clients ask by gRPC how to sample";
-}
-
-/// An address, or none, written as an empty text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptionalAddress(pub Option<ListenAddress>);
-
-impl FromStr for OptionalAddress {
-    type Err = ParseAddressError;
-
-    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
-        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
-    }
 }

@@ -46,7 +46,7 @@ fn jaegers_flags_are_read_as_go_reads_them() {
         "--collector.zipkin.cors.allowed-origins=https://new.example",
     ])
     .unwrap();
-    assert_eq!(config.zipkin.host_port.to_string(), ":9411");
+    assert_eq!(config.zipkin.host_port.0.as_ref().unwrap().to_string(), ":9411");
     assert_eq!(config.zipkin.origins(), ["https://new.example", "https://old.example"]);
     assert!(!config.zipkin.keep_alive);
     assert!(!config.otlp_enabled);
@@ -71,10 +71,16 @@ fn nonsense_is_refused_with_the_setting_named() {
         "--collector.write-timeout=0",
         "--collector.max-concurrent-requests=0",
         "--collector.otlp.http.max-request-size=70000000",
+        "--collector.http-server.max-request-size=70000000",
         "--collector.zipkin.max-request-size=70000000",
     ] {
         let (setting, _) = args.split_once('=').unwrap();
-        let error = parse(&[args]).unwrap().validate().unwrap_err().to_string();
+        let open = ["--collector.zipkin.host-port=:9411", args];
+        let error = parse(&open).unwrap().validate().unwrap_err().to_string();
         assert!(error.starts_with(setting), "{error}");
     }
+    parse(&["--collector.zipkin.max-request-size=70000000"])
+        .unwrap()
+        .validate()
+        .expect("a port that is not open has no bound");
 }

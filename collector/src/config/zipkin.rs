@@ -1,10 +1,7 @@
 //! Zipkin's port.
 
-use std::fmt;
-use std::str::FromStr;
-
 use clap::ArgAction;
-use spoor_net::ListenAddress;
+use spoor_net::OptionalAddress;
 use spoor_net::tls::{TlsArgs, TlsPort};
 
 /// Settings of Zipkin's receiver.
@@ -103,25 +100,4 @@ pub enum ZipkinPort {}
 impl TlsPort for ZipkinPort {
     const PREFIX: &'static str = "collector.zipkin";
     const NAME: &'static str = "the port of Zipkin's spans";
-}
-
-/// Where to listen, or nowhere: the empty text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptionalAddress(pub Option<ListenAddress>);
-
-impl FromStr for OptionalAddress {
-    type Err = <ListenAddress as FromStr>::Err;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
-    }
-}
-
-impl fmt::Display for OptionalAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(address) => address.fmt(f),
-            None => Ok(()),
-        }
-    }
 }

@@ -1,9 +1,11 @@
 //! The ports. A receiver is one file: its routes, its [`Protocol`] (how bodies are bounded and decoded), and how it words
 //! the outcome. All they share (limits, deadlines, counting, delivery) is the [`Intake`].
 
+mod answer;
 mod grpc;
 mod intake;
 pub(crate) mod jaeger_grpc;
+pub(crate) mod jaeger_http;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;
 mod status;
@@ -22,11 +24,12 @@ pub(crate) enum Source {
     OtlpGrpc,
     OtlpHttp,
     JaegerGrpc,
+    JaegerHttp,
     Zipkin,
 }
 
 impl Source {
-    pub(crate) const COUNT: usize = 4;
+    pub(crate) const COUNT: usize = 5;
 
     pub(crate) fn index(self) -> usize {
         self as usize
@@ -36,6 +39,7 @@ impl Source {
         match self {
             Self::OtlpGrpc | Self::OtlpHttp => "otlp",
             Self::JaegerGrpc => "proto",
+            Self::JaegerHttp => "jaeger",
             Self::Zipkin => "zipkin",
         }
     }
@@ -43,13 +47,13 @@ impl Source {
     pub(crate) fn transport(self) -> &'static str {
         match self {
             Self::OtlpGrpc | Self::JaegerGrpc => "grpc",
-            Self::OtlpHttp | Self::Zipkin => "http",
+            Self::OtlpHttp | Self::JaegerHttp | Self::Zipkin => "http",
         }
     }
 
     /// Flags are Jaeger's (1 sampled, 2 debug, 8 firehose), not OTLP's.
     pub(crate) fn has_jaegers_flags(self) -> bool {
-        matches!(self, Self::JaegerGrpc | Self::Zipkin)
+        matches!(self, Self::JaegerGrpc | Self::JaegerHttp | Self::Zipkin)
     }
 }
 

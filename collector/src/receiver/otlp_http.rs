@@ -8,9 +8,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use http_body::Body as _;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use serde_json::{Value, json};
@@ -19,7 +18,7 @@ use tonic_types::pb;
 
 use super::otlp_grpc::response;
 use super::status::Codes;
-use super::{Framing, Intake, Protocol, Refusal, Source};
+use super::{Framing, Intake, Protocol, Refusal, Source, answer};
 use crate::config::OtlpHttpConfig;
 use crate::dispatch::Delivered;
 use crate::metrics::{HttpLabels, observe};
@@ -47,7 +46,7 @@ pub(crate) fn routes(intake: Intake, config: &OtlpHttpConfig) -> Router {
     let timed = |receiver: Receiver| axum::middleware::from_fn_with_state(receiver, time_request);
     let router = Router::new()
         .route(PATH, any(traces))
-        .fallback(async || text(StatusCode::NOT_FOUND, "404 not found, spans go to POST /v1/traces"))
+        .fallback(async || answer::text(StatusCode::NOT_FOUND, "404 not found, spans go to POST /v1/traces"))
         .layer(timed(receiver.clone()))
         .with_state(receiver);
     match spoor_net::cors::layer([Method::POST], &config.cors_allowed_origins, &config.cors_allowed_headers) {
@@ -59,13 +58,14 @@ pub(crate) fn routes(intake: Intake, config: &OtlpHttpConfig) -> Router {
 async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     if head.method != Method::POST {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]");
+        let mut response =
+            answer::text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return receiver.refuse(head.version, body, response).await;
     }
     let Some(encoding) = Encoding::of(&head.headers) else {
         let message = "415 unsupported media type, supported: [application/json, application/x-protobuf]";
-        let response = text(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        let response = answer::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
         return receiver.refuse(head.version, body, response).await;
     };
     let protocol = Protocol {
@@ -84,16 +84,8 @@ async fn traces(State(receiver): State<Receiver>, request: Request) -> Response 
 }
 
 impl Receiver {
-    /// Answers before the body may have been read. Over HTTP/1 the rest is read first, within bounds, since most senders look at the
-    /// answer only then; where it is too much, the sender is told that the connection ends here, so that it sends nothing more on it.
-    async fn refuse(&self, version: Version, mut body: Body, mut response: Response) -> Response {
-        if version < Version::HTTP_2 {
-            self.intake.let_finish(&mut body, self.limit).await;
-            if !body.is_end_stream() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-        }
-        response
+    async fn refuse(&self, version: Version, body: Body, response: Response) -> Response {
+        answer::refuse(&self.intake, self.limit, version, body, response).await
     }
 }
 
@@ -126,16 +118,7 @@ impl Encoding {
             Self::Protobuf => failure_proto(codes, message).encode_to_vec(),
             Self::Json => failure_json(codes, &message).to_string().into_bytes(),
         };
-        let mut response = self.respond(codes.http, body);
-        if let Some(pause) = codes.retry_after {
-            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
-            response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
-        }
-        if codes.http == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            let accepted = HeaderValue::from_static("gzip, zstd, deflate");
-            response.headers_mut().insert(HeaderName::from_static("accept-encoding"), accepted);
-        }
-        response
+        answer::with_hints(self.respond(codes.http, body), refusal)
     }
 
     fn respond(self, code: StatusCode, body: Vec<u8>) -> Response {
@@ -174,10 +157,6 @@ fn failure_json(codes: Codes, message: &str) -> Value {
         .into_iter()
         .collect();
     json!({"code": codes.http_rpc as i32, "message": message, "details": details})
-}
-
-fn text(code: StatusCode, message: &'static str) -> Response {
-    plain(code, "text/plain; charset=utf-8", message)
 }
 
 fn plain(code: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {

@@ -12,15 +12,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
-use http_body::Body as _;
+use http::{HeaderValue, Method, StatusCode, Version};
 use spoor_model::{SpanBatch, UnixNanos};
 use spoor_proto::DecodeError;
 use spoor_proto::convert::zipkin::{decode_v1_json, decode_v1_thrift, decode_v2_json, decode_v2_proto};
 
-use super::{Framing, Intake, Protocol, Refusal, Source};
+use super::{Framing, Intake, Protocol, Refusal, Source, answer};
 use crate::config::ZipkinConfig;
 use crate::metrics::{HttpLabels, observe};
 
@@ -58,7 +57,7 @@ async fn spans(State(receiver): State<Receiver>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     if head.method != Method::POST {
         let mut response =
-            text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]\n");
+            answer::text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]\n");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return receiver.refuse(head.version, body, response).await;
     }
@@ -74,7 +73,7 @@ async fn spans(State(receiver): State<Receiver>, request: Request) -> Response {
             *response.status_mut() = StatusCode::ACCEPTED;
             response
         }
-        Ok(_) => text(StatusCode::BAD_REQUEST, "\"Bad Request\""),
+        Ok(_) => answer::text(StatusCode::BAD_REQUEST, "\"Bad Request\""),
         Err(refusal) => receiver.refuse(head.version, body, failure(&refusal)).await,
     }
 }
@@ -109,44 +108,20 @@ impl Format {
 }
 
 impl Receiver {
-    /// Answers before the body may have been read. Over HTTP/1 the rest is read first, within bounds, since most senders look at the
-    /// answer only then; where it is too much, the sender is told that the connection ends here.
-    async fn refuse(&self, version: Version, mut body: Body, mut response: Response) -> Response {
-        if version < Version::HTTP_2 {
-            self.intake.let_finish(&mut body, self.limit).await;
-            if !body.is_end_stream() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-        }
-        response
+    async fn refuse(&self, version: Version, body: Body, response: Response) -> Response {
+        answer::refuse(&self.intake, self.limit, version, body, response).await
     }
 }
 
 /// What may be sent again says when; what failed on this side for another reason than being busy is 500, as Zipkin's senders know it.
 fn failure(refusal: &Refusal) -> Response {
-    let codes = refusal.codes();
-    let mut response = match codes.http {
+    let response = match refusal.codes().http {
         StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
-            text(StatusCode::INTERNAL_SERVER_ERROR, "\"Internal Server Error\"")
+            answer::text(StatusCode::INTERNAL_SERVER_ERROR, "\"Internal Server Error\"")
         }
-        code => text(code, format!("{refusal}\n")),
+        code => answer::text(code, format!("{refusal}\n")),
     };
-    if let Some(pause) = codes.retry_after {
-        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
-        response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
-    }
-    if codes.http == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-        let accepted = HeaderValue::from_static("gzip, zstd, deflate");
-        response.headers_mut().insert(HeaderName::from_static("accept-encoding"), accepted);
-    }
-    response
-}
-
-fn text(code: StatusCode, message: impl Into<Body>) -> Response {
-    let mut response = Response::new(message.into());
-    *response.status_mut() = code;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+    answer::with_hints(response, refusal)
 }
 
 fn now() -> UnixNanos {
@@ -183,6 +158,8 @@ async fn around(
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]

@@ -31,6 +31,7 @@ struct Program {
 pub(crate) struct Fixture {
     pub(crate) writer: Arc<FakeWriter>,
     pub(crate) otlp_http: SocketAddr,
+    pub(crate) jaeger_http: SocketAddr,
     otlp_grpc: SocketAddr,
     jaeger_grpc: SocketAddr,
     registry: Registry,
@@ -49,19 +50,20 @@ impl Fixture {
             "--collector.otlp.grpc.host-port=127.0.0.1:0",
             "--collector.otlp.http.host-port=127.0.0.1:0",
             "--collector.grpc-server.host-port=127.0.0.1:0",
+            "--collector.http-server.host-port=127.0.0.1:0",
         ];
         let Program { config, tenancy } = Program::parse_from(fixed.iter().chain(args));
         let tenancy = Tenancy::new(&tenancy);
         config.validate().unwrap();
         let sockets = Sockets::bind(&config).unwrap();
         let (otlp_grpc, otlp_http) = (sockets.otlp_grpc().unwrap(), sockets.otlp_http().unwrap());
-        let jaeger_grpc = sockets.jaeger_grpc();
+        let (jaeger_grpc, jaeger_http) = (sockets.jaeger_grpc(), sockets.jaeger_http().unwrap());
         let writer = Arc::new(FakeWriter::new(script));
         let mut registry = Registry::default();
         let collector = Collector::build(&config, tenancy, sockets, writer.clone(), &mut registry);
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(collector.run(shutdown.clone()));
-        Self { writer, otlp_http, otlp_grpc, jaeger_grpc, registry, shutdown, running }
+        Self { writer, otlp_http, jaeger_http, otlp_grpc, jaeger_grpc, registry, shutdown, running }
     }
 
     pub(crate) fn otlp_grpc(&self) -> Channel {

@@ -70,6 +70,7 @@ async fn bytes_beyond_the_budget_are_refused_until_there_is_room() {
         "--collector.max-bytes-in-flight=400000",
         "--collector.otlp.grpc.max-message-size=100000",
         "--collector.otlp.http.max-request-size=100000",
+        "--collector.http-server.max-request-size=100000",
         "--collector.grpc-server.max-message-size=100000",
     ];
     let fixture = Fixture::with_args([Act::Gated], &small);
@@ -99,6 +100,7 @@ async fn a_request_whose_tables_exceed_the_budget_is_taken_alone() {
         "--collector.max-bytes-in-flight=100000",
         "--collector.otlp.grpc.max-message-size=100000",
         "--collector.otlp.http.max-request-size=100000",
+        "--collector.http-server.max-request-size=100000",
         "--collector.grpc-server.max-message-size=100000",
     ];
     let fixture = Fixture::with_args([], &small);

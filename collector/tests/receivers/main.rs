@@ -13,6 +13,8 @@ mod hostile;
 #[cfg(test)]
 mod jaeger_grpc;
 #[cfg(test)]
+mod jaeger_http;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod otlp_grpc;
