@@ -128,7 +128,7 @@ impl Spoor {
     pub async fn start_with(role: Role, args: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let mut child = Command::new(binary()?)
             .arg(role.name())
-            .args(role.ports())
+            .args(role.ports().into_iter().filter(|port| !is_given(port, args)))
             .args(["--admin.http.host-port=127.0.0.1:0", "--log-encoding=json"])
             .args(args)
             .envs(environment.iter().copied())
@@ -268,6 +268,12 @@ impl Spoor {
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().expect("no code panics while it holds the log")
     }
+}
+
+/// Whether the arguments give this flag a value of their own.
+fn is_given(flag: &str, args: &[&str]) -> bool {
+    let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+    args.iter().any(|arg| name(arg) == name(flag))
 }
 
 /// Keeps the log, and notes each `listens` line's listener and address.

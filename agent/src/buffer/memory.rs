@@ -6,7 +6,7 @@ use super::Loss;
 use crate::metrics::DropReason;
 use crate::package::Package;
 
-/// A queue of at most so many bytes.
+/// A queue of at most so many bytes, those of packages under way among them, so that there is room for what comes back.
 #[derive(Debug)]
 pub(super) struct Memory {
     packages: VecDeque<Package>,
@@ -26,24 +26,29 @@ impl Memory {
         self.make_room()
     }
 
-    /// Adds one at the front, where it came from; answers those that had to go, maybe itself.
-    pub(super) fn give_back(&mut self, package: Package) -> Vec<Loss> {
-        self.bytes += package.cost();
+    /// Adds one at the front, where it came from.
+    pub(super) fn give_back(&mut self, package: Package) {
         self.packages.push_front(package);
-        self.make_room()
+    }
+
+    /// One that was taken has ended.
+    pub(super) fn settle(&mut self, cost: usize) {
+        self.bytes -= cost;
     }
 
     fn make_room(&mut self) -> Vec<Loss> {
         let mut dropped = Vec::new();
         while self.bytes > self.max_bytes {
-            dropped.extend(self.pop().map(|package| Loss::of(package, DropReason::BufferFull)));
+            let Some(oldest) = self.pop() else { break };
+            self.bytes -= oldest.cost();
+            dropped.push(Loss::of(oldest, DropReason::BufferFull));
         }
         dropped
     }
 
+    /// Takes the oldest; its bytes count until it is settled.
     pub(super) fn pop(&mut self) -> Option<Package> {
         let package = self.packages.pop_front()?;
-        self.bytes -= package.cost();
         if self.packages.is_empty() {
             // After an outage it would keep its room for ever.
             self.packages.shrink_to(64);
@@ -57,7 +62,7 @@ impl Memory {
 
     /// Takes out what is left at the end.
     pub(super) fn drain(&mut self) -> Vec<Loss> {
-        self.bytes = 0;
+        self.bytes -= self.packages.iter().map(Package::cost).sum::<usize>();
         self.packages.drain(..).map(|package| Loss::of(package, DropReason::Shutdown)).collect()
     }
 }

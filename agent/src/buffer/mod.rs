@@ -224,14 +224,15 @@ impl Buffer {
         }
     }
 
-    fn settle(&self, spans: u32, origin: Origin) {
+    fn settle(&self, package: &Package, origin: Origin) {
         let mut state = self.state();
         state.taken -= 1;
-        if let Queue::Spool(spool) = &mut state.queue {
-            spool.settle(origin);
+        match &mut state.queue {
+            Queue::Memory(memory) => memory.settle(package.cost()),
+            Queue::Spool(spool) => spool.settle(origin),
         }
         drop(state);
-        self.accounts.in_flight(-i64::from(spans));
+        self.accounts.in_flight(-i64::from(package.spans));
         self.ended.notify_waiters();
     }
 
@@ -241,16 +242,12 @@ impl Buffer {
         self.accounts.in_flight(-i64::from(spans));
         let mut state = self.state();
         state.taken -= 1;
-        let losses = match &mut state.queue {
+        match &mut state.queue {
             Queue::Memory(memory) => memory.give_back(package),
-            Queue::Spool(spool) => {
-                spool.give_back(package, origin);
-                Vec::new()
-            }
-        };
+            Queue::Spool(spool) => spool.give_back(package, origin),
+        }
         drop(state);
         self.more.notify_one();
-        self.count(losses);
         self.ended.notify_waiters();
     }
 
@@ -269,7 +266,7 @@ impl Taken {
     pub(crate) fn delivered(mut self) {
         if let Some(mut package) = self.package.take() {
             self.buffer.accounts.delivered(package.format, package.spans, package.request.len());
-            self.buffer.settle(package.spans, self.origin);
+            self.buffer.settle(&package, self.origin);
             package.end(Fate::Delivered);
         }
     }
@@ -278,7 +275,7 @@ impl Taken {
     pub(crate) fn refused(mut self, why: String) {
         if let Some(mut package) = self.package.take() {
             self.buffer.accounts.lost(package.format, package.spans, DropReason::Refused);
-            self.buffer.settle(package.spans, self.origin);
+            self.buffer.settle(&package, self.origin);
             package.end(Fate::Refused(why));
         }
     }

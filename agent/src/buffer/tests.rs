@@ -49,14 +49,18 @@ async fn what_was_taken_without_a_verdict_is_the_first_again() {
 }
 
 #[tokio::test]
-async fn a_package_given_back_into_a_full_buffer_is_the_oldest_and_goes() {
-    let buffer = buffer(package("a", 5).cost());
+async fn what_is_under_way_keeps_its_room_and_comes_back_to_it() {
+    let buffer = buffer(package("a", 4).cost() + package("a", 5).cost());
     buffer.push(package("a", 4));
     let taken = buffer.take().await;
+    buffer.push(package("a", 3));
     buffer.push(package("a", 5));
     drop(taken);
-    assert_eq!(buffer.accounts.counts().dropped_full, 4);
-    assert_eq!(rest(&buffer).await, [5]);
+    assert_eq!(buffer.accounts.counts().dropped_full, 3);
+    assert_eq!(rest(&buffer).await, [4, 5]);
+    buffer.push(package("a", 4));
+    buffer.push(package("a", 5));
+    assert_eq!(rest(&buffer).await, [4, 5], "the room is free again");
 }
 
 #[tokio::test]

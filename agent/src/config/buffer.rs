@@ -12,7 +12,7 @@ use super::ConfigError;
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct BufferConfig {
-    /// Bytes of encoded spans that wait in memory for a collector. When it is full the oldest are dropped and counted.
+    /// Bytes of encoded spans in memory that wait for a collector or are on their way to one. When it is full the oldest are dropped and counted.
     #[arg(
         id = "agent.buffer-max-bytes",
         long = "agent.buffer-max-bytes",

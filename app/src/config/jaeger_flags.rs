@@ -93,6 +93,10 @@ const FAMILIES: &[Family] = &[
         instead: "it is none of those that the agent has, or this role has no agent; `spoor agent --help` lists them",
     },
     Family {
+        prefix: "reporter.tchannel",
+        instead: "no collector speaks TChannel any more; name the collectors' gRPC ports by --reporter.grpc.host-port",
+    },
+    Family {
         prefix: "reporter.",
         instead: "it is none of those that the agent has, or this role has no agent; `spoor agent --help` lists them",
     },
