@@ -35,7 +35,8 @@ enum Needs {
     ProgramAndStore,
 }
 
-const ALL: [Bench; 12] = [
+const ALL: [Bench; 13] = [
+    Bench { name: "agent", package: "spoor-tests", examples: &["bench_agent"], needs: Needs::Program },
     Bench {
         name: "decode",
         package: "spoor-proto",
