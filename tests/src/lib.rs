@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod asking;
+mod clients;
 pub mod figures;
 pub mod ingesting;
 pub mod metrics;
@@ -15,6 +16,7 @@ pub mod topic;
 pub mod traffic;
 mod wait;
 
+pub use clients::{jars, node_modules};
 pub use process::{Ended, Role, Spoor, binary};
 pub use python::python_environment;
 pub use wait::eventually;

@@ -142,7 +142,9 @@ impl Spoor {
         let seen = Arc::new(Mutex::new(Seen::default()));
         tokio::spawn(follow_log(BufReader::new(stderr), seen.clone()));
         let mut spoor = Self { child, seen };
-        spoor.wait_for_listeners(role.ports().len() + 1).await?;
+        // Ports that are off by default, and asked for.
+        let more = args.iter().filter(|arg| arg.ends_with(".zipkin.host-port=127.0.0.1:0")).count();
+        spoor.wait_for_listeners(role.ports().len() + 1 + more).await?;
         Ok(spoor)
     }
 

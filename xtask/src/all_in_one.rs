@@ -15,6 +15,7 @@ Spoor runs in the foreground; ctrl-C ends it.
                OTLP over HTTP   http://localhost:4318/v1/traces   (protobuf or JSON)
                Jaeger gRPC      localhost:14250
                Jaeger HTTP      http://localhost:14268/api/traces  (Thrift)
+               Zipkin           with --collector.zipkin.host-port=:9411, http://localhost:9411/api/v2/spans
   look         traces           http://localhost:16686/
                health           http://localhost:14269/
                metrics          http://localhost:14269/metrics

@@ -19,7 +19,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 7] = [
+const ALL: [Prerequisite; 9] = [
     Prerequisite {
         name: "a JDK, 17 or newer (21 or newer for OpenSearch 3)",
         works: || servers::find_jdks().iter().any(|jdk| jdk.major >= OLDEST_JDK),
@@ -32,6 +32,8 @@ const ALL: [Prerequisite; 7] = [
         works: || runs("python3", &["-c", "import venv, ensurepip; ensurepip.version()"]),
         packages: &["python3-venv"],
     },
+    Prerequisite { name: "Node.js", works: || runs("node", &["--version"]), packages: &["nodejs"] },
+    Prerequisite { name: "npm", works: || runs("npm", &["--version"]), packages: &["npm"] },
     // For Kafka's client library and the OpenSSL below it, which are compiled with the rest.
     Prerequisite {
         name: "a C++ compiler and make",

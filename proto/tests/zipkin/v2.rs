@@ -136,6 +136,16 @@ fn spans_of_one_process_share_its_resource_and_others_have_their_own() {
 }
 
 #[test]
+fn a_scope_told_under_two_keys_is_one_scope() {
+    let batch = one(
+        r#""tags":{"otel.library.name":"web","otel.scope.name":"web","otel.library.version":"1","otel.scope.version":"1"}"#,
+    );
+    let span = batch.spans().next().expect("a span");
+    assert_eq!((span.scope().name(), span.scope().version()), ("web", "1"));
+    assert_eq!(span.attributes().len(), 1, "the marker of a missing time alone");
+}
+
+#[test]
 fn a_service_that_nobody_names_has_no_resource() {
     let batch = one(r#""tags":{"host.name":"h"}"#);
     let span = batch.spans().next().expect("a span");

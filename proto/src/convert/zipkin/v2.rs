@@ -207,8 +207,9 @@ impl Assembly {
             let of_resource = tags.iter().filter(|tag| tag.role == Role::Resource);
             self.resource_tags.extend(of_resource.map(|tag| (tag.key, tag.value)));
         }
-        let name = tags.take(Role::ScopeName).unwrap_or_default();
-        let version = if name.is_empty() { None } else { tags.take(Role::ScopeVersion) };
+        let name = tags.take_same(builder.batch(), Role::ScopeName).unwrap_or_default();
+        let version =
+            if name.is_empty() { None } else { tags.take_same(builder.batch(), Role::ScopeVersion) };
         let resource = self.table.resource(builder, budget, service, &self.resource_tags, at)?;
         let version = version.unwrap_or_default();
         let row = ScopeRow { resource, name, version, ..ScopeRow::default() };

@@ -118,6 +118,13 @@ impl Tags {
         Some(taken)
     }
 
+    /// As [`Tags::take`], together with further tags of this role that say the same: exporters tell the scope under two keys.
+    pub(super) fn take_same(&mut self, batch: &SpanBatch, role: Role) -> Option<Text> {
+        let taken = self.take(role)?;
+        while self.take_if(role, |text| (batch.bytes(text) == batch.bytes(taken)).then_some(())).is_some() {}
+        Some(taken)
+    }
+
     /// The status and its message.
     pub(super) fn status(&mut self, batch: &SpanBatch) -> (StatusCode, Text) {
         let mut message = Text::EMPTY;
