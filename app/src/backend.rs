@@ -5,10 +5,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use spoor_query::{Archive, Stores};
+use spoor_sampling::AdaptiveStores;
 use spoor_storage::memory::{self, MemoryStore};
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
-use spoor_storage::{LeaseLock, MetricsReader, SpanWriter};
-use spoor_storage_elasticsearch::{ArchiveConfig, ElasticsearchReader, ElasticsearchStore, Readiness};
+use spoor_storage::{LeaseLock, MetricsReader, SamplingStore, SpanWriter};
+use spoor_storage_elasticsearch::{
+    ArchiveConfig, ElasticsearchReader, ElasticsearchSampling, ElasticsearchStore, Readiness,
+};
 use tokio::sync::watch;
 
 use crate::health::Health;
@@ -63,6 +66,8 @@ pub(crate) struct Doors {
     pub(crate) span_metrics: Arc<dyn MetricsReader>,
     /// By which processes over one store elect one of them.
     pub(crate) locks: Arc<dyn LeaseLock>,
+    /// What adaptive sampling remembers.
+    pub(crate) sampling: Arc<dyn SamplingStore>,
 }
 
 /// The store's own door in, and the counters of whoever repeats writes.
@@ -80,11 +85,14 @@ impl PlainWriter {
 }
 
 impl StorageConfig {
-    /// Checks the settings of the store that is chosen.
-    pub(crate) fn validate(&self) -> Result<()> {
+    /// Checks the settings of the store that is chosen, for a role that samples adaptively if `samples`.
+    pub(crate) fn validate(&self, samples: bool) -> Result<()> {
         match self.kind {
             StorageKind::Memory => Ok(()),
             StorageKind::Kafka => Err(is_no_store()),
+            StorageKind::Elasticsearch | StorageKind::Opensearch if samples => {
+                Ok(self.elasticsearch.validate_with_sampling()?)
+            }
             StorageKind::Elasticsearch | StorageKind::Opensearch => Ok(self.elasticsearch.validate()?),
         }
     }
@@ -97,18 +105,23 @@ impl StorageConfig {
         if matches!(self.kind, StorageKind::Memory | StorageKind::Kafka) {
             bail!("--es-archive.enabled: this store has no archive; set --span-storage.type=elasticsearch");
         }
-        Ok(archive.beside(&self.elasticsearch)?.validate()?)
+        Ok(ElasticsearchStore::validate_archive(archive, &self.elasticsearch)?)
     }
 
     /// As [`StorageConfig::validate`], for a role that shares the store with other processes: memory is refused, since nobody else
     /// could read it.
     pub(crate) fn validate_shared(&self) -> Result<()> {
+        self.validate_shared_for(false)
+    }
+
+    /// As [`StorageConfig::validate_shared`], for a role that samples adaptively if `samples`.
+    pub(crate) fn validate_shared_for(&self, samples: bool) -> Result<()> {
         if self.kind == StorageKind::Memory {
             bail!(
                 "--span-storage.type=memory: the memory store lives in one process; use `spoor all-in-one`, or elasticsearch here"
             );
         }
-        self.validate()
+        self.validate(samples)
     }
 }
 
@@ -139,7 +152,6 @@ pub(crate) fn open_archive(
 
 /// Opens the store of a role that writes and shares it with other processes: what only questions need is not its business.
 pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Backend> {
-    config.validate_shared()?;
     let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
     report_readiness("store", store.writer().readiness(), host.health.clone());
     Ok(backend)
@@ -148,10 +160,17 @@ pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Bac
 /// Opens the store of a role that only reads: nothing is installed in it, but what a job writes brings its template along.
 pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Doors> {
     config.validate_shared()?;
-    let (reader, locks) =
+    let (reader, sampling) =
         ElasticsearchStore::open_with_locks(&config.elasticsearch).context("open the store")?;
     report_readiness("store", reader.readiness(), host.health.clone());
-    Ok(doors(&reader, locks))
+    Ok(doors(&reader, sampling))
+}
+
+/// Opens what adaptive sampling needs of a store, for a role that has no other business with it.
+pub(crate) fn open_sampling(config: &StorageConfig) -> Result<AdaptiveStores> {
+    let (_, sampling) = ElasticsearchStore::open_with_locks(&config.elasticsearch)
+        .context("open the store of adaptive sampling")?;
+    Ok(AdaptiveStores { sampling: sampling.clone(), locks: sampling })
 }
 
 /// As [`open_reader`], for a command, whose readiness nobody asks for.
@@ -159,8 +178,9 @@ pub(crate) fn open_unwatched(config: &StorageConfig) -> Result<Stores> {
     Ok(stores(&ElasticsearchStore::open_reader(&config.elasticsearch).context("open the store")?))
 }
 
-fn doors(reader: &Arc<ElasticsearchReader>, locks: Arc<dyn LeaseLock>) -> Doors {
-    Doors { stores: stores(reader), span_metrics: Arc::new(reader.span_metrics()), locks }
+fn doors(reader: &Arc<ElasticsearchReader>, sampling: Arc<ElasticsearchSampling>) -> Doors {
+    let locks = sampling.clone();
+    Doors { stores: stores(reader), span_metrics: Arc::new(reader.span_metrics()), locks, sampling }
 }
 
 fn stores(reader: &Arc<ElasticsearchReader>) -> Stores {
@@ -175,7 +195,8 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
             let retries = RetryMetrics::register(&mut host.registry);
             let plain = PlainWriter { writer: store.clone(), retries };
             let stores = Stores { dependencies: Some(store.clone()), ..Stores::new(store.clone()) };
-            let doors = Doors { stores, span_metrics: store.clone(), locks: store.clone() };
+            let doors =
+                Doors { stores, span_metrics: store.clone(), locks: store.clone(), sampling: store.clone() };
             Ok(Backend { writer: store, plain, doors })
         }
         StorageKind::Elasticsearch | StorageKind::Opensearch => {

@@ -2,17 +2,69 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
-use spoor_sampling::{FileMetrics, FileStrategies, SamplingKind, StrategyProvider};
+use anyhow::{Result, bail, ensure};
+use spoor_sampling::{
+    Adaptive, AdaptiveStores, CountingWriter, FileMetrics, FileStrategies, SamplingKind, StrategyProvider,
+    ThroughputCounter,
+};
+use spoor_storage::SpanWriter;
 
+use crate::backend::{self, Doors, StorageConfig, StorageKind};
 use crate::host::{Host, Role};
 
 /// Settings of sampling.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub(crate) struct SamplingArgs {
+    /// Where adaptive sampling keeps what it knows; by default where spans are, and there is no choice but with --span-storage.type=kafka,
+    /// where it has to be set. Jaeger's variable SAMPLING_STORAGE_TYPE sets it too.
+    #[arg(
+        id = "sampling.storage-type",
+        long = "sampling.storage-type",
+        value_name = "STORE",
+        ignore_case = true
+    )]
+    storage: Option<StorageKind>,
+
     #[command(flatten)]
     config: spoor_sampling::Config,
+}
+
+impl SamplingArgs {
+    /// Whether probabilities are calculated, over a store.
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.config.kind == SamplingKind::Adaptive
+    }
+
+    /// Checks what no single flag can tell, beside the settings of the store.
+    pub(crate) fn validate(&self, spans: &StorageConfig) -> Result<()> {
+        self.config.validate()?;
+        if !self.is_adaptive() {
+            ensure!(
+                self.storage.is_none(),
+                "--sampling.storage-type: only adaptive sampling stores anything; remove it, or set --sampling.config-type=adaptive"
+            );
+            return Ok(());
+        }
+        let is_document_store = |kind| matches!(kind, StorageKind::Elasticsearch | StorageKind::Opensearch);
+        match (spans.kind, self.storage) {
+            (StorageKind::Kafka, Some(kind)) if is_document_store(kind) => {
+                Ok(spans.elasticsearch.validate_with_sampling()?)
+            }
+            (StorageKind::Kafka, _) => bail!(
+                "--sampling.config-type=adaptive: a topic does not keep what adaptive sampling knows; set --sampling.storage-type=elasticsearch and --es.server-urls"
+            ),
+            (_, None) => Ok(()),
+            (of_spans, Some(kind))
+                if kind == of_spans || (is_document_store(kind) && is_document_store(of_spans)) =>
+            {
+                Ok(())
+            }
+            _ => bail!(
+                "--sampling.storage-type: what adaptive sampling knows is kept where spans are; give it the value of --span-storage.type, or remove it"
+            ),
+        }
+    }
 }
 
 /// Who knows how to sample, open.
@@ -21,20 +73,56 @@ pub(crate) struct Sampling {
     pub(crate) provider: Arc<dyn StrategyProvider>,
     /// What it does meanwhile.
     pub(crate) role: Role,
+    counter: Option<Arc<ThroughputCounter>>,
 }
 
-/// Reads what there is.
-pub(crate) async fn open(args: &SamplingArgs, host: &mut Host) -> Result<Sampling> {
-    match args.config.kind {
-        SamplingKind::File => {
-            let metrics = FileMetrics::register(&mut host.registry);
-            let strategies = Arc::new(FileStrategies::open(&args.config.file, metrics).await?);
-            let (provider, shutdown) = (Arc::clone(&strategies), host.shutdown.clone());
-            let run = async move {
-                strategies.keep_fresh(shutdown).await;
-                Ok(())
-            };
-            Ok(Sampling { provider, role: Role { name: "sampling", run: Box::pin(run) } })
+impl Sampling {
+    /// The writer, with the counting that is needed.
+    pub(crate) fn counting(&self, writer: Arc<dyn SpanWriter>) -> Arc<dyn SpanWriter> {
+        match &self.counter {
+            Some(counter) => Arc::new(CountingWriter::new(writer, Arc::clone(counter))),
+            None => writer,
         }
     }
+}
+
+/// Reads what there is. `doors` are those of the store in which spans are; a topic has none.
+pub(crate) async fn open(
+    args: &SamplingArgs,
+    spans: &StorageConfig,
+    doors: Option<&Doors>,
+    host: &mut Host,
+) -> Result<Sampling> {
+    let shutdown = host.shutdown.clone();
+    if args.is_adaptive() {
+        let stores = match doors {
+            Some(Doors { sampling, locks, .. }) => {
+                AdaptiveStores { sampling: Arc::clone(sampling), locks: Arc::clone(locks) }
+            }
+            None => backend::open_sampling(spans)?,
+        };
+        let adaptive = Adaptive::new(&args.config.adaptive, stores, &host_name(), &mut host.registry);
+        let (counter, adaptive) = (Some(adaptive.counter()), Arc::new(adaptive));
+        let provider = Arc::clone(&adaptive);
+        let run = async move {
+            adaptive.run(shutdown).await;
+            Ok(())
+        };
+        return Ok(Sampling { provider, role: Role { name: "sampling", run: Box::pin(run) }, counter });
+    }
+    let metrics = FileMetrics::register(&mut host.registry);
+    let strategies = Arc::new(FileStrategies::open(&args.config.file, metrics).await?);
+    let provider = Arc::clone(&strategies);
+    let run = async move {
+        strategies.keep_fresh(shutdown).await;
+        Ok(())
+    };
+    Ok(Sampling { provider, role: Role { name: "sampling", run: Box::pin(run) }, counter: None })
+}
+
+/// The name of this machine or container.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{ArgAction, ValueEnum};
 use spoor_model::parse_go_duration;
 
+use crate::adaptive::{AdaptiveConfig, AdaptiveConfigError};
+
 /// Settings of remote sampling.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -23,6 +25,54 @@ pub struct Config {
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]
     pub file: FileConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub adaptive: AdaptiveConfig,
+}
+
+/// Settings of sampling that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A setting of the kind that is not chosen.
+    #[error(
+        "--{setting} would have no effect with --sampling.config-type={kind}; remove it, or choose the other"
+    )]
+    NoEffect {
+        /// Without dashes.
+        setting: &'static str,
+        /// What is chosen.
+        kind: &'static str,
+    },
+    /// Adaptive sampling.
+    #[error(transparent)]
+    Adaptive(#[from] AdaptiveConfigError),
+}
+
+impl Config {
+    /// Checks what a single flag cannot tell.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting and the remedy.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let no_effect = |setting, kind| Err(ConfigError::NoEffect { setting, kind });
+        match self.kind {
+            SamplingKind::File => match self.adaptive.first_changed() {
+                Some(setting) => no_effect(setting, "file"),
+                None => Ok(()),
+            },
+            SamplingKind::Adaptive if self.file.strategies.is_some() => {
+                no_effect("sampling.strategies-file", "adaptive")
+            }
+            SamplingKind::Adaptive if !self.file.reload_interval.is_zero() => {
+                no_effect("sampling.strategies-reload-interval", "adaptive")
+            }
+            SamplingKind::Adaptive if !self.file.limiting_services_inherit => {
+                no_effect("sampling.strategies.bugfix-5270", "adaptive")
+            }
+            SamplingKind::Adaptive => Ok(self.adaptive.validate()?),
+        }
+    }
 }
 
 /// Where strategies come from.
@@ -31,6 +81,8 @@ pub enum SamplingKind {
     /// A file, or one probability for all without one
     #[value(alias = "static")]
     File,
+    /// Calculation from the traffic that collectors see
+    Adaptive,
 }
 
 /// Strategies out of a file.

@@ -3,6 +3,7 @@
 //! A [`Strategy`] is the answer, a [`StrategyProvider`] is who knows it. [`http`] and [`grpc`] are the two ways to ask, the same for every
 //! role that is asked.
 
+mod adaptive;
 mod config;
 mod file;
 pub mod grpc;
@@ -13,7 +14,11 @@ mod metrics;
 mod provider;
 mod strategy;
 
-pub use config::{Config, FileConfig, SamplingKind};
+pub use adaptive::{
+    Adaptive, AdaptiveConfig, AdaptiveConfigError, AdaptiveMetrics, AdaptiveStores, CountingWriter,
+    ThroughputCounter,
+};
+pub use config::{Config, ConfigError, FileConfig, SamplingKind};
 pub use file::{DocumentError, FileError, FileMetrics, FileStrategies, SourceError};
 pub use json::{LegacyError, write_json, write_legacy_json};
 pub use metrics::HttpMetrics;

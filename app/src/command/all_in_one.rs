@@ -96,7 +96,8 @@ impl AllInOneArgs {
         self.collector.validate()?;
         self.agent.validate_beside_collector(self.collector.jaeger_grpc.tls.enabled())?;
         self.query.validate()?;
-        self.storage.validate()?;
+        self.storage.validate(self.sampling.is_adaptive())?;
+        self.sampling.validate(&self.storage)?;
         self.storage.validate_archive(&self.archive)?;
         self.metrics.validate(self.storage.kind)?;
         if self.buffer == SpanBuffer::None {
@@ -143,7 +144,8 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
             topic
         }
     };
-    let sampling = sampling::open(&args.sampling, &mut host).await?;
+    let sampling = sampling::open(&args.sampling, &args.storage, Some(&backend.doors), &mut host).await?;
+    let writer = sampling.counting(writer);
     // As in Jaeger, the agent's part speaks to the collector's port: the same way as from any other agent, with the same limits, tenancy and
     // accounts. It ends first, so that what it holds still finds the collector.
     let agent = args.agent.clone().with_collector(sockets.jaeger_grpc());

@@ -37,9 +37,10 @@ impl CollectorArgs {
     pub(super) fn validate(&self) -> Result<()> {
         self.host.validate()?;
         self.collector.validate()?;
+        self.sampling.validate(&self.storage)?;
         match self.storage.kind {
             StorageKind::Kafka => self.kafka.validate(),
-            _ => self.storage.validate_shared(),
+            _ => self.storage.validate_shared_for(self.sampling.is_adaptive()),
         }
     }
 }
@@ -48,14 +49,18 @@ impl CollectorArgs {
 pub(crate) async fn run(args: &CollectorArgs) -> Result<()> {
     let mut host = Host::prepare(&args.host)?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
-    let writer = match args.storage.kind {
+    let (writer, doors) = match args.storage.kind {
         StorageKind::Kafka => {
             let retries = RetryMetrics::register(&mut host.registry);
-            kafka::open_writer(&args.kafka, retries, &mut host)?
+            (kafka::open_writer(&args.kafka, retries, &mut host)?, None)
         }
-        _ => backend::open_shared(&args.storage, &mut host)?.writer,
+        _ => {
+            let backend = backend::open_shared(&args.storage, &mut host)?;
+            (backend.writer, Some(backend.doors))
+        }
     };
-    let sampling = sampling::open(&args.sampling, &mut host).await?;
+    let sampling = sampling::open(&args.sampling, &args.storage, doors.as_ref(), &mut host).await?;
+    let writer = sampling.counting(writer);
     let collector =
         role::collector(&args.collector, &args.tenancy, sockets, writer, &sampling.provider, &mut host)?;
     host.serve(vec![sampling.role, collector]).await

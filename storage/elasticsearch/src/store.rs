@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use spoor_storage::LeaseLock;
 
 use crate::access::Access;
 use crate::bulk::{BulkMetrics, BulkWriter, Limits};
@@ -90,23 +89,31 @@ pub struct ElasticsearchStore {
 }
 
 impl Config {
-    /// Checks what a single flag cannot tell, without touching the network.
+    /// Checks what a single flag cannot tell, without touching the network, for a role that does not sample adaptively.
     ///
     /// # Errors
     /// [`OpenError`], as [`ElasticsearchStore::open`].
     pub fn validate(&self) -> Result<(), OpenError> {
+        self.refuse_what_has_no_effect()?;
+        self.validate_with_sampling()
+    }
+
+    /// As [`Config::validate`], for a role that samples adaptively.
+    ///
+    /// # Errors
+    /// [`OpenError`], as [`ElasticsearchStore::open`].
+    pub fn validate_with_sampling(&self) -> Result<(), OpenError> {
         IndexNames::new(&self.indices)?;
         TagFields::new(&self.documents)?;
-        self.refuse_what_has_no_effect()?;
         parts(self).map(drop)
     }
 
-    /// What only the door for sampling heeds, which no role opens yet.
+    /// What only adaptive sampling heeds.
     fn refuse_what_has_no_effect(&self) -> Result<(), OpenError> {
         let no_effect = if self.templates.sampling_priority != 0 {
-            "--es.prioirity-sampling-template would have no effect: no role of this version samples adaptively"
+            "--es.prioirity-sampling-template would have no effect: nothing is sampled adaptively here (--sampling.config-type); remove it"
         } else if self.sampling != SamplingConfig::default() {
-            "--es.adaptive-sampling.lookback would have no effect: no role of this version samples adaptively"
+            "--es.adaptive-sampling.lookback would have no effect: nothing is sampled adaptively here (--sampling.config-type); remove it"
         } else {
             return Ok(());
         };
@@ -134,11 +141,7 @@ impl ElasticsearchStore {
         store: &Config,
         registry: &mut Registry,
     ) -> Result<Self, OpenError> {
-        let config = archive.beside(store)?;
-        if config.templates.dependencies_priority != store.templates.dependencies_priority {
-            let what = "--es-archive.prioirity-dependencies-template would have no effect: an archive holds no dependencies; remove it";
-            return Err(OpenError::Archive(what.to_owned()));
-        }
+        let config = archive_config(archive, store)?;
         let names = match archive.names() {
             ArchiveNames::Single => IndexNames::archive(&config.indices)?,
             ArchiveNames::Dated => IndexNames::ageless(&config.indices)?,
@@ -149,6 +152,14 @@ impl ElasticsearchStore {
             .map_err(|error| OpenError::Archive(error.to_string()))?;
         let families = watched(&config, &names, archive.names() == ArchiveNames::Single);
         Self::open_named(&config, names, families, registry.sub_registry_with_prefix("archive"))
+    }
+
+    /// Checks the settings of an archive that stands beside a store with the settings `store`, without touching the network.
+    ///
+    /// # Errors
+    /// [`OpenError`], as [`ElasticsearchStore::open_archive`].
+    pub fn validate_archive(archive: &ArchiveConfig, store: &Config) -> Result<(), OpenError> {
+        archive_config(archive, store)?.validate_with_sampling()
     }
 
     fn open_named(
@@ -184,14 +195,14 @@ impl ElasticsearchStore {
         Ok(Self::open_with_locks(config)?.0)
     }
 
-    /// As [`ElasticsearchStore::open_reader`], with the locks by which processes that read elect one of them. What the elected one
-    /// writes (dependencies) brings its template along.
+    /// As [`ElasticsearchStore::open_reader`], with the locks by which processes elect one of them, and what adaptive sampling remembers. What
+    /// the elected one writes (dependencies, probabilities) brings its template along.
     ///
     /// # Errors
     /// [`OpenError`], as [`ElasticsearchStore::open`].
     pub fn open_with_locks(
         config: &Config,
-    ) -> Result<(Arc<ElasticsearchReader>, Arc<dyn LeaseLock>), OpenError> {
+    ) -> Result<(Arc<ElasticsearchReader>, Arc<ElasticsearchSampling>), OpenError> {
         let (client, known) = parts(config)?;
         let names = IndexNames::new(&config.indices)?;
         client.start();
@@ -237,6 +248,22 @@ impl ElasticsearchStore {
     pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
         self.setup.readiness()
     }
+}
+
+/// The archive's settings, of which none is without effect.
+fn archive_config(archive: &ArchiveConfig, store: &Config) -> Result<Config, OpenError> {
+    let config = archive.beside(store)?;
+    let (own, stores) = (&config.templates, &store.templates);
+    let no_effect = if own.dependencies_priority != stores.dependencies_priority {
+        "--es-archive.prioirity-dependencies-template would have no effect: an archive holds no dependencies; remove it"
+    } else if own.sampling_priority != stores.sampling_priority {
+        "--es-archive.prioirity-sampling-template would have no effect: an archive holds nothing about sampling; remove it"
+    } else if config.sampling != store.sampling {
+        "--es-archive.adaptive-sampling.lookback would have no effect: an archive holds nothing about sampling; remove it"
+    } else {
+        return Ok(config);
+    };
+    Err(OpenError::Archive(no_effect.to_owned()))
 }
 
 fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {

@@ -115,9 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_of_what_no_role_does_is_refused_by_name() {
+    fn a_setting_of_what_a_role_does_not_do_is_refused_by_name() {
         for flag in ["--es.prioirity-sampling-template=1", "--es.adaptive-sampling.lookback=1h"] {
-            let error = Program::try_parse_from(["test", flag]).unwrap().config.validate().unwrap_err();
+            let config = Program::try_parse_from(["test", flag]).unwrap().config;
+            config.validate_with_sampling().unwrap();
+            let error = config.validate().unwrap_err();
             let name = flag.split('=').next().unwrap();
             assert!(error.to_string().starts_with(name), "{error}");
         }

@@ -74,8 +74,8 @@ pub struct TemplateConfig {
     )]
     pub dependencies_priority: u32,
 
-    /// Priority of the template of adaptive sampling; as --es.prioirity-span-template. No role samples adaptively in this version:
-    /// refused unless 0.
+    /// Priority of the template of adaptive sampling; as --es.prioirity-span-template
+    /// (--sampling.config-type=adaptive).
     #[arg(
         id = "es.prioirity-sampling-template",
         long = "es.prioirity-sampling-template",
