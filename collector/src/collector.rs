@@ -1,5 +1,7 @@
 //! The role: binds its ports, builds its pieces, serves until the signal to stop, and drains.
 
+mod strategies;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,9 +12,9 @@ use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
 use spoor_net::limits::Budget;
 use spoor_net::tenancy::Tenancy;
-use spoor_net::{BindError, Listener, ServeOptions, TracedLayer, serve};
+use spoor_net::tls::TlsConfig;
+use spoor_net::{BindError, Listener, OptionalAddress, ServeOptions, TracedLayer, serve};
 use spoor_pipeline::Normalizer;
-use spoor_sampling::{self as sampling, HttpMetrics, StrategyProvider};
 use spoor_storage::SpanWriter;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -23,6 +25,7 @@ use crate::Config;
 use crate::dispatch::Dispatcher;
 use crate::metrics::Metrics;
 use crate::receiver::{Door, Intake, jaeger_grpc, jaeger_http, otlp_grpc, otlp_http, zipkin};
+use strategies::SamplingSockets;
 
 /// The port of Jaeger's gRPC protocol, and that of its HTTP protocol, in the log.
 const JAEGER_GRPC: &str = "jaeger-grpc";
@@ -35,7 +38,7 @@ pub struct Sockets {
     otlp_http: Option<Listener>,
     jaeger_grpc: Listener,
     jaeger_http: Option<Listener>,
-    sampling_grpc: Option<Listener>,
+    sampling: SamplingSockets,
     zipkin: Option<Listener>,
 }
 
@@ -49,25 +52,18 @@ impl Sockets {
         let otlp =
             |setting, address, tls| config.otlp_enabled.then(|| bind(setting, address, tls)).transpose();
         let (otlp_grpc, otlp_http, jaeger) = (&config.otlp_grpc, &config.otlp_http, &config.jaeger_grpc);
-        let jaeger_http = &config.jaeger_http;
-        let jaeger_http_address = jaeger_http.host_port.0.as_ref();
-        let sampling = &config.sampling_grpc;
-        let sampling_port = sampling.host_port.0.as_ref();
-        let zipkin = &config.zipkin;
-        let zipkin_address = zipkin.host_port.0.as_ref();
+        let (jaeger_http, zipkin) = (&config.jaeger_http, &config.zipkin);
         Ok(Self {
             otlp_grpc: otlp("collector.otlp.grpc.host-port", &otlp_grpc.host_port, &otlp_grpc.tls)?,
             otlp_http: otlp("collector.otlp.http.host-port", &otlp_http.host_port, &otlp_http.tls)?,
             jaeger_grpc: bind("collector.grpc-server.host-port", &jaeger.host_port, &jaeger.tls)?,
-            jaeger_http: jaeger_http_address
-                .map(|address| bind("collector.http-server.host-port", address, &jaeger_http.tls))
-                .transpose()?,
-            sampling_grpc: sampling_port
-                .map(|address| bind("collector.sampling.grpc.host-port", address, &sampling.tls))
-                .transpose()?,
-            zipkin: zipkin_address
-                .map(|address| bind("collector.zipkin.host-port", address, &zipkin.tls))
-                .transpose()?,
+            jaeger_http: bind_optional(
+                "collector.http-server.host-port",
+                &jaeger_http.host_port,
+                &jaeger_http.tls,
+            )?,
+            sampling: SamplingSockets::bind(config)?,
+            zipkin: bind_optional("collector.zipkin.host-port", &zipkin.host_port, &zipkin.tls)?,
         })
     }
 
@@ -81,12 +77,6 @@ impl Sockets {
     #[must_use]
     pub fn otlp_http(&self) -> Option<SocketAddr> {
         self.otlp_http.as_ref().map(Listener::local_addr)
-    }
-
-    /// Where clients ask by gRPC how to sample, and nothing else; `None` when it is off.
-    #[must_use]
-    pub fn sampling_grpc(&self) -> Option<SocketAddr> {
-        self.sampling_grpc.as_ref().map(Listener::local_addr)
     }
 
     /// Where Jaeger's gRPC protocol listens.
@@ -108,11 +98,20 @@ impl Sockets {
     }
 }
 
+/// Binds the port if there is to be one.
+fn bind_optional(
+    setting: &'static str,
+    address: &OptionalAddress,
+    tls: &TlsConfig,
+) -> Result<Option<Listener>, BindError> {
+    address.0.as_ref().map(|address| Listener::bind(setting, address)?.with_tls(tls)).transpose()
+}
+
 /// A collector that is built and waits to run.
 pub struct Collector {
     ports: Vec<Port>,
     /// Until it is known who answers on it.
-    sampling_grpc: Option<(Listener, ServeOptions)>,
+    sampling: (SamplingSockets, ServeOptions),
     dispatcher: Dispatcher,
     /// Each gRPC port's own, with the service it tells of.
     health: Vec<(HealthReporter, &'static str)>,
@@ -143,8 +142,8 @@ impl Collector {
         let door = Door { requests, bytes, tenancy, write_timeout: limits.write_timeout };
         let intake = Intake::new(door, dispatcher.clone(), metrics);
         let options = ServeOptions { max_connections: limits.max_connections, ..ServeOptions::default() };
-        let sampling_grpc = sockets.sampling_grpc.map(|listener| (listener, options.clone()));
-        let mut collector = Self { ports: Vec::new(), sampling_grpc, dispatcher, health: Vec::new() };
+        let sampling = (sockets.sampling, options.clone());
+        let mut collector = Self { ports: Vec::new(), sampling, dispatcher, health: Vec::new() };
 
         if let Some(listener) = sockets.otlp_grpc {
             let router = otlp_grpc::add_to(
@@ -180,33 +179,6 @@ impl Collector {
         let options = grpc_options(&options, age, grace);
         collector.ports.push(Port { name: JAEGER_GRPC, listener, router, options });
         collector
-    }
-
-    /// Tells clients how to sample, as `provider` knows: on the port of Jaeger's gRPC protocol, on that of its HTTP protocol
-    /// (`/api/sampling`), and on the port that is for this alone.
-    #[must_use]
-    pub fn with_sampling(mut self, provider: &Arc<dyn StrategyProvider>, registry: &mut Registry) -> Self {
-        let metrics = HttpMetrics::register(registry.sub_registry_with_prefix("jaeger_collector"));
-        for port in &mut self.ports {
-            let router = std::mem::take(&mut port.router);
-            port.router = match port.name {
-                JAEGER_GRPC => sampling::grpc::add_to(router, Arc::clone(provider)),
-                JAEGER_HTTP => {
-                    router.merge(sampling::http::collector_routes(Arc::clone(provider), metrics.clone()))
-                }
-                _ => router,
-            };
-        }
-        let jaegers = self.health.iter().find(|(_, service)| *service == jaeger_grpc::SERVICE);
-        let jaegers = jaegers.map(|(reporter, _)| (reporter.clone(), sampling::grpc::SERVICE));
-        self.health.extend(jaegers);
-        if let Some((listener, options)) = self.sampling_grpc.take() {
-            let routes = self.health_routes(sampling::grpc::SERVICE);
-            let router = sampling::grpc::add_to(routes, Arc::clone(provider));
-            let options = ServeOptions { http2_only: true, ..options };
-            self.ports.push(Port { name: "sampling-grpc", listener, router, options });
-        }
-        self
     }
 
     /// gRPC's health service, and UNIMPLEMENTED for whatever is not added.

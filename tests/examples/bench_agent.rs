@@ -98,7 +98,10 @@ struct Sender {
 
 impl Sender {
     /// Sends so many spans at this rate, in small bursts.
-    #[expect(clippy::disallowed_methods, reason = "nothing else runs here meanwhile, and the pace is the point")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing else runs here meanwhile, and the pace is the point"
+    )]
     fn send(&mut self, rate: u64, spans: u64) {
         let (began, end, first) = (Instant::now(), self.sent + spans, self.sent);
         while self.sent < end {

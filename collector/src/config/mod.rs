@@ -18,7 +18,7 @@ pub(crate) use jaeger_http::JaegerHttpConfig;
 use limits::LimitsConfig;
 use otlp::OtlpGrpcConfig;
 pub(crate) use otlp::OtlpHttpConfig;
-use sampling::SamplingGrpcConfig;
+use sampling::{SamplingGrpcConfig, SamplingHttpConfig};
 pub(crate) use zipkin::ZipkinConfig;
 
 /// Settings of the collector.
@@ -60,6 +60,10 @@ pub struct Config {
     /// Zipkin's spans by HTTP.
     #[command(flatten)]
     pub zipkin: ZipkinConfig,
+
+    /// Questions about sampling by HTTP.
+    #[command(flatten)]
+    pub sampling_http: SamplingHttpConfig,
 
     /// Bounds over all receivers together.
     #[command(flatten)]
@@ -135,6 +139,7 @@ impl Config {
             }
         }
         self.sampling_grpc.tls.validate()?;
+        self.sampling_http.tls.validate()?;
         self.otlp_grpc.tls.validate()?;
         self.otlp_http.tls.validate()?;
         self.zipkin.tls.validate()?;

@@ -21,7 +21,7 @@ const TURN: Duration = Duration::from_millis(250);
 const OPERATION: &str = "buy";
 
 /// Asks on a listener how a service is to sample.
-pub async fn ask(spoor: &Spoor, listener: &str, service: &str) -> Result<SamplingStrategyResponse> {
+pub(crate) async fn ask(spoor: &Spoor, listener: &str, service: &str) -> Result<SamplingStrategyResponse> {
     ask_at(spoor.url(listener), service).await
 }
 
@@ -32,7 +32,7 @@ async fn ask_at(url: String, service: &str) -> Result<SamplingStrategyResponse> 
 }
 
 /// What a client makes of it for the operation.
-pub fn probability(told: &SamplingStrategyResponse) -> Result<f64> {
+pub(crate) fn probability(told: &SamplingStrategyResponse) -> Result<f64> {
     let Some(rules) = &told.operation_sampling else {
         return Ok(told.probabilistic_sampling.context("a probability")?.sampling_rate);
     };
@@ -42,14 +42,14 @@ pub fn probability(told: &SamplingStrategyResponse) -> Result<f64> {
 }
 
 /// A service in motion.
-pub struct Client {
+pub(crate) struct Client {
     stop: CancellationToken,
     task: tokio::task::JoinHandle<Result<()>>,
 }
 
 impl Client {
     /// `traffic` requests a second; asks the collectors and sends to them in turn.
-    pub fn start(service: &'static str, traffic: f64, collectors: &[&Spoor]) -> Self {
+    pub(crate) fn start(service: &'static str, traffic: f64, collectors: &[&Spoor]) -> Self {
         let stop = CancellationToken::new();
         let urls = |collector: &&Spoor| (collector.url("jaeger-grpc"), collector.url("otlp-http"));
         let collectors: Vec<_> = collectors.iter().map(urls).collect();
@@ -75,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// What went wrong on its way.
-    pub async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.stop.cancel();
         self.task.await?
     }
@@ -124,7 +124,7 @@ async fn send(url: &str, service: &str, count: f64, probability: f64) -> Result<
 ///
 /// # Errors
 /// When the server cannot be asked.
-pub async fn delete_indices(server: &str, prefix: &str) -> Result<()> {
+pub(crate) async fn delete_indices(server: &str, prefix: &str) -> Result<()> {
     let client = reqwest::Client::new();
     client
         .delete(format!(
