@@ -126,3 +126,68 @@ fn host_name() -> String {
     let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        storage: StorageConfig,
+
+        #[command(flatten)]
+        sampling: SamplingArgs,
+    }
+
+    fn validated(args: &[&str]) -> Result<()> {
+        let program = Program::try_parse_from(std::iter::once(&"spoor").chain(args))?;
+        program.sampling.validate(&program.storage)
+    }
+
+    const ADAPTIVE: &str = "--sampling.config-type=adaptive";
+
+    #[test]
+    fn adaptive_sampling_keeps_what_it_knows_where_spans_are_or_beside_a_topic() {
+        for args in [
+            &[][..],
+            &[ADAPTIVE],
+            &["--sampling.config-type=ADAPTIVE", "--span-storage.type=memory"],
+            &[ADAPTIVE, "--sampling.storage-type=opensearch"],
+            &[ADAPTIVE, "--span-storage.type=kafka", "--sampling.storage-type=elasticsearch"],
+            &["--sampling.config-type=static", "--sampling.strategies-file=x.json"],
+        ] {
+            validated(args).unwrap_or_else(|error| panic!("{args:?}: {error}"));
+        }
+        for (args, says) in [
+            (&[ADAPTIVE, "--span-storage.type=kafka"][..], "--sampling.storage-type=elasticsearch"),
+            (
+                &[ADAPTIVE, "--span-storage.type=kafka", "--sampling.storage-type=memory"],
+                "--sampling.storage-type=elasticsearch",
+            ),
+            (&[ADAPTIVE, "--sampling.storage-type=memory"], "where spans are"),
+        ] {
+            let error = validated(args).unwrap_err().to_string();
+            assert!(error.contains(says), "{args:?}: {error}");
+        }
+        assert!(validated(&[ADAPTIVE, "--sampling.storage-type=cassandra"]).is_err());
+    }
+
+    #[test]
+    fn a_setting_of_the_other_source_is_refused_by_name() {
+        for args in [
+            ["--sampling.storage-type=elasticsearch", "--sampling.config-type=file"],
+            ["--sampling.target-samples-per-second=2", "--sampling.config-type=file"],
+            ["--sampling.delay=1m", "--sampling.config-type=file"],
+            ["--sampling.strategies-file=x.json", ADAPTIVE],
+            ["--sampling.strategies-reload-interval=1m", ADAPTIVE],
+            ["--sampling.strategies.bugfix-5270=false", ADAPTIVE],
+            ["--sampling.min-sampling-probability=0", ADAPTIVE],
+        ] {
+            let error = validated(&args).unwrap_err().to_string();
+            assert!(error.starts_with(args[0].split('=').next().unwrap()), "{error}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use client::{Client, ask, probability};
 use spoor_proto::jaeger::api_v2::SamplingStrategyType;
+use spoor_tests::topic::Topic;
 use spoor_tests::{Role, Spoor, eventually, unique_prefix};
 use tokio::process::Command;
 
@@ -236,5 +237,29 @@ async fn two_collectors_have_one_leader_also_when_it_is_killed_and_clients_are_t
     leader(&[&last]).await?;
     told_the_target(&[&last], "shop").await?;
     last.stop().await?;
+    client::delete_indices(&server, &prefix).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_in_front_of_kafka_calculates_over_a_store_beside() -> Result<()> {
+    let (server, brokers) = (xtask::servers::opensearch_url()?, xtask::servers::kafka_brokers()?);
+    let prefix = unique_prefix("sampling-kafka");
+    let topic = Topic::create(&brokers, &prefix, 1).await?;
+    let producer = topic.connection_flags().into_iter().map(|flag| flag.replace("consumer", "producer"));
+    let mut settings: Vec<String> = producer.collect();
+    settings.extend([format!("--es.server-urls={server}"), format!("--es.index-prefix={prefix}")]);
+    let flags: Vec<&str> = settings.iter().map(String::as_str).chain(QUICK).collect();
+    let environment = [
+        ("SPAN_STORAGE_TYPE", "kafka"),
+        ("SAMPLING_CONFIG_TYPE", "adaptive"),
+        ("SAMPLING_STORAGE_TYPE", "elasticsearch"),
+    ];
+    let collector = Spoor::start_with(Role::Collector, &flags, &environment).await?;
+    collector.ready().await?;
+    let client = Client::start("shop", TRAFFIC, &[&collector]);
+    told_the_target(&[&collector], "shop").await?;
+    client.stop().await?;
+    ensure!(!topic.records().await?.is_empty(), "the spans are in the topic");
+    ensure!(collector.stop().await?.status.success(), "it drains");
     client::delete_indices(&server, &prefix).await
 }
