@@ -250,7 +250,11 @@ fn explain(mut error: clap::Error) -> clap::Error {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => flag.clone(),
         _ => return error,
     };
-    let like_a_known_one = error.get(ContextKind::SuggestedArg).is_some();
+    let family = |flag: &str| flag.trim_start_matches('-').split('.').next().map(str::to_owned);
+    let like_a_known_one = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(known)) => family(known) == family(&flag),
+        _ => false,
+    };
     match explain_unknown_flag(&flag, like_a_known_one) {
         Some(text) => Cli::command().error(ErrorKind::UnknownArgument, text),
         None => error,

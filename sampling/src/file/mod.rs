@@ -31,27 +31,27 @@ const FIRST_TRIES: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// They cannot be read.
-    #[error("read the sampling strategies of --sampling.strategies-file={place}: {source}")]
+    #[error("read the sampling strategies of --sampling.strategies-file={place}: {problem}")]
     Source {
         /// The file or address, without password.
         place: String,
-        #[expect(missing_docs, reason = "the error's own words")]
-        source: SourceError,
+        /// In words that stand for themselves.
+        problem: SourceError,
     },
     /// They are wrong.
-    #[error("read the sampling strategies of --sampling.strategies-file={place}: {source}")]
+    #[error("read the sampling strategies of --sampling.strategies-file={place}: {problem}")]
     Document {
         /// The file or address, without password.
         place: String,
-        #[expect(missing_docs, reason = "the error's own words")]
-        source: DocumentError,
+        /// In words that stand for themselves.
+        problem: DocumentError,
     },
 }
 
 impl FileError {
     /// Whether the same source may have strategies a moment later, so that a process need not give up at its start.
     fn may_pass(&self) -> bool {
-        matches!(self, Self::Source { source, .. } if source.may_pass())
+        matches!(self, Self::Source { problem, .. } if problem.may_pass())
     }
 }
 
@@ -80,9 +80,9 @@ impl FileStrategies {
     /// [`FileError`] for a file that is not there or wrong, and an address that answers with anything but strategies.
     pub async fn open(config: &FileConfig, metrics: FileMetrics) -> Result<Self, FileError> {
         let source = config.strategies.as_deref().map(Source::new).transpose();
-        let source = source.map_err(|source| FileError::Source {
+        let source = source.map_err(|problem| FileError::Source {
             place: source::shown(config.strategies.as_deref().unwrap_or_else(|| "".as_ref())),
-            source,
+            problem,
         })?;
         let strategies = Self {
             current: RwLock::new(Arc::new(resolve::defaults(config.default_probability))),
@@ -144,14 +144,14 @@ impl FileStrategies {
 
     async fn read(&self, source: &Source) -> Result<(), FileError> {
         let place = || source.to_string();
-        let bytes = source.read().await.map_err(|source| FileError::Source { place: place(), source })?;
+        let bytes = source.read().await.map_err(|problem| FileError::Source { place: place(), problem })?;
         let mut last = self.last.lock().await;
         if last.as_ref() == Some(&bytes) {
             return Ok(());
         }
         let mut warnings = Vec::new();
         let document = Document::read(&bytes, self.config.default_probability, &mut warnings)
-            .map_err(|source| FileError::Document { place: place(), source })?;
+            .map_err(|problem| FileError::Document { place: place(), problem })?;
         for warning in &warnings {
             tracing::warn!(source = %source, "sampling strategies: {warning}");
         }

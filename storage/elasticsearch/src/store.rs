@@ -111,9 +111,9 @@ impl Config {
     /// What only adaptive sampling heeds.
     fn refuse_what_has_no_effect(&self) -> Result<(), OpenError> {
         let no_effect = if self.templates.sampling_priority != 0 {
-            "--es.prioirity-sampling-template would have no effect: nothing is sampled adaptively here (--sampling.config-type); remove it"
+            "--es.prioirity-sampling-template would have no effect: nothing is sampled adaptively here (--sampling.config-type)"
         } else if self.sampling != SamplingConfig::default() {
-            "--es.adaptive-sampling.lookback would have no effect: nothing is sampled adaptively here (--sampling.config-type); remove it"
+            "--es.adaptive-sampling.lookback would have no effect: nothing is sampled adaptively here (--sampling.config-type)"
         } else {
             return Ok(());
         };
