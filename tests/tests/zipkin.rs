@@ -3,14 +3,18 @@
 
 use std::io::Write;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use spoor_proto::wire::Writer;
-use spoor_tests::{Role, Spoor};
+use spoor_tests::{Role, Spoor, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const PORT: &str = "--collector.zipkin.host-port=127.0.0.1:0";
 const MEMORY: &str = "--span-storage.type=memory";
@@ -215,6 +219,40 @@ async fn mistakes_are_answered_as_zipkins_senders_know_it() -> Result<()> {
     ensure!(Client::new().get(&url).send().await?.status() == 405, "only POST");
     let brotli = Client::new().post(&url).header(CONTENT_ENCODING, "br").body("x").send().await?;
     ensure!(brotli.status() == 415, "{}", brotli.status());
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_comes_while_all_places_are_taken_is_told_when_to_come_again() -> Result<()> {
+    let spoor = start(&["--collector.max-concurrent-requests=1"]).await?;
+    let mut slow = TcpStream::connect(spoor.address("zipkin")).await?;
+    slow.write_all(
+        b"POST /api/v2/spans HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[",
+    )
+    .await?;
+    eventually("the place is taken", Duration::from_secs(30), || async {
+        let held = spoor.metrics().await?.sum("spoor_collector_requests_in_flight", "");
+        ensure!(held == 1.0, "{held} requests");
+        Ok(())
+    })
+    .await?;
+    let answer = post(&spoor, "/api/v2/spans", JSON, "[]").await?;
+    ensure!(answer.status() == 429 && answer.headers().contains_key(RETRY_AFTER), "{answer:?}");
+    slow.write_all(b"]").await?;
+    let mut text = String::new();
+    slow.read_to_string(&mut text).await?;
+    ensure!(text.starts_with("HTTP/1.1 202"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_the_answer_is_500_with_when_to_come_again() -> Result<()> {
+    let away = ["--es.server-urls=http://127.0.0.1:1", "--collector.write-timeout=1s", PORT];
+    let spoor = Spoor::start(Role::Collector, &away).await?;
+    let body = json!([v2("1", now_micros())]).to_string();
+    let answer = post(&spoor, "/api/v2/spans", JSON, body).await?;
+    ensure!(answer.status() == 500 && answer.headers().contains_key(RETRY_AFTER), "{answer:?}");
+    ensure!(answer.text().await? == "\"Internal Server Error\"");
     Ok(())
 }
 

@@ -191,6 +191,8 @@ mod tests {
         assert_eq!(explain_unknown_flag("--no-such-thing", false), None);
         assert_eq!(explain_unknown_flag("--es.server-url", true), None, "a slip of the pen");
         assert!(explain_unknown_flag("--es.max-num-spans", false).is_some());
+        let text = explain_unknown_flag("--collector.zipkin.http-port=9411", true).unwrap();
+        assert!(text.contains("--collector.zipkin.host-port"), "{text}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod golden;
 mod hostile;
+mod round_trip;
 mod v1;
 mod v2;
 mod wire;
