@@ -107,9 +107,12 @@ async fn ports_with_an_authority_of_clients_serve_its_clients_alone() -> Result<
     let authority = Authority::new()?;
     authority.issue("server", "server.test")?;
     authority.issue("client", "client.test")?;
-    let ports =
-        [("query.http", "query-http", "/api/services"), ("collector.otlp.http", "otlp-http", "/nothing")];
-    let mut flags = vec![MEMORY.to_owned()];
+    let ports = [
+        ("query.http", "query-http", "/api/services"),
+        ("collector.otlp.http", "otlp-http", "/nothing"),
+        ("collector.zipkin", "zipkin", "/nothing"),
+    ];
+    let mut flags = vec![MEMORY.to_owned(), "--collector.zipkin.host-port=127.0.0.1:0".to_owned()];
     for (port, ..) in ports {
         flags.extend(authority.flags(port, "server"));
         flags.push(format!("--{port}.tls.client-ca={}", authority.path("ca")));
@@ -130,7 +133,15 @@ async fn ports_with_an_authority_of_clients_serve_its_clients_alone() -> Result<
 async fn half_a_setting_of_tls_stops_the_start_and_says_what_is_missing() -> Result<()> {
     let authority = Authority::new()?;
     authority.issue("server", "server.test")?;
-    for port in ["query.http", "collector.grpc", "collector.otlp.grpc", "collector.otlp.http", "admin.http"] {
+    let ports = [
+        "query.http",
+        "collector.grpc",
+        "collector.otlp.grpc",
+        "collector.otlp.http",
+        "collector.zipkin",
+        "admin.http",
+    ];
+    for port in ports {
         let [enabled, cert, _] = authority.flags(port, "server");
         for (args, hint) in [
             (&[&enabled, &cert][..], format!("--{port}.tls.key=FILE")),
