@@ -217,6 +217,10 @@ async fn mistakes_are_answered_as_zipkins_senders_know_it() -> Result<()> {
     ensure!(span["operationName"] == "get", "what stood beside a span that cannot be stored is stored");
     let url = format!("{}/api/v2/spans", spoor.url("zipkin"));
     ensure!(Client::new().get(&url).send().await?.status() == 405, "only POST");
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    bomb.write_all(&vec![b' '; 64 << 20])?;
+    let bomb = Client::new().post(&url).header(CONTENT_ENCODING, "gzip").body(bomb.finish()?).send().await?;
+    ensure!(bomb.status() == 413, "{}", bomb.status());
     let brotli = Client::new().post(&url).header(CONTENT_ENCODING, "br").body("x").send().await?;
     ensure!(brotli.status() == 415, "{}", brotli.status());
     Ok(())
