@@ -3,7 +3,6 @@
 //! answers with a [`Report`]. Used by `spoor generate`, by the whole-process tests and by the benchmarks.
 
 mod config;
-pub mod datagram;
 mod generate;
 mod send;
 

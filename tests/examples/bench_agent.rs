@@ -5,8 +5,8 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use spoor_load::datagram::{Thrift, emit_batch};
 use spoor_load::{GenerateConfig, Protocol, Requests};
+use spoor_proto::convert::jaeger_thrift::ThriftProtocol;
 use spoor_proto::convert::otlp::decode_export_request;
 use spoor_tests::figures::{print_figure, spans_or};
 use spoor_tests::{Role, Spoor, eventually, traffic};
@@ -81,7 +81,7 @@ fn datagrams() -> Vec<(Vec<u8>, u64)> {
                 .map(|(index, _)| index)
                 .collect();
             for some in own.chunks(SPANS_PER_DATAGRAM) {
-                let packet = emit_batch(Thrift::Compact, &batch.select(some.iter().copied()), None);
+                let packet = traffic::datagram(ThriftProtocol::Compact, &batch.select(some.iter().copied()));
                 datagrams.push((packet, some.len() as u64));
             }
         }

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use spoor_load::{GenerateConfig, Outcome, Protocol, Report, Request, Requests, SendConfig, SpanKey};
-use spoor_model::UnixNanos;
+use spoor_model::{SpanBatch, UnixNanos};
+use spoor_proto::convert::jaeger_thrift::{ThriftProtocol, encode_emit_batch};
 use tokio_util::sync::CancellationToken;
 
 use crate::Spoor;
@@ -16,6 +17,16 @@ use crate::Spoor;
 pub fn now() -> UnixNanos {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixNanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// The datagram in which a Jaeger client sends these spans, with the process of the first resource.
+#[must_use]
+pub fn datagram(protocol: ThriftProtocol, batch: &SpanBatch) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let Some(resource) = batch.resources().next() {
+        encode_emit_batch(protocol, &mut out, resource, batch.spans());
+    }
+    out
 }
 
 /// OTLP requests of generated spans.

@@ -5,8 +5,9 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use spoor_load::datagram::{Thrift, emit_batch};
 use spoor_model::{ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanRow, TraceId, UnixNanos};
+use spoor_proto::convert::jaeger_thrift::ThriftProtocol;
+use spoor_tests::traffic::datagram;
 use spoor_tests::{Role, Spoor, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ impl Client {
     async fn send(&mut self, datagrams: u64) -> Result<()> {
         for _ in 0..datagrams {
             self.sent += 10;
-            let packet = emit_batch(Thrift::Compact, &batch(self.sent, 10), None);
+            let packet = datagram(ThriftProtocol::Compact, &batch(self.sent, 10));
             self.socket.send_to(&packet, &self.address)?;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -217,8 +218,8 @@ async fn bad_datagrams_are_counted_and_the_next_good_one_is_found_in_the_all_in_
     let errors = "jaeger_agent_thrift_udp_t_processor_handler_errors_total";
     reaches(&spoor, errors, 15).await?;
     let spans = batch(0xabc, 3);
-    socket.send_to(&emit_batch(Thrift::Compact, &spans, None), spoor.address("jaeger-compact"))?;
-    socket.send_to(&emit_batch(Thrift::Binary, &batch(0xabd, 2), None), spoor.address("jaeger-binary"))?;
+    socket.send_to(&datagram(ThriftProtocol::Compact, &spans), spoor.address("jaeger-compact"))?;
+    socket.send_to(&datagram(ThriftProtocol::Binary, &batch(0xabd, 2)), spoor.address("jaeger-binary"))?;
     for (trace, count) in [("abc", 3), ("abd", 2)] {
         eventually("the trace", PATIENCE, || async {
             let (_, answer) = spoor.query(&format!("/api/traces/{trace}")).await?;

@@ -78,8 +78,15 @@ async fn a_second_agent_on_the_port_is_an_error_that_names_the_setting() {
         agent: spoor_agent::Config,
     }
     let running = Running::start("127.0.0.1:1", &["--agent.drain-timeout=0s"]);
-    let flag = format!("--processor.jaeger-compact.server-host-port={}", running.udp[1].1);
-    let config = Program::parse_from(["spoor", &flag]).agent;
+    let taken = running.udp.iter().find(|(name, _)| *name == "jaeger-compact").unwrap().1;
+    let flags = [
+        "spoor".to_owned(),
+        format!("--processor.jaeger-compact.server-host-port={taken}"),
+        "--processor.zipkin-compact.server-host-port=".to_owned(),
+        "--processor.jaeger-binary.server-host-port=".to_owned(),
+        "--http-server.host-port=".to_owned(),
+    ];
+    let config = Program::parse_from(flags).agent;
     let error = spoor_agent::Sockets::bind(&config.ports).unwrap_err().to_string();
     assert!(
         error.contains("--processor.jaeger-compact.server-host-port") && error.contains("another program"),
