@@ -19,7 +19,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 9] = [
+const ALL: [Prerequisite; 14] = [
     Prerequisite {
         name: "a JDK, 17 or newer (21 or newer for OpenSearch 3)",
         works: || servers::find_jdks().iter().any(|jdk| jdk.major >= OLDEST_JDK),
@@ -42,6 +42,20 @@ const ALL: [Prerequisite; 9] = [
     },
     Prerequisite { name: "perl", works: || runs("perl", &["-v"]), packages: &["perl"] },
     Prerequisite { name: "nginx", works: || runs("nginx", &["-v"]), packages: &["nginx-light", "nginx"] },
+    // For the files under deploy/.
+    Prerequisite { name: "promtool", works: || runs("promtool", &["--version"]), packages: &["prometheus"] },
+    Prerequisite {
+        name: "amtool",
+        works: || runs("amtool", &["--version"]),
+        packages: &["prometheus-alertmanager"],
+    },
+    Prerequisite { name: "logrotate", works: || runs("logrotate", &["--version"]), packages: &["logrotate"] },
+    Prerequisite { name: "etcd", works: || runs("etcd", &["--version"]), packages: &["etcd-server"] },
+    Prerequisite {
+        name: "systemd-analyze",
+        works: || runs("systemd-analyze", &["--version"]),
+        packages: &["systemd"],
+    },
     Prerequisite { name: "git", works: || runs("git", &["--version"]), packages: &["git"] },
 ];
 
