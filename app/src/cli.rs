@@ -10,7 +10,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
     AgentArgs, AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, GenerateArgs, HealthcheckArgs,
-    IngesterArgs, QueryArgs,
+    IndexCleanerArgs, IngesterArgs, QueryArgs, RetentionArgs,
 };
 use crate::config::{
     FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
@@ -47,6 +47,11 @@ pub(crate) enum Command {
     /// Counts who called whom on a day, from its spans, and stores it for the UI. Called as `spoor query dependencies`.
     #[command(hide = true)]
     Dependencies(Box<DependenciesArgs>),
+    /// Removes indices that have had their time: `spoor retention clean`, for cron.
+    Retention(Box<RetentionArgs>),
+    /// As Jaeger's program of this name: removes indices that are older than so many days.
+    #[command(hide = true)]
+    EsIndexCleaner(Box<IndexCleanerArgs>),
     /// Sends made-up traces to a collector, to look at or to measure with.
     Generate(GenerateArgs),
     /// Asks a running role whether it is ready.
@@ -63,7 +68,7 @@ const DEAD_LETTERS: &str = "dead-letters";
 const DEPENDENCIES: &str = "dependencies";
 
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 7] = [
+const ROLES: [(&str, &[&str]); 9] = [
     (
         "all-in-one",
         &[
@@ -106,6 +111,8 @@ const ROLES: [(&str, &[&str]); 7] = [
         ],
     ),
     (DEPENDENCIES, &["es."]),
+    ("retention", &["es.", "retention."]),
+    ("es-index-cleaner", &["es."]),
 ];
 
 /// Jaeger's programs and what they are here.
@@ -115,7 +122,7 @@ const JAEGER_PROGRAMS: [(&str, Option<&str>); 7] = [
     ("jaeger-query", Some("query")),
     ("jaeger-agent", Some("agent")),
     ("jaeger-ingester", Some("ingester")),
-    ("jaeger-es-index-cleaner", None),
+    ("jaeger-es-index-cleaner", Some("es-index-cleaner")),
     ("jaeger-es-rollover", None),
 ];
 
@@ -163,7 +170,7 @@ fn with_role(mut args: Vec<OsString>) -> Result<Vec<OsString>> {
     if let Some((name, role)) = jaegers {
         let Some(role) = role else {
             bail!(
-                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, agent, collector, ingester or query"
+                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, agent, collector, ingester, query or es-index-cleaner"
             );
         };
         args.insert(1, OsString::from(role));
@@ -323,6 +330,10 @@ mod tests {
             ["jaeger-ingester", "dead-letters", "list"]
         );
         assert_eq!(roles(&["jaeger-agent"]).unwrap(), ["jaeger-agent", "agent"]);
+        assert_eq!(
+            roles(&["jaeger-es-index-cleaner", "7", "http://localhost:9200"]).unwrap(),
+            ["jaeger-es-index-cleaner", "es-index-cleaner", "7", "http://localhost:9200"]
+        );
     }
 
     #[test]

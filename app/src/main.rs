@@ -25,7 +25,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = cli::parse(std::env::args_os().collect()).and_then(|parsed| command::run(&parsed));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("spoor: {error:#}");
             ExitCode::FAILURE

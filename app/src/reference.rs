@@ -25,7 +25,7 @@ How values are written: `HOST:PORT` without a host means every interface; `DURAT
 ";
 
 /// Chapters in their order: heading and the first parts of the names that belong to it. A name that none claims belongs to the first.
-const CHAPTERS: [(&str, &[&str]); 12] = [
+const CHAPTERS: [(&str, &[&str]); 13] = [
     ("The process", &[]),
     ("Tenancy", &["multi-tenancy"]),
     ("Choice of the store", &["span-storage"]),
@@ -38,6 +38,7 @@ const CHAPTERS: [(&str, &[&str]); 12] = [
     ("Kafka", &["kafka", "span-buffer"]),
     ("Ingester", &["ingester"]),
     ("Query", &["query"]),
+    ("Retention", &["retention"]),
 ];
 
 /// One setting with what each role that has it says of it.

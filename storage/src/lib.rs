@@ -7,6 +7,7 @@ pub mod conformance;
 mod context;
 mod dependency_store;
 mod error;
+mod index_admin;
 mod lease_lock;
 pub mod memory;
 mod metrics_reader;
@@ -22,6 +23,7 @@ pub use dependency_store::DependencyStore;
 pub use error::{
     BoxError, ReadError, ReadErrorKind, RecordError, RecordErrorKind, WriteError, WriteErrorKind,
 };
+pub use index_admin::{IndexAdmin, IndexAlias, Inventory, StoredIndex};
 pub use lease_lock::{Lease, LeaseLock};
 pub use metrics_reader::MetricsReader;
 pub use reader::{SpanReader, SpanStream, summed_up};

@@ -19,7 +19,8 @@ const DOORS: &[&str] = &[
     "spoor-topic",
 ];
 /// Programs' parts that never import one another; only the app knows several.
-const ROLES: &[&str] = &["spoor-agent", "spoor-collector", "spoor-ingester", "spoor-query"];
+const ROLES: &[&str] =
+    &["spoor-agent", "spoor-collector", "spoor-ingester", "spoor-query", "spoor-retention"];
 
 const TABLE: &[Row] = &[
     // Assembly: these alone name a backend.
@@ -30,6 +31,7 @@ const TABLE: &[Row] = &[
     ("spoor-collector", Some(DOORS)),
     ("spoor-ingester", Some(DOORS)),
     ("spoor-query", Some(DOORS)),
+    ("spoor-retention", Some(DOORS)),
     // What roles have in common.
     ("spoor-pipeline", Some(&["spoor-model", "spoor-storage"])),
     ("spoor-sampling", Some(&["spoor-model", "spoor-proto", "spoor-storage"])),

@@ -9,6 +9,7 @@ mod generate;
 mod healthcheck;
 mod ingester;
 mod query;
+mod retention;
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use all_in_one::AllInOneArgs;
@@ -19,8 +20,10 @@ pub(crate) use generate::GenerateArgs;
 pub(crate) use healthcheck::HealthcheckArgs;
 pub(crate) use ingester::IngesterArgs;
 pub(crate) use query::QueryArgs;
+pub(crate) use retention::{IndexCleanerArgs, RetentionArgs};
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Command as ClapCommand;
@@ -32,7 +35,17 @@ use crate::reference;
 use crate::telemetry;
 
 /// Runs what was asked for, to its end.
-pub(crate) fn run(parsed: &Parsed) -> Result<()> {
+pub(crate) fn run(parsed: &Parsed) -> Result<ExitCode> {
+    match &parsed.command {
+        Command::Retention(args) => return on_runtime(retention::run(args)),
+        Command::EsIndexCleaner(args) => return on_runtime(retention::run_index_cleaner(args)),
+        _ => run_to_its_end(parsed)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A command that has only one way to end well.
+fn run_to_its_end(parsed: &Parsed) -> Result<()> {
     match &parsed.command {
         Command::Agent(args) if !shows_settings(&args.host, parsed)? => on_runtime(agent::run(args)),
         Command::AllInOne(args) if !shows_settings(&args.host, parsed)? => on_runtime(all_in_one::run(args)),
@@ -48,7 +61,9 @@ pub(crate) fn run(parsed: &Parsed) -> Result<()> {
         | Command::AllInOne(_)
         | Command::Collector(_)
         | Command::Ingester(_)
-        | Command::Query(_) => Ok(()),
+        | Command::Query(_)
+        | Command::Retention(_)
+        | Command::EsIndexCleaner(_) => Ok(()),
     }
 }
 
@@ -84,6 +99,8 @@ fn validate(command: &Command) -> Result<()> {
         Command::Query(args) => args.validate(),
         Command::DeadLetters(_)
         | Command::Dependencies(_)
+        | Command::EsIndexCleaner(_)
+        | Command::Retention(_)
         | Command::Generate(_)
         | Command::Healthcheck(_)
         | Command::SettingsReference => Ok(()),
@@ -95,7 +112,7 @@ fn print_settings_reference() -> Result<()> {
     std::io::stdout().write_all(page.as_bytes()).context("print the reference of settings")
 }
 
-fn on_runtime(work: impl Future<Output = Result<()>>) -> Result<()> {
+fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     let result = runtime.block_on(work);

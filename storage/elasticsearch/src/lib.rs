@@ -4,6 +4,7 @@
 //! In: `writer` → `encode` (documents) → `bulk` (shared requests, verdicts) → `client`. Out: `reader` → `client`.
 
 mod access;
+mod admin;
 mod bulk;
 mod client;
 mod config;
@@ -26,6 +27,7 @@ mod turns;
 mod wholeness;
 mod writer;
 
+pub use admin::ElasticsearchIndices;
 pub use client::{ConnectionError, NodeUrl, ParseNodeUrlError, Server};
 pub use config::{
     ArchiveConfig, ArchiveNames, AuthConfig, BulkConfig, Compression, Config, ConnectionConfig, CustomHeader,

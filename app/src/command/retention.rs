@@ -1,0 +1,188 @@
+//! `spoor retention`: what has had its time goes, for cron; and the same under the name of Jaeger's cleaner, as that is called.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use clap::{ArgAction, ValueEnum};
+use spoor_retention::{
+    Asking, CleanConfig, CleanError, Naming, Policy, as_json, as_table, clean, policy_of_jaegers_cleaner,
+};
+use spoor_storage_elasticsearch::{
+    Config, ConnectionConfig, ElasticsearchIndices, ElasticsearchStore, IndexConfig, NodeUrl,
+};
+
+/// Another process is at it: what `sysexits` calls a temporary failure.
+const TAKEN: u8 = 75;
+
+/// What to do with what is old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Action {
+    /// Delete indices by age, number or size.
+    Clean,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+/// Settings of `spoor retention`.
+///
+/// Exit status: 0 done, 1 failed (running it again does no harm), 2 wrong usage, 75 another process is at it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RetentionArgs {
+    /// What to do.
+    #[arg(value_name = "ACTION")]
+    action: Action,
+
+    /// A file with settings: YAML, JSON or TOML, the flags' names dotted or nested. Flags and environment win over it.
+    #[arg(id = "config-file", long = "config-file", value_name = "PATH")]
+    config_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    connection: ConnectionConfig,
+
+    /// What stands before the names of all indices, as collectors have it.
+    #[arg(id = "es.index-prefix", long = "es.index-prefix", value_name = "PREFIX", default_value = "")]
+    prefix: String,
+
+    /// What stands between year, month, day and hour in the names, as collectors have it.
+    #[arg(
+        id = "es.index-date-separator",
+        long = "es.index-date-separator",
+        value_name = "TEXT",
+        default_value = "-"
+    )]
+    separator: String,
+
+    #[command(flatten)]
+    clean: CleanConfig,
+
+    /// The longest that one request to the store may take.
+    #[arg(
+        id = "retention.timeout",
+        long = "retention.timeout",
+        value_name = "DURATION",
+        value_parser = spoor_model::parse_go_duration,
+        default_value = "2m"
+    )]
+    timeout: Duration,
+
+    /// How the report is written to standard output.
+    #[arg(id = "output", long = "output", value_name = "FORM", default_value = "table")]
+    output: Output,
+}
+
+/// Settings of Jaeger's cleaner: `jaeger-es-index-cleaner NUM_OF_DAYS http://HOST:PORT`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct IndexCleanerArgs {
+    /// Indices that were created more than so many times 24 hours ago go; what is written to stays.
+    #[arg(value_name = "NUM_OF_DAYS")]
+    days: u32,
+
+    /// The store.
+    #[arg(value_name = "URL")]
+    url: NodeUrl,
+
+    /// What stands before the names of all indices, without the - that joins it.
+    #[arg(id = "index-prefix", long = "index-prefix", value_name = "PREFIX", default_value = "")]
+    prefix: String,
+
+    /// Clean the archive's series.
+    #[arg(id = "archive", long = "archive", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    archive: bool,
+
+    /// Clean series of indices that are rolled over.
+    #[arg(id = "rollover", long = "rollover", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    rollover: bool,
+
+    /// The longest that one request to the store may take, in seconds.
+    #[arg(id = "timeout", long = "timeout", value_name = "SECONDS", default_value_t = 120)]
+    timeout: u64,
+
+    /// What stands between year, month and day in the names.
+    #[arg(
+        id = "index-date-separator",
+        long = "index-date-separator",
+        value_name = "TEXT",
+        default_value = "-"
+    )]
+    separator: String,
+
+    #[command(flatten)]
+    connection: ConnectionConfig,
+}
+
+/// Does what is asked for, and reports.
+pub(crate) async fn run(args: &RetentionArgs) -> Result<ExitCode> {
+    let Action::Clean = args.action;
+    let policy = args.clean.policy(&args.prefix, &args.separator)?;
+    let config = config(args.connection.clone(), &args.prefix, &args.separator);
+    round(&config, &policy, args.clean.dry_run, args.timeout, args.output).await
+}
+
+/// As Jaeger's cleaner.
+pub(crate) async fn run_index_cleaner(args: &IndexCleanerArgs) -> Result<ExitCode> {
+    let naming = match (args.archive, args.rollover) {
+        (true, _) => Naming::Archive,
+        (false, true) => Naming::Rollover,
+        (false, false) => Naming::Dated,
+    };
+    let policy = policy_of_jaegers_cleaner(&args.prefix, &args.separator, args.days, naming);
+    let connection = ConnectionConfig { server_urls: vec![args.url.clone()], ..args.connection.clone() };
+    let config = config(connection, &args.prefix, &args.separator);
+    round(&config, &policy, false, Duration::from_secs(args.timeout), Output::Table).await
+}
+
+fn config(connection: ConnectionConfig, prefix: &str, separator: &str) -> Config {
+    let (prefix, date_separator) = (prefix.to_owned(), separator.to_owned());
+    Config {
+        connection,
+        indices: IndexConfig { prefix, date_separator, ..IndexConfig::default() },
+        ..Config::default()
+    }
+}
+
+async fn round(
+    config: &Config,
+    policy: &Policy,
+    dry_run: bool,
+    timeout: Duration,
+    output: Output,
+) -> Result<ExitCode> {
+    let admin = ElasticsearchIndices::open(config).context("open the store")?;
+    let locks = match dry_run {
+        true => None,
+        false => Some(ElasticsearchStore::open_with_locks(config).context("open the store's locks")?.1),
+    };
+    let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock shows a time before 1970")?;
+    let now = i64::try_from(since.as_secs()).context("the clock shows a time that nobody will see")?;
+    let holder = format!("retention-{}-{}", std::process::id(), since.as_nanos());
+    let asking = Asking { holder: &holder, now, dry_run, timeout };
+    let cleaned = match clean(&admin, locks, policy, asking).await {
+        Ok(cleaned) => cleaned,
+        Err(error @ CleanError::Taken) => {
+            eprintln!("spoor: {error}");
+            return Ok(ExitCode::from(TAKEN));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let report = match output {
+        Output::Table => as_table(&cleaned, dry_run),
+        Output::Json => as_json(&cleaned, dry_run),
+    };
+    match std::io::stdout().lock().write_all(report.as_bytes()) {
+        // Whoever reads only the first lines has read enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        result => result.context("print the report")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

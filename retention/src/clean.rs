@@ -1,0 +1,194 @@
+//! One round of cleaning: alone, by clocks that agree, in requests of bounded length.
+
+use std::time::Duration;
+
+use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, RequestContext, StoredIndex};
+
+use crate::name::beginnings;
+use crate::{Alias, Decision, Index, Policy, plan};
+
+/// What cleaners compete for.
+const LOCK: &str = "spoor-retention";
+/// How long one has it unless it goes on.
+const LEASE: Duration = Duration::from_secs(120);
+/// Longest list of names in a request, in bytes, which is part of its address.
+const LONGEST_LIST: usize = 3_500;
+/// Seconds that this machine's clock may be from the store's.
+const MOST_APART: i64 = 3_600;
+
+/// Who asks, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// This process's alone, new with every start.
+    pub holder: &'a str,
+    /// What the clock here shows, in seconds of the epoch.
+    pub now: i64,
+    /// Whether nothing is to be deleted.
+    pub dry_run: bool,
+    /// The longest for one request.
+    pub timeout: Duration,
+}
+
+/// What was decided about an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fate {
+    /// Goes or stays, and why.
+    pub decision: Decision,
+    /// Its bytes, where the store tells.
+    pub bytes: Option<u64>,
+}
+
+/// What a round did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleaned {
+    /// One for each index that was looked at.
+    pub fates: Vec<Fate>,
+    /// Names of what is gone; none after a round that only looked.
+    pub deleted: Vec<String>,
+}
+
+/// Why a round did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CleanError {
+    /// Somebody else is at it.
+    #[error("another process cleans these indices now; nothing more was done")]
+    Taken,
+    /// One of the clocks is wrong.
+    #[error(
+        "the clock here and the store's are {minutes} minutes apart; nothing was deleted, set the one that is wrong"
+    )]
+    Clocks {
+        /// Their distance, rounded down.
+        minutes: i64,
+    },
+    /// The store failed.
+    #[error("{source}; deleted before: {}", if deleted.is_empty() { "nothing".to_owned() } else { deleted.join(", ") })]
+    Store {
+        /// What is gone.
+        deleted: Vec<String>,
+        #[expect(missing_docs, reason = "the error's own words")]
+        source: RecordError,
+    },
+}
+
+impl From<RecordError> for CleanError {
+    fn from(source: RecordError) -> Self {
+        Self::Store { deleted: Vec::new(), source }
+    }
+}
+
+/// Looks, plans, and deletes unless it only looks. With `locks`, only one of several processes over a store deletes at a time.
+///
+/// # Errors
+/// [`CleanError`]. Another round goes on where this one ended.
+pub async fn clean(
+    admin: &dyn IndexAdmin,
+    locks: Option<&dyn LeaseLock>,
+    policy: &Policy,
+    asking: Asking<'_>,
+) -> Result<Cleaned, CleanError> {
+    let locks = locks.filter(|_| !asking.dry_run);
+    if !holds(locks, asking).await? {
+        return Err(CleanError::Taken);
+    }
+    let result = alone(admin, locks, policy, asking).await;
+    if let Some(locks) = locks
+        && let Err(error) = locks.release(&context(asking), LOCK, asking.holder).await
+    {
+        tracing::warn!(%error, "the lock was not given up; it ends by itself");
+    }
+    result
+}
+
+fn context(asking: Asking<'_>) -> RequestContext {
+    RequestContext::with_timeout(asking.timeout)
+}
+
+/// Takes the lock, or makes it last.
+async fn holds(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> Result<bool, RecordError> {
+    match locks {
+        Some(locks) => Ok(locks.acquire(&context(asking), LOCK, asking.holder, LEASE).await?.is_some()),
+        None => Ok(true),
+    }
+}
+
+async fn alone(
+    admin: &dyn IndexAdmin,
+    locks: Option<&dyn LeaseLock>,
+    policy: &Policy,
+    asking: Asking<'_>,
+) -> Result<Cleaned, CleanError> {
+    let Inventory { indices, now } = admin.inventory(&context(asking), &beginnings(&policy.prefix)).await?;
+    let apart = now.map_or(0, |stores| (seconds(stores.0) - asking.now).abs());
+    if apart > MOST_APART && !asking.dry_run {
+        return Err(CleanError::Clocks { minutes: apart / 60 });
+    }
+    let known: Vec<Index> = indices.iter().map(index).collect();
+    let decisions = plan(&known, policy, asking.now);
+    let bytes = |name: &str| indices.iter().find(|index| index.name == name).and_then(|index| index.bytes);
+    let fates: Vec<Fate> =
+        decisions.into_iter().map(|decision| Fate { bytes: bytes(&decision.name), decision }).collect();
+    let mut deleted = Vec::new();
+    if asking.dry_run {
+        return Ok(Cleaned { fates, deleted });
+    }
+    // The oldest first: a round that does not come to its end has done the more urgent part.
+    let going =
+        fates.iter().rev().filter(|fate| fate.decision.delete).map(|fate| fate.decision.name.as_str());
+    for batch in batches(going) {
+        let failed = |source| CleanError::Store { deleted: deleted.clone(), source };
+        if !holds(locks, asking).await.map_err(failed)? {
+            return Err(CleanError::Taken);
+        }
+        admin.delete(&context(asking), &batch).await.map_err(failed)?;
+        tracing::info!(indices = batch.join(","), "deleted");
+        deleted.extend(batch);
+    }
+    Ok(Cleaned { fates, deleted })
+}
+
+fn index(stored: &StoredIndex) -> Index {
+    let aliases = stored.aliases.iter();
+    Index {
+        name: stored.name.clone(),
+        created: seconds(stored.created.0),
+        bytes: stored.bytes.unwrap_or_default(),
+        aliases: aliases
+            .map(|alias| Alias { name: alias.name.clone(), is_write: alias.is_write_index })
+            .collect(),
+    }
+}
+
+fn seconds(nanos: u64) -> i64 {
+    i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
+/// Names in lists that are short enough for an address.
+fn batches<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    let mut length = 0;
+    for name in names {
+        length += name.len() + 1;
+        match batches.last_mut() {
+            Some(batch) if length <= LONGEST_LIST => batch.push(name.to_owned()),
+            _ => {
+                length = name.len() + 1;
+                batches.push(vec![name.to_owned()]);
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_names_stay_short_and_lose_none() {
+        let names: Vec<String> = (0..100).map(|number| format!("{}-{number:04}", "x".repeat(100))).collect();
+        let batches = batches(names.iter().map(String::as_str));
+        assert!(batches.len() > 2 && batches.iter().all(|batch| batch.join(",").len() <= LONGEST_LIST));
+        assert_eq!(batches.concat(), names);
+    }
+}

@@ -1,0 +1,129 @@
+//! What the name of an index tells: its family, and its place in a series.
+
+use time::{Date, Month};
+
+/// Kinds of indices, by Jaeger's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// `jaeger-span-archive`.
+    Archive,
+    /// `jaeger-span`.
+    Span,
+    /// `spoor-span`, spans in the compact layout.
+    CompactSpan,
+    /// `jaeger-service`.
+    Service,
+    /// `jaeger-dependencies`.
+    Dependencies,
+    /// `jaeger-sampling`.
+    Sampling,
+}
+
+impl Family {
+    /// The longer name first, as the shorter begins it.
+    const ALL: [Self; 6] =
+        [Self::Archive, Self::Span, Self::CompactSpan, Self::Service, Self::Dependencies, Self::Sampling];
+
+    /// The name without prefix, date or number.
+    #[must_use]
+    pub fn base(self) -> &'static str {
+        match self {
+            Self::Archive => "jaeger-span-archive",
+            Self::Span => "jaeger-span",
+            Self::CompactSpan => "spoor-span",
+            Self::Service => "jaeger-service",
+            Self::Dependencies => "jaeger-dependencies",
+            Self::Sampling => "jaeger-sampling",
+        }
+    }
+}
+
+/// How the indices to look at are numbered, as the modes of Jaeger's cleaner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Naming {
+    /// A date, perhaps an hour: `jaeger-span-2026-08-20-13`.
+    Dated,
+    /// Six digits: `jaeger-span-000001`.
+    Rollover,
+    /// Six digits of the archive: `jaeger-span-archive-000001`.
+    Archive,
+}
+
+/// The place of an index in its series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Series {
+    /// Holds this period, seconds of the epoch in UTC, the end excluded.
+    Period {
+        /// The first second.
+        start: i64,
+        /// The first second after it.
+        end: i64,
+        /// Something stands behind the date that is no hour, as `-reindexed`.
+        is_copy: bool,
+    },
+    /// The number of a rollover.
+    Number(u32),
+}
+
+/// What the names of all indices of ours begin with.
+pub(crate) fn beginnings(prefix: &str) -> Vec<String> {
+    let dash = if prefix.is_empty() || prefix.ends_with('-') { "" } else { "-" };
+    ["jaeger-", "spoor-span-"].iter().map(|base| format!("{prefix}{dash}{base}")).collect()
+}
+
+/// Reads a name; nothing when it is none that `naming` means. Prefix and separator stand for themselves, whatever is in them.
+pub(crate) fn read(name: &str, prefix: &str, separator: &str, naming: Naming) -> Option<(Family, Series)> {
+    // Jaeger's tools always add the dash; its writers only where there is none.
+    let prefix = prefix.strip_suffix('-').unwrap_or(prefix);
+    let rest = match prefix {
+        "" => name,
+        prefix => name.strip_prefix(prefix)?.strip_prefix('-')?,
+    };
+    let (family, tail) = Family::ALL
+        .into_iter()
+        .find_map(|family| Some((family, rest.strip_prefix(family.base())?.strip_prefix('-')?)))?;
+    if (family == Family::Archive) != (naming == Naming::Archive) {
+        return None;
+    }
+    let series = match naming {
+        Naming::Dated => period(tail, separator)?,
+        Naming::Rollover | Naming::Archive => Series::Number(number(tail)?),
+    };
+    Some((family, series))
+}
+
+/// So many digits, and what follows them.
+fn digits(text: &str, count: usize) -> Option<(u32, &str)> {
+    let (head, rest) = text.split_at_checked(count)?;
+    if !head.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((head.parse().ok()?, rest))
+}
+
+fn period(tail: &str, separator: &str) -> Option<Series> {
+    let (year, rest) = digits(tail, 4)?;
+    let (month, rest) = digits(rest.strip_prefix(separator)?, 2)?;
+    let (day, rest) = digits(rest.strip_prefix(separator)?, 2)?;
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
+    let midnight = date.midnight().assume_utc().unix_timestamp();
+    let hourly = rest.strip_prefix(separator).and_then(|rest| digits(rest, 2));
+    let (start, length, rest) = match hourly {
+        Some((hour, after)) if hour < 24 && !after.starts_with(|letter: char| letter.is_ascii_digit()) => {
+            (midnight + i64::from(hour) * 3_600, 3_600, after)
+        }
+        _ => (midnight, 86_400, rest),
+    };
+    // More digits make another name than a date: only a suffix behind a dash is a copy's.
+    if !rest.is_empty() && !rest.starts_with(['-', '_']) {
+        return None;
+    }
+    Some(Series::Period { start, end: start + length, is_copy: !rest.is_empty() })
+}
+
+fn number(tail: &str) -> Option<u32> {
+    let (number, rest) = digits(tail, 6)?;
+    // Eight digits are a date without separators, not a number.
+    (rest.is_empty() || rest.starts_with('-')).then_some(number)
+}

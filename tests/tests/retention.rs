@@ -1,0 +1,194 @@
+//! Story: indices that have had their time go from a real store, by `spoor retention clean` and under the name of Jaeger's cleaner, and nothing
+//! else does: not what is written to, not others' indices, not a span that is stored meanwhile.
+
+use std::collections::BTreeSet;
+use std::process::Output;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use spoor_load::Protocol;
+use spoor_tests::traffic::{keys_of, now, requests, send, stored_keys, to};
+use spoor_tests::{Role, Spoor, binary, eventually, unique_prefix};
+use time::OffsetDateTime;
+use tokio::process::Command;
+
+/// A store with indices of the last days, as collectors make them.
+struct Store {
+    server: String,
+    prefix: String,
+    http: reqwest::Client,
+}
+
+impl Store {
+    async fn with_days(days: u64) -> Result<Self> {
+        let store = Self {
+            server: xtask::servers::opensearch_url()?,
+            prefix: unique_prefix("retention"),
+            http: reqwest::Client::new(),
+        };
+        for back in 0..days {
+            store.create(&format!("jaeger-span-{}", day(back)?), &json!({})).await?;
+        }
+        Ok(store)
+    }
+
+    async fn create(&self, name: &str, aliases: &Value) -> Result<()> {
+        let body = json!({"settings": {"number_of_shards": 1, "number_of_replicas": 0}, "aliases": aliases});
+        let url = format!("{}/{}-{name}", self.server, self.prefix);
+        self.http.put(url).json(&body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// Names without the prefix.
+    async fn indices(&self) -> Result<BTreeSet<String>> {
+        let url = format!("{}/_cat/indices/{}-*?format=json&h=index", self.server, self.prefix);
+        let lines: Vec<Value> = self.http.get(url).send().await?.error_for_status()?.json().await?;
+        let names = lines.iter().filter_map(|line| line["index"].as_str()?.strip_prefix(&self.prefix));
+        Ok(names.map(|name| name.trim_start_matches('-').to_owned()).collect())
+    }
+
+    /// Those that hold something of ours: not the locks.
+    async fn data(&self) -> Result<BTreeSet<String>> {
+        Ok(self.indices().await?.into_iter().filter(|name| !name.ends_with("-locks")).collect())
+    }
+
+    async fn retention(&self, args: &[&str]) -> Result<Output> {
+        let settings =
+            [format!("--es.server-urls={}", self.server), format!("--es.index-prefix={}", self.prefix)];
+        Ok(Command::new(binary()?).args(["retention", "clean"]).args(settings).args(args).output().await?)
+    }
+
+    async fn remove(self) -> Result<()> {
+        let url = format!("{}/{}-*", self.server, self.prefix);
+        self.http.delete(url).send().await?.error_for_status()?;
+        Ok(())
+    }
+}
+
+/// The date so many days back, as names have it.
+fn day(back: u64) -> Result<String> {
+    let seconds = i64::try_from(now().0 / 1_000_000_000 - back * 86_400)?;
+    Ok(OffsetDateTime::from_unix_timestamp(seconds)?.date().to_string())
+}
+
+fn report(output: &Output) -> Result<Value> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {said}", output.status);
+    serde_json::from_slice(&output.stdout).context("the report is JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seven_days_become_three_and_a_second_round_changes_nothing() -> Result<()> {
+    let store = Store::with_days(7).await?;
+    store.create("else", &json!({})).await?;
+    // Written to under an alias, though it is old; and a copy of an old day, which is as young as its creation.
+    let (written, copy) =
+        (format!("jaeger-service-{}", day(6)?), format!("jaeger-span-{}-reindexed", day(6)?));
+    let alias = format!("{}-jaeger-service-write", store.prefix);
+    store.create(&written, &json!({ alias: {} })).await?;
+    store.create(&copy, &json!({})).await?;
+    let before = store.data().await?;
+
+    let looked = report(&store.retention(&["--retention.days=2", "--dry-run", "--output=json"]).await?)?;
+    ensure!(looked["dryRun"] == true && looked["deleted"] == json!([]), "{looked}");
+    ensure!(store.indices().await? == before, "a dry run changes nothing, and takes no lock");
+
+    let cleaned = report(&store.retention(&["--retention.days=2", "--output=json"]).await?)?;
+    let mut expected = BTreeSet::from(["else".to_owned(), written]);
+    for back in 0..3 {
+        expected.insert(format!("jaeger-span-{}", day(back)?));
+    }
+    let left = store.data().await?;
+    ensure!(left == expected, "{left:?}: {cleaned}");
+    let going = |report: &Value| {
+        let indices = report["indices"].as_array().cloned().unwrap_or_default();
+        indices.into_iter().filter(|index| index["action"] == "delete").count()
+    };
+    ensure!(
+        going(&looked) == 5 && going(&cleaned) == 5,
+        "what was said is what was done: {looked} {cleaned}"
+    );
+
+    let again = report(&store.retention(&["--retention.days=2", "--output=json"]).await?)?;
+    ensure!(again["deleted"] == json!([]) && store.data().await? == expected, "{again}");
+    store.remove().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jaegers_cleaner_is_called_as_ever_and_takes_no_index_that_is_written_to() -> Result<()> {
+    let store = Store::with_days(3).await?;
+    let folder = tempfile::tempdir()?;
+    let cleaner = folder.path().join("jaeger-es-index-cleaner");
+    std::os::unix::fs::symlink(binary()?, &cleaner)?;
+    let call = async |args: &[&str]| {
+        Command::new(&cleaner).args(args).env("INDEX_PREFIX", &store.prefix).output().await
+    };
+    let kept = call(&["1", &store.server]).await?;
+    ensure!(kept.status.success(), "{}", String::from_utf8_lossy(&kept.stderr));
+    ensure!(store.data().await?.len() == 3, "all were created a moment ago, by which Jaeger counts");
+    // A moment ago is not before now until the second is over.
+    eventually("what was created before now is gone", Duration::from_secs(20), || async {
+        let cleaned = call(&["0", &store.server]).await?;
+        ensure!(cleaned.status.success(), "{}", String::from_utf8_lossy(&cleaned.stderr));
+        let said = String::from_utf8_lossy(&cleaned.stdout).into_owned();
+        ensure!(said.contains("2 of 3 indices deleted") && said.contains("it is being written to"), "{said}");
+        Ok(())
+    })
+    .await?;
+    ensure!(store.data().await? == BTreeSet::from([format!("jaeger-span-{}", day(0)?)]), "today's stays");
+    let wrong = call(&["many", &store.server]).await?;
+    ensure!(wrong.status.code() == Some(2), "{}", wrong.status);
+    store.remove().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_while_indices_go_stays_stored() -> Result<()> {
+    let store = Store::with_days(0).await?;
+    let settings = [
+        format!("--es.server-urls={}", store.server),
+        format!("--es.index-prefix={}", store.prefix),
+        "--es.num-shards=1".to_owned(),
+        "--es.num-replicas=0".to_owned(),
+    ];
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let collector = Spoor::start(Role::Collector, &settings).await?;
+    collector.ready().await?;
+    for back in 1..40 {
+        store.create(&format!("jaeger-span-{}", day(back)?), &json!({})).await?;
+    }
+    let config = to(&collector, Protocol::OtlpGrpc, 2);
+    let (sent, cleaned) =
+        tokio::join!(send(&config, requests(31, 20_000, 100)), store.retention(&["--retention.days=0"]));
+    let (sent, cleaned) = (sent?, cleaned?);
+    ensure!(cleaned.status.success(), "{}", String::from_utf8_lossy(&cleaned.stderr));
+    let acknowledged = keys_of(&sent, |outcome| *outcome == spoor_load::Outcome::Acknowledged);
+    ensure!(acknowledged.len() == 20_000, "{sent}");
+    let (stored, _) = stored_keys(&store.server, &store.prefix).await?;
+    ensure!(acknowledged.is_subset(&stored), "{} of {}", stored.len(), acknowledged.len());
+    collector.stop().await?;
+    store.remove().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_rounds_at_a_time_one_is_sent_away() -> Result<()> {
+    let store = Store::with_days(5).await?;
+    let lock = format!("{}/{}-jaeger-spoor-locks", store.server, store.prefix);
+    // A first round makes the lock's index; then somebody else holds the lock, who renews it.
+    report(&store.retention(&["--retention.days=4", "--output=json"]).await?)?;
+    let search: Value = store.http.get(format!("{lock}/_search")).send().await?.json().await?;
+    ensure!(search["hits"]["hits"].is_array(), "locks lie there: {search}");
+    let (one, other) = tokio::join!(
+        store.retention(&["--retention.days=1", "--output=json"]),
+        store.retention(&["--retention.days=1", "--output=json"])
+    );
+    let codes = [one?.status.code(), other?.status.code()];
+    ensure!(codes.contains(&Some(0)), "one of them does it: {codes:?}");
+    ensure!(
+        codes.iter().all(|code| matches!(code, Some(0 | 75))),
+        "the other does, too, or is sent away: {codes:?}"
+    );
+    // Yesterday has ended less than a day ago, and the day before is within a day of that: they stay.
+    ensure!(store.data().await?.len() == 3, "{:?}", store.data().await?);
+    tokio::time::timeout(Duration::from_secs(20), store.remove()).await?
+}
