@@ -76,7 +76,7 @@ impl GenerateConfig {
 pub struct SendConfig {
     /// Where to send: http://HOST:PORT or HOST:PORT [default: the protocol's own port on 127.0.0.1]
     ///
-    /// For the HTTP protocols a path may follow; without one, it is /v1/traces.
+    /// For the HTTP protocols a path may follow; without one, it is /v1/traces, or /api/traces for Jaeger's.
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
     /// Protocol to send by
@@ -128,6 +128,12 @@ pub enum Protocol {
     OtlpHttpJson,
     /// Jaeger's PostSpans by gRPC, usually port 14250
     JaegerGrpc,
+    /// Jaeger's Thrift by HTTP, usually port 14268
+    JaegerHttp,
+    /// Jaeger's compact Thrift by UDP to an agent, usually port 6831; nothing comes back, so no span counts as acknowledged
+    JaegerCompact,
+    /// Jaeger's binary Thrift by UDP to an agent, usually port 6832; the same
+    JaegerBinary,
 }
 
 impl Protocol {
@@ -138,7 +144,16 @@ impl Protocol {
             Self::OtlpGrpc => "http://127.0.0.1:4317",
             Self::OtlpHttp | Self::OtlpHttpJson => "http://127.0.0.1:4318",
             Self::JaegerGrpc => "http://127.0.0.1:14250",
+            Self::JaegerHttp => "http://127.0.0.1:14268",
+            Self::JaegerCompact => "http://127.0.0.1:6831",
+            Self::JaegerBinary => "http://127.0.0.1:6832",
         }
+    }
+
+    /// Whether the receiver says what became of a request. By UDP it does not.
+    #[must_use]
+    pub fn has_answers(self) -> bool {
+        !matches!(self, Self::JaegerCompact | Self::JaegerBinary)
     }
 }
 
@@ -165,7 +180,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use clap::{Parser, ValueEnum};
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -194,6 +209,13 @@ mod tests {
             (Duration::from_millis(250), Duration::from_secs(60))
         );
         assert_eq!(cli.send.rate, NonZeroU64::new(100));
+    }
+
+    #[test]
+    fn only_datagrams_have_no_answers() {
+        let without: Vec<_> =
+            Protocol::value_variants().iter().filter(|protocol| !protocol.has_answers()).collect();
+        assert_eq!(without, [&Protocol::JaegerCompact, &Protocol::JaegerBinary]);
     }
 
     #[test]

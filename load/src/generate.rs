@@ -5,6 +5,7 @@ mod landscape;
 mod popularity;
 mod request;
 mod tags;
+mod thrift;
 mod trace;
 mod tree;
 mod values;

@@ -10,6 +10,7 @@ mod pace;
 mod report;
 mod stream;
 mod tally;
+mod udp;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,13 +19,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Protocol, Request, SendConfig};
+use crate::{Compression, Protocol, Request, SendConfig};
 use endpoint::Endpoint;
 use grpc::GrpcConnection;
 use http::HttpConnection;
 use pace::Pace;
 use stream::Stream;
 use tally::Tally;
+use udp::UdpConnection;
 
 pub use answer::Outcome;
 pub use report::{Latency, Report, SentRequest, Share};
@@ -38,6 +40,14 @@ pub enum SendError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A setting that the protocol has no use for.
+    #[error(
+        "send spans: {setting} means nothing by UDP, which has no answers and no compression; leave it out"
+    )]
+    Setting {
+        /// The setting as written.
+        setting: &'static str,
+    },
     /// The HTTP client could not be made.
     #[error("send spans: make the HTTP client")]
     HttpClient(#[source] reqwest::Error),
@@ -48,6 +58,7 @@ pub enum SendError {
 pub(crate) enum Connection {
     Grpc(GrpcConnection),
     Http(HttpConnection),
+    Udp(UdpConnection),
 }
 
 impl Connection {
@@ -55,8 +66,19 @@ impl Connection {
         let endpoint = Endpoint::parse(config)?;
         Ok(match config.protocol {
             Protocol::OtlpGrpc | Protocol::JaegerGrpc => Self::Grpc(GrpcConnection::open(&endpoint, config)),
-            Protocol::OtlpHttp | Protocol::OtlpHttpJson => {
+            Protocol::OtlpHttp | Protocol::OtlpHttpJson | Protocol::JaegerHttp => {
                 Self::Http(HttpConnection::open(&endpoint, config)?)
+            }
+            Protocol::JaegerCompact | Protocol::JaegerBinary => {
+                let unused = [
+                    ("--compression", config.compression != Compression::None),
+                    ("--retry-for", !config.retry_for.is_zero()),
+                ];
+                if let Some((setting, _)) = unused.into_iter().find(|(_, is_set)| *is_set) {
+                    return Err(SendError::Setting { setting });
+                }
+                let problem = SendError::Endpoint { problem: "has no host" };
+                Self::Udp(UdpConnection::open(&endpoint).ok_or(problem)?)
             }
         })
     }

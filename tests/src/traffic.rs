@@ -45,6 +45,9 @@ pub fn to(collector: &Spoor, protocol: Protocol, streams: u32) -> SendConfig {
         Protocol::OtlpGrpc => "otlp-grpc",
         Protocol::OtlpHttp | Protocol::OtlpHttpJson => "otlp-http",
         Protocol::JaegerGrpc => "jaeger-grpc",
+        Protocol::JaegerHttp => "jaeger-http",
+        Protocol::JaegerCompact => "jaeger-compact",
+        Protocol::JaegerBinary => "jaeger-binary",
     };
     let defaults = SendConfig::default();
     SendConfig {

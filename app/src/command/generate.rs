@@ -21,7 +21,8 @@ pub(crate) struct GenerateArgs {
     json: bool,
 }
 
-/// Sends everything, or until Ctrl-C, and prints what became of it. Fails when a span was not acknowledged.
+/// Sends everything, or until Ctrl-C, and prints what became of it. Fails when a span was not acknowledged, or by UDP, where nothing
+/// comes back, not sent.
 pub(crate) async fn run(args: &GenerateArgs) -> Result<()> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).context("read the clock")?;
     let now = UnixNanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
@@ -41,7 +42,12 @@ pub(crate) async fn run(args: &GenerateArgs) -> Result<()> {
         println!("{report}");
     }
     let missing = report.sent.spans - report.acknowledged.spans;
-    if missing > 0 {
+    if !args.send.protocol.has_answers() {
+        let refused = report.refused.spans;
+        if refused > 0 {
+            bail!("{refused} of {} spans could not be sent", report.sent.spans);
+        }
+    } else if missing > 0 {
         bail!("{missing} of {} spans were not acknowledged", report.sent.spans);
     }
     Ok(())

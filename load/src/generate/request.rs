@@ -9,9 +9,11 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use spoor_model::{SpanId, TraceId, UnixNanos};
+use spoor_proto::convert::jaeger_thrift::ThriftProtocol;
 use spoor_proto::convert::{jaeger_v2::encode_post_spans, otlp::decode_export_request};
 
 use super::landscape::{Landscape, scope_index};
+use super::thrift::{self, Form};
 use super::trace::{PlacedSpan, TraceMaker};
 use crate::{GenerateConfig, Protocol};
 
@@ -21,7 +23,7 @@ pub type SpanKey = (TraceId, SpanId);
 /// A request ready for the wire. Cloning shares the bytes and the ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The encoded message, not compressed and without gRPC framing.
+    /// The encoded message, not compressed and without gRPC framing; a whole datagram for UDP.
     pub body: Bytes,
     /// The spans in it, in the order of the message.
     pub spans: Arc<[SpanKey]>,
@@ -42,6 +44,8 @@ pub struct TraceRequests {
 #[derive(Debug)]
 pub struct Requests {
     messages: TraceRequests,
+    /// Of the latest message.
+    ready: VecDeque<Request>,
     protocol: Protocol,
 }
 
@@ -95,7 +99,7 @@ impl Requests {
     /// Requests in the encoding that `protocol` carries; the traces end as [`TraceRequests::new`] says.
     #[must_use]
     pub fn new(config: &GenerateConfig, base_time: UnixNanos, protocol: Protocol) -> Self {
-        Self { messages: TraceRequests::new(config, base_time), protocol }
+        Self { messages: TraceRequests::new(config, base_time), ready: VecDeque::new(), protocol }
     }
 }
 
@@ -103,22 +107,30 @@ impl Iterator for Requests {
     type Item = Request;
 
     fn next(&mut self) -> Option<Request> {
-        self.messages.next().map(|message| Request::encode(&message, self.protocol))
+        while self.ready.is_empty() {
+            self.ready.extend(Request::encode(&self.messages.next()?, self.protocol));
+        }
+        self.ready.pop_front()
     }
 }
 
 impl Request {
-    /// Encodes a message for `protocol`. Spans whose ids have no valid length are listed as zero.
+    /// Encodes a message for `protocol`: as one request, or for Thrift, whose batches have one process each, as many as it takes. Spans whose
+    /// ids have no valid length are listed as zero.
     #[must_use]
-    pub fn encode(message: &ExportTraceServiceRequest, protocol: Protocol) -> Self {
+    pub fn encode(message: &ExportTraceServiceRequest, protocol: Protocol) -> Vec<Self> {
+        let thrift = |form| thrift::requests(message.encode_to_vec().into(), form);
         let body = match protocol {
+            Protocol::JaegerHttp => return thrift(Form::Bare),
+            Protocol::JaegerCompact => return thrift(Form::Datagram(ThriftProtocol::Compact)),
+            Protocol::JaegerBinary => return thrift(Form::Datagram(ThriftProtocol::Binary)),
             Protocol::OtlpGrpc | Protocol::OtlpHttp => message.encode_to_vec(),
             Protocol::OtlpHttpJson => {
                 serde_json::to_vec(message).expect("OTLP messages have string keys only")
             }
             Protocol::JaegerGrpc => post_spans(message),
         };
-        Self { body: body.into(), spans: spans(message).map(key).collect() }
+        vec![Self { body: body.into(), spans: spans(message).map(key).collect() }]
     }
 }
 

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use prost::Message;
 use spoor_model::{SpanId, UnixNanos};
+use spoor_proto::convert::jaeger_thrift::{ThriftProtocol, decode_agent_message, decode_batch};
 use spoor_proto::jaeger::api_v2::PostSpansRequest;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -57,7 +58,14 @@ fn count(number: u32) -> NonZeroU32 {
 
 #[test]
 fn the_same_configuration_gives_the_same_bytes() {
-    for protocol in [Protocol::OtlpGrpc, Protocol::OtlpHttpJson, Protocol::JaegerGrpc] {
+    for protocol in [
+        Protocol::OtlpGrpc,
+        Protocol::OtlpHttpJson,
+        Protocol::JaegerGrpc,
+        Protocol::JaegerHttp,
+        Protocol::JaegerCompact,
+        Protocol::JaegerBinary,
+    ] {
         let config = GenerateConfig::default().with_spans(3_000);
         let one: Vec<Request> = Requests::new(&config, BASE, protocol).collect();
         let other: Vec<Request> = Requests::new(&config, BASE, protocol).collect();
@@ -193,7 +201,7 @@ fn the_listed_ids_are_those_of_the_encoded_spans_in_order() {
     let config = GenerateConfig::default().with_spans(700);
     for request in Requests::new(&config, BASE, Protocol::OtlpHttp) {
         let decoded = ExportTraceServiceRequest::decode(request.body.clone()).unwrap();
-        assert_eq!(Request::encode(&decoded, Protocol::OtlpHttp), request);
+        assert_eq!(Request::encode(&decoded, Protocol::OtlpHttp), [request]);
     }
 }
 
@@ -225,6 +233,39 @@ fn the_jaeger_form_has_the_same_spans_with_their_processes() {
         let ids: Vec<_> = batch.spans.iter().map(|span| SpanId::from_bytes(&span.span_id).unwrap()).collect();
         assert_eq!(ids, otlp.spans.iter().map(|key| key.1).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn the_thrift_forms_have_the_same_spans_in_a_batch_for_each_process() {
+    let config = GenerateConfig::default().with_spans(600);
+    let expected: Vec<_> = spans(&config)
+        .into_iter()
+        .map(|(service, span)| (service, SpanId::from_bytes(&span.span_id).unwrap()))
+        .collect();
+    for protocol in [Protocol::JaegerHttp, Protocol::JaegerCompact, Protocol::JaegerBinary] {
+        let mut found = Vec::new();
+        for request in Requests::new(&config, BASE, protocol) {
+            let datagram = |form| decode_agent_message(form, request.body.clone()).unwrap().spans;
+            let batch = match protocol {
+                Protocol::JaegerCompact => datagram(ThriftProtocol::Compact),
+                Protocol::JaegerBinary => datagram(ThriftProtocol::Binary),
+                _ => decode_batch(request.body.clone()).unwrap(),
+            };
+            assert_eq!(batch.resources().len(), 1);
+            let keys: Vec<_> = batch.spans().map(|span| (span.trace_id(), span.span_id())).collect();
+            assert_eq!(keys, request.spans[..]);
+            found.extend(batch.spans().map(|span| (span.service().to_owned(), span.span_id())));
+        }
+        assert_eq!(found, expected, "{protocol:?}");
+    }
+}
+
+#[test]
+fn spans_of_one_process_are_spread_over_as_many_datagrams_as_they_need() {
+    let config = GenerateConfig { services: count(1), instances: count(1), ..GenerateConfig::default() };
+    let requests: Vec<_> = Requests::new(&config.with_spans(1_000), BASE, Protocol::JaegerBinary).collect();
+    assert!(requests.len() > 4 && requests.iter().all(|request| request.body.len() <= 65_000));
+    assert_eq!(requests.iter().map(|request| request.spans.len()).sum::<usize>(), 1_000);
 }
 
 /// The service of each span, in the order of the message.

@@ -67,6 +67,11 @@ impl Answer {
         Self::Unknown { reason: "connection lost".to_owned(), message: chain(error) }
     }
 
+    /// Sent by a way on which nothing comes back.
+    pub(crate) fn unanswered() -> Self {
+        Self::Unknown { reason: "sent, no answer by UDP".to_owned(), message: String::new() }
+    }
+
     /// No answer within the deadline.
     pub(crate) fn late() -> Self {
         Self::Unknown { reason: "no answer within the deadline".to_owned(), message: String::new() }

@@ -24,9 +24,10 @@ impl Endpoint {
         }
         let path = match (config.protocol, uri.path()) {
             (Protocol::OtlpHttp | Protocol::OtlpHttpJson, "" | "/") => "/v1/traces",
-            (Protocol::OtlpHttp | Protocol::OtlpHttpJson, path) => path,
+            (Protocol::JaegerHttp, "" | "/") => "/api/traces",
+            (Protocol::OtlpHttp | Protocol::OtlpHttpJson | Protocol::JaegerHttp, path) => path,
             (_, "" | "/") => "/",
-            _ => return Err(wrong("has a path, which gRPC has no use for")),
+            _ => return Err(wrong("has a path, which gRPC and UDP have no use for")),
         };
         let uri = Uri::builder().scheme("http").authority(authority).path_and_query(path).build();
         uri.map(Self).map_err(|_| wrong("is not a URL"))
@@ -51,6 +52,8 @@ mod tests {
         assert_eq!(read(Protocol::OtlpGrpc, None).unwrap(), "http://127.0.0.1:4317/");
         assert_eq!(read(Protocol::OtlpHttp, None).unwrap(), "http://127.0.0.1:4318/v1/traces");
         assert_eq!(read(Protocol::OtlpHttpJson, Some("[::1]:9/")).unwrap(), "http://[::1]:9/v1/traces");
+        assert_eq!(read(Protocol::JaegerHttp, None).unwrap(), "http://127.0.0.1:14268/api/traces");
+        assert_eq!(read(Protocol::JaegerCompact, Some("agent:6831")).unwrap(), "http://agent:6831/");
         assert_eq!(read(Protocol::OtlpHttp, Some("http://h:1/in")).unwrap(), "http://h:1/in");
     }
 

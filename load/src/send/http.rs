@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection for OTLP with protobuf or JSON bodies.
+//! One HTTP/1.1 connection for OTLP with protobuf or JSON bodies, or for Jaeger's Thrift.
 
 use std::io::Write;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::{Compression, Protocol, SendConfig};
 const ANSWER_LIMIT: usize = 1 << 20;
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
+const THRIFT: &str = "application/x-thrift";
 
 /// A connection that is made when it is first needed, and made again after a loss.
 #[derive(Debug)]
@@ -40,7 +41,11 @@ impl HttpConnection {
             .connect_timeout(super::connect_deadline(config))
             .build()
             .map_err(SendError::HttpClient)?;
-        let content_type = if config.protocol == Protocol::OtlpHttpJson { JSON } else { PROTOBUF };
+        let content_type = match config.protocol {
+            Protocol::OtlpHttpJson => JSON,
+            Protocol::JaegerHttp => THRIFT,
+            _ => PROTOBUF,
+        };
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         if config.compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -128,12 +133,14 @@ fn json_partial(body: &[u8]) -> Result<Option<(i64, String)>, String> {
     Ok(Some((rejected, message.to_owned())))
 }
 
-/// Which statuses are worth another attempt, as the OTLP specification says (opentelemetry.io/docs/specs/otlp, Failures).
+/// Which statuses are worth another attempt, as the OTLP specification says (opentelemetry.io/docs/specs/otlp, Failures); and a server
+/// that fails but says when to come back, which Jaeger's protocol leaves no other code for.
 fn refusal(status: http::StatusCode, headers: &HeaderMap, body: &Bytes) -> Answer {
     let wish =
         headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
     let retry = match status.as_u16() {
         429 | 502 | 503 | 504 => wish.map_or(Retry::Backoff, Retry::After),
+        500 => wish.map_or(Retry::Never, Retry::After),
         _ => Retry::Never,
     };
     Answer::Refused {

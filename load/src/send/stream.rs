@@ -109,6 +109,7 @@ impl Stream {
         let answer = match &mut self.connection {
             Connection::Grpc(connection) => timeout(self.deadline, connection.send(body)).await,
             Connection::Http(connection) => timeout(self.deadline, connection.send(body)).await,
+            Connection::Udp(connection) => timeout(self.deadline, connection.send(&body)).await,
         };
         answer.unwrap_or_else(|_| Answer::late())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use spoor_model::{SpanId, TraceId, UnixNanos};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
@@ -225,4 +225,51 @@ latency       p50 1.2 ms, p90 2.0 ms, p99 30.0 ms, max 30.0 ms";
     assert_eq!(report.to_string(), expected);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!((json["acknowledged"]["spans"].as_u64(), json.get("requests")), (Some(1_535), None));
+}
+
+#[tokio::test]
+async fn thrift_by_http_is_posted_where_jaegers_clients_post_it() {
+    let received = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = std::sync::Arc::clone(&received);
+    let post = axum::routing::post(move |headers: http::HeaderMap, body: bytes::Bytes| async move {
+        sink.lock().unwrap().push((headers["content-type"].to_str().unwrap().to_owned(), body));
+        http::StatusCode::ACCEPTED
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async { axum::serve(listener, axum::Router::new().route("/api/traces", post)).await });
+    let requests = requests(3, Protocol::JaegerHttp);
+    let report = send(&config(Protocol::JaegerHttp, &endpoint), requests.clone()).await;
+    assert_eq!(report.acknowledged, share(requests.len() as u64, 30));
+    let expected: Vec<_> =
+        requests.into_iter().map(|request| ("application/x-thrift".to_owned(), request.body)).collect();
+    assert_eq!(*received.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn datagrams_arrive_as_they_were_made_and_count_as_unanswered() {
+    for protocol in [Protocol::JaegerCompact, Protocol::JaegerBinary] {
+        let agent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = agent.local_addr().unwrap().to_string();
+        let requests = requests(2, protocol);
+        let report = send(&config(protocol, &endpoint), requests.clone()).await;
+        assert_eq!((report.acknowledged, report.unknown), (share(0, 0), share(requests.len() as u64, 20)));
+        for request in requests {
+            let mut datagram = vec![0; 65_536];
+            let length = agent.recv(&mut datagram).await.unwrap();
+            assert_eq!(datagram[..length], request.body[..]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn settings_that_udp_has_no_use_for_are_refused() {
+    let compressed =
+        SendConfig { compression: Compression::Gzip, ..config(Protocol::JaegerCompact, "localhost:6831") };
+    let repeated =
+        SendConfig { retry_for: Duration::from_secs(1), ..config(Protocol::JaegerBinary, "localhost:6832") };
+    for (config, setting) in [(compressed, "--compression"), (repeated, "--retry-for")] {
+        let error = run(&config, Vec::new(), CancellationToken::new()).await.unwrap_err();
+        assert!(error.to_string().contains(setting), "{error}");
+    }
 }
