@@ -1,6 +1,7 @@
 //! Claims about Jaeger's Thrift: golden bytes of each protocol, put together by hand from the field tables; the rules one by one; `random.rs`
 //! holds the properties.
 
+mod hostile;
 mod random;
 
 use bytes::Bytes;
