@@ -68,6 +68,7 @@ async fn every_wire_of_the_generator_reaches_the_all_in_one() -> Result<()> {
         ("otlp-http", "otlp-http"),
         ("otlp-http-json", "otlp-http"),
         ("jaeger-grpc", "jaeger-grpc"),
+        ("jaeger-http", "jaeger-http"),
     ] {
         let args = ["generate", "--traces=20", "--protocol", protocol, "--endpoint", &spoor.url(listener)];
         let output = run(&args).await?;
