@@ -40,7 +40,7 @@ const ALL: [Bench; 13] = [
     Bench {
         name: "decode",
         package: "spoor-proto",
-        examples: &["bench_decode", "bench_decode_allocations", "bench_zipkin"],
+        examples: &["bench_decode", "bench_decode_allocations", "bench_decode_thrift", "bench_zipkin"],
         needs: Needs::Nothing,
     },
     Bench { name: "records", package: "spoor-proto", examples: &["bench_records"], needs: Needs::Nothing },
