@@ -112,3 +112,20 @@ async fn a_member_with_a_name_that_is_soon_back_keeps_its_partitions() {
     let event = tokio::time::timeout(Duration::from_secs(2), stays.next()).await;
     assert!(!matches!(event, Ok(Ok(Some(Event::Assigned(_) | Event::Revoking { .. })))), "{event:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_for_which_no_partition_is_left_reaches_the_topic_all_the_same() {
+    for assignor in ["--kafka.consumer.assignor=range", "--kafka.consumer.assignor=cooperative-sticky"] {
+        // Of three partitions.
+        let topic = Topic::make(&brokers()).await;
+        let members: Vec<_> = (0..4).map(|_| topic.read_by(&topic.group("crowded"), &[assignor])).collect();
+        let end = soon();
+        while let Some(unreachable) = members.iter().find_map(|member| member.reachable().err()) {
+            assert!(Instant::now() < end, "{assignor}: {unreachable}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        for member in members {
+            member.close(soon()).await.expect("it leaves");
+        }
+    }
+}

@@ -62,7 +62,13 @@ impl ClientContext for ReaderContext {
         // Brokers by number; those of the settings, not yet known by number, are below zero.
         if statistics.brokers.values().any(|broker| broker.state == "UP") {
             let topic = statistics.topics.get(&self.topic);
-            if topic.is_some_and(|topic| topic.partitions.keys().any(|partition| *partition >= 0)) {
+            let reads = topic.is_some_and(|topic| topic.partitions.keys().any(|partition| *partition >= 0));
+            // Where there are more members than partitions the library tells of no partition to some of them.
+            let is_spare = statistics
+                .cgrp
+                .as_ref()
+                .is_some_and(|group| group.join_state == "steady" && group.assignment_size == 0);
+            if reads || is_spare {
                 self.desk.health.is_up();
             }
         }
