@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures::future::BoxFuture;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use spoor_net::tls::{TlsArgs, TlsPort};
 use spoor_net::{ListenAddress, Listener, ServeOptions};
@@ -19,6 +20,7 @@ use crate::health::Health;
 use crate::notify;
 use crate::process_metrics::ProcessMetrics;
 use crate::telemetry::LogConfig;
+use crate::version;
 
 /// Settings that every role has.
 #[derive(Debug, Clone, clap::Args)]
@@ -101,6 +103,8 @@ impl Host {
         let admin = Listener::bind("admin.http.host-port", &config.admin)?.with_tls(&config.admin_tls)?;
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ProcessMetrics::new()));
+        let build = Info::new([("version", version::VERSION), ("commit", version::COMMIT)]);
+        registry.register("spoor_build", "What this program was built from", build);
         Ok(Self {
             config: config.clone(),
             admin,

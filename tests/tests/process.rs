@@ -38,6 +38,10 @@ async fn the_all_in_one_answers_health_metrics_version_and_a_page() -> Result<()
         "classic names"
     );
     let accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+    ensure!(
+        spoor.metrics().await?.sum("spoor_build_info", "commit=") == 1.0,
+        "it says what it was built from"
+    );
     let open = reqwest::Client::new().get(format!("{admin}/metrics")).header("accept", accept).send().await?;
     ensure!(
         open.headers()["content-type"].to_str()?.starts_with("application/openmetrics-text; version=1.0.0")
