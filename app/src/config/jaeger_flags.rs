@@ -14,6 +14,35 @@ struct Family {
 }
 
 const FAMILIES: &[Family] = &[
+    // Names of Jaeger's first versions, which later ones have given up.
+    Family {
+        prefix: "query.port",
+        instead: "the ports have settings of their own: --query.http-server.host-port and --query.grpc-server.host-port",
+    },
+    Family {
+        prefix: "query.host-port",
+        instead: "the ports have settings of their own: --query.http-server.host-port and --query.grpc-server.host-port",
+    },
+    Family {
+        prefix: "query.tls.",
+        instead: "the ports have settings of their own: --query.http.tls.… and --query.grpc.tls.…",
+    },
+    Family { prefix: "query.token-propagation", instead: "it is called --query.bearer-token-propagation" },
+    Family {
+        prefix: "collector.grpc-port",
+        instead: "it is called --collector.grpc-server.host-port, and takes :14250",
+    },
+    Family { prefix: "collector.grpc.host-port", instead: "it is called --collector.grpc-server.host-port" },
+    Family {
+        prefix: "collector.http-port",
+        instead: "it is called --collector.http-server.host-port, and takes :14268",
+    },
+    Family { prefix: "collector.http.host-port", instead: "it is called --collector.http-server.host-port" },
+    Family { prefix: "admin-http-port", instead: "it is called --admin.http.host-port" },
+    Family {
+        prefix: "health-check-http-port",
+        instead: "health is told on the admin port: --admin.http.host-port",
+    },
     Family {
         prefix: "cassandra",
         instead: "Spoor stores in Elasticsearch or OpenSearch: set --span-storage.type=elasticsearch",
@@ -191,6 +220,12 @@ mod tests {
         assert_eq!(explain_unknown_flag("--no-such-thing", false), None);
         assert_eq!(explain_unknown_flag("--es.server-url", true), None, "a slip of the pen");
         assert!(explain_unknown_flag("--es.max-num-spans", false).is_some());
+        for (old, new) in [
+            ("--query.port=1", "--query.http-server.host-port"),
+            ("--admin-http-port", "--admin.http.host-port"),
+        ] {
+            assert!(explain_unknown_flag(old, true).unwrap().contains(new), "{old}");
+        }
         let text = explain_unknown_flag("--collector.zipkin.http-port=9411", true).unwrap();
         assert!(text.contains("--collector.zipkin.host-port"), "{text}");
     }

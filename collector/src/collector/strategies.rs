@@ -56,7 +56,12 @@ impl Collector {
         let (grpc, http, options) = (sockets.grpc.take(), sockets.http.take(), options.clone());
         if let Some(listener) = http {
             let router = sampling::http::agent_routes(Arc::clone(provider), metrics);
-            self.ports.push(Port { name: "sampling-http", listener, router, options: options.clone() });
+            self.ports.push(Port {
+                name: "collector-sampling-http",
+                listener,
+                router,
+                options: options.clone(),
+            });
         }
         if let Some(listener) = grpc {
             let routes = self.health_routes(sampling::grpc::SERVICE);

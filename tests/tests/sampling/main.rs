@@ -12,6 +12,9 @@ use spoor_tests::topic::Topic;
 use spoor_tests::{Role, Spoor, eventually, unique_prefix};
 use tokio::process::Command;
 
+/// The port that a collector opens where it is asked to, as newer Jaegers have it.
+const COLLECTORS_HTTP: &str = "collector-sampling-http";
+
 /// How long a condition may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -22,7 +25,7 @@ fn strategies(probability: f64) -> String {
     )
 }
 
-async fn told_by_http(spoor: &Spoor) -> Result<()> {
+async fn told_by_http(spoor: &Spoor, listener: &str) -> Result<()> {
     for (path, status, body) in [
         (
             "/sampling?service=any",
@@ -38,10 +41,10 @@ async fn told_by_http(spoor: &Spoor) -> Result<()> {
         ("/sampling", 400, "'service' parameter must be provided once\n"),
         ("/baggageRestrictions?service=any", 500, "collector error: baggage not implemented\n"),
     ] {
-        let answer = reqwest::get(format!("{}{path}", spoor.url("sampling-http"))).await?;
-        ensure!(answer.status().as_u16() == status, "{path}: {}", answer.status());
+        let answer = reqwest::get(format!("{}{path}", spoor.url(listener))).await?;
+        ensure!(answer.status().as_u16() == status, "{listener} {path}: {}", answer.status());
         let text = answer.text().await?;
-        ensure!(text == body, "{path}: {text}");
+        ensure!(text == body, "{listener} {path}: {text}");
     }
     Ok(())
 }
@@ -52,8 +55,18 @@ async fn a_file_of_strategies_is_followed_while_it_is_right() -> Result<()> {
     let path = folder.path().join("strategies.json");
     std::fs::write(&path, strategies(0.25))?;
     let file = format!("--sampling.strategies-file={}", path.display());
-    let flags = ["--span-storage.type=memory", &file, "--sampling.strategies-reload-interval=100ms"];
+    let flags = [
+        "--span-storage.type=memory",
+        &file,
+        "--sampling.strategies-reload-interval=100ms",
+        "--collector.sampling.http.host-port=127.0.0.1:0",
+    ];
     let spoor = Spoor::start(Role::AllInOne, &flags).await?;
+    eventually("the collector's own port is open", PATIENCE, || async {
+        ensure!(spoor.log().contains(COLLECTORS_HTTP), "not yet");
+        Ok(())
+    })
+    .await?;
     for listener in ["jaeger-grpc", "sampling-grpc"] {
         let told = ask(&spoor, listener, "any").await?;
         let rate = told.probabilistic_sampling.context("a probability")?.sampling_rate;
@@ -62,7 +75,9 @@ async fn a_file_of_strategies_is_followed_while_it_is_right() -> Result<()> {
         ensure!(told.strategy_type() == SamplingStrategyType::RateLimiting, "{listener}: {told:?}");
         ensure!(told.rate_limiting_sampling.is_some_and(|rule| rule.max_traces_per_second == 7), "{told:?}");
     }
-    told_by_http(&spoor).await?;
+    for listener in ["sampling-http", COLLECTORS_HTTP] {
+        told_by_http(&spoor, listener).await?;
+    }
     let reads = async |result: &str| {
         Ok::<_, anyhow::Error>(spoor.metrics().await?.sum("spoor_sampling_strategies_reads_total", result))
     };
