@@ -189,3 +189,44 @@ async fn the_log_tells_of_questions_and_of_none_of_their_values() -> Result<()> 
     ensure!(!log.contains("4711") && !log.contains("hush"), "{log}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_health_check_asks_an_admin_port_that_speaks_tls() -> Result<()> {
+    let authority = Authority::new()?;
+    authority.issue("admin", "admin.test")?;
+    authority.issue("probe", "probe.test")?;
+    let mut flags = vec![MEMORY.to_owned(), format!("--admin.http.tls.client-ca={}", authority.path("ca"))];
+    flags.extend(authority.flags("admin.http", "admin"));
+    let spoor = Spoor::start(Role::AllInOne, &flags.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let address = spoor.address("admin");
+    let file = |flag: &str, name: &str| format!("--tls.{flag}={}", authority.path(name));
+    let (ca, cert, key) = (file("ca", "ca"), file("cert", "probe.crt"), file("key", "probe.key"));
+    let check = async |args: &[&str]| {
+        Command::new(binary()?)
+            .args(["healthcheck", "--address", &address])
+            .args(args)
+            .output()
+            .await
+            .context("run it")
+    };
+    let name = "--tls.server-name=admin.test";
+    eventually("the check says yes", Duration::from_secs(20), || async {
+        let output = check(&[&ca, name, &cert, &key]).await?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    })
+    .await?;
+    for (args, about) in [
+        (&[][..], "http://"),
+        (&[&*ca, name], "https://"),
+        (&[&*ca, &*cert, &*key], "certificate"),
+        (&[&*key, name], "--tls.ca"),
+        (&[&*file("ca", "probe.key"), name, &*cert, &*key], "--tls.ca="),
+    ] {
+        let output = check(args).await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(!output.status.success() && said.contains(about), "{args:?}: {said}");
+        ensure!(!said.contains("PRIVATE KEY"), "{said}");
+    }
+    Ok(())
+}
