@@ -4,13 +4,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
-    AgentArgs, AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, GenerateArgs, HealthcheckArgs,
-    IndexCleanerArgs, IngesterArgs, QueryArgs, RetentionArgs,
+    AgentArgs, AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, EsRolloverArgs, GenerateArgs,
+    HealthcheckArgs, IndexCleanerArgs, IngesterArgs, QueryArgs, RetentionArgs, RolloverArgs,
 };
 use crate::config::{
     FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
@@ -47,11 +47,17 @@ pub(crate) enum Command {
     /// Counts who called whom on a day, from its spans, and stores it for the UI. Called as `spoor query dependencies`.
     #[command(hide = true)]
     Dependencies(Box<DependenciesArgs>),
-    /// Removes indices that have had their time: `spoor retention clean`, for cron.
+    /// Removes indices that have had their time: `spoor retention clean`, for cron; `spoor retention rollover` goes on to the next ones.
     Retention(Box<RetentionArgs>),
     /// As Jaeger's program of this name: removes indices that are older than so many days.
     #[command(hide = true)]
     EsIndexCleaner(Box<IndexCleanerArgs>),
+    /// Series of indices behind aliases. Called as `spoor retention rollover-init`, `spoor retention rollover`, `spoor retention lookback`.
+    #[command(hide = true, override_usage = "spoor retention <rollover-init|rollover|lookback> [OPTIONS]")]
+    Rollover(Box<RolloverArgs>),
+    /// As Jaeger's program of this name: begins series of indices behind aliases, goes on with them, and takes old indices out of sight.
+    #[command(hide = true)]
+    EsRollover(Box<EsRolloverArgs>),
     /// Sends made-up traces to a collector, to look at or to measure with.
     Generate(GenerateArgs),
     /// Asks a running role whether it is ready.
@@ -67,8 +73,15 @@ const DEAD_LETTERS: &str = "dead-letters";
 /// A command of the query's, which has settings of its own.
 const DEPENDENCIES: &str = "dependencies";
 
+/// Commands of the retention's that have settings of their own, and what they are called there.
+const OF_RETENTION: [(&str, &str); 3] =
+    [("rollover-init", "init"), ("rollover", "rollover"), ("lookback", "lookback")];
+
+/// The command that these are.
+const ROLLOVER: &str = "rollover";
+
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 9] = [
+const ROLES: [(&str, &[&str]); 11] = [
     (
         "all-in-one",
         &[
@@ -113,17 +126,19 @@ const ROLES: [(&str, &[&str]); 9] = [
     (DEPENDENCIES, &["es."]),
     ("retention", &["es.", "retention."]),
     ("es-index-cleaner", &["es."]),
+    (ROLLOVER, &["es.", "retention."]),
+    ("es-rollover", &["es."]),
 ];
 
 /// Jaeger's programs and what they are here.
-const JAEGER_PROGRAMS: [(&str, Option<&str>); 7] = [
-    ("jaeger-all-in-one", Some("all-in-one")),
-    ("jaeger-collector", Some("collector")),
-    ("jaeger-query", Some("query")),
-    ("jaeger-agent", Some("agent")),
-    ("jaeger-ingester", Some("ingester")),
-    ("jaeger-es-index-cleaner", Some("es-index-cleaner")),
-    ("jaeger-es-rollover", None),
+const JAEGER_PROGRAMS: [(&str, &str); 7] = [
+    ("jaeger-all-in-one", "all-in-one"),
+    ("jaeger-collector", "collector"),
+    ("jaeger-query", "query"),
+    ("jaeger-agent", "agent"),
+    ("jaeger-ingester", "ingester"),
+    ("jaeger-es-index-cleaner", "es-index-cleaner"),
+    ("jaeger-es-rollover", "es-rollover"),
 ];
 
 /// A parsed command line, with what is needed to show the settings again.
@@ -136,7 +151,7 @@ pub(crate) struct Parsed {
 
 /// Reads the command line, environment and file. Ends the process for `--help`, `--version` and wrong usage.
 pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
-    let args = with_role(args)?;
+    let args = with_role(args);
     let mut clap_command = Cli::command();
     let mut file = FileSettings::default();
     let role = args.get(1).and_then(|role| role.to_str()).unwrap_or_default();
@@ -162,32 +177,32 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
 }
 
 /// Puts the role into the arguments where the name of the program, or its absence, says it.
-fn with_role(mut args: Vec<OsString>) -> Result<Vec<OsString>> {
+fn with_role(mut args: Vec<OsString>) -> Vec<OsString> {
     let program = args.first().map(PathBuf::from).unwrap_or_default();
     let program = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let jaegers = JAEGER_PROGRAMS.iter().find(|(name, _)| *name == program);
     let is_jaegers = jaegers.is_some();
-    if let Some((name, role)) = jaegers {
-        let Some(role) = role else {
-            bail!(
-                "called as `{name}`, which this version of Spoor cannot be: it is all-in-one, agent, collector, ingester, query or es-index-cleaner"
-            );
-        };
+    if let Some((_, role)) = jaegers {
         args.insert(1, OsString::from(role));
     }
-    let is = |index: usize, name: &str| args.get(index).is_some_and(|arg| arg == name);
-    if (is(1, "ingester") && is(2, DEAD_LETTERS)) || (is(1, "query") && is(2, DEPENDENCIES)) {
+    let begins = |args: &[OsString], role: &str, name: &str| {
+        args.get(1).is_some_and(|arg| arg == role) && args.get(2).is_some_and(|arg| arg == name)
+    };
+    if begins(&args, "ingester", DEAD_LETTERS) || begins(&args, "query", DEPENDENCIES) {
         args.remove(1);
     }
+    if let Some((_, action)) = OF_RETENTION.iter().find(|(name, _)| begins(&args, "retention", name)) {
+        args.splice(1..3, [ROLLOVER, action].map(OsString::from));
+    }
     if is_jaegers {
-        return Ok(args);
+        return args;
     }
     let first = args.get(1).and_then(|arg| arg.to_str()).unwrap_or_default();
     let about_itself = matches!(first, "-h" | "--help" | "-V" | "--version");
     if args.len() < 2 || (first.starts_with('-') && !about_itself) {
         args.insert(args.len().min(1), OsString::from("all-in-one"));
     }
-    Ok(args)
+    args
 }
 
 /// What the help calls them there.
@@ -272,9 +287,9 @@ fn explain(mut error: clap::Error) -> clap::Error {
 mod tests {
     use super::*;
 
-    fn roles(args: &[&str]) -> Result<Vec<String>> {
-        let args = with_role(args.iter().map(OsString::from).collect())?;
-        Ok(args.into_iter().map(|arg| arg.into_string().unwrap()).collect())
+    fn roles(args: &[&str]) -> Vec<String> {
+        let args = with_role(args.iter().map(OsString::from).collect());
+        args.into_iter().map(|arg| arg.into_string().unwrap()).collect()
     }
 
     #[test]
@@ -306,34 +321,37 @@ mod tests {
 
     #[test]
     fn the_role_follows_from_the_name_and_is_the_all_in_one_otherwise() {
-        assert_eq!(roles(&["spoor"]).unwrap(), ["spoor", "all-in-one"]);
+        assert_eq!(roles(&["spoor"]), ["spoor", "all-in-one"]);
+        assert_eq!(roles(&["spoor", "--log-level=debug"]), ["spoor", "all-in-one", "--log-level=debug"]);
+        assert_eq!(roles(&["spoor", "query"]), ["spoor", "query"]);
+        assert_eq!(roles(&["spoor", "--help"]), ["spoor", "--help"]);
         assert_eq!(
-            roles(&["spoor", "--log-level=debug"]).unwrap(),
-            ["spoor", "all-in-one", "--log-level=debug"]
-        );
-        assert_eq!(roles(&["spoor", "query"]).unwrap(), ["spoor", "query"]);
-        assert_eq!(roles(&["spoor", "--help"]).unwrap(), ["spoor", "--help"]);
-        assert_eq!(
-            roles(&["/usr/bin/jaeger-collector", "--x"]).unwrap(),
+            roles(&["/usr/bin/jaeger-collector", "--x"]),
             ["/usr/bin/jaeger-collector", "collector", "--x"]
         );
+        assert_eq!(roles(&["spoor", "ingester", "dead-letters", "list"]), ["spoor", "dead-letters", "list"]);
         assert_eq!(
-            roles(&["spoor", "ingester", "dead-letters", "list"]).unwrap(),
-            ["spoor", "dead-letters", "list"]
-        );
-        assert_eq!(
-            roles(&["spoor", "query", "dependencies", "--day=today"]).unwrap(),
+            roles(&["spoor", "query", "dependencies", "--day=today"]),
             ["spoor", "dependencies", "--day=today"]
         );
         assert_eq!(
-            roles(&["jaeger-ingester", "dead-letters", "list"]).unwrap(),
+            roles(&["jaeger-ingester", "dead-letters", "list"]),
             ["jaeger-ingester", "dead-letters", "list"]
         );
-        assert_eq!(roles(&["jaeger-agent"]).unwrap(), ["jaeger-agent", "agent"]);
+        assert_eq!(roles(&["jaeger-agent"]), ["jaeger-agent", "agent"]);
         assert_eq!(
-            roles(&["jaeger-es-index-cleaner", "7", "http://localhost:9200"]).unwrap(),
+            roles(&["jaeger-es-index-cleaner", "7", "http://localhost:9200"]),
             ["jaeger-es-index-cleaner", "es-index-cleaner", "7", "http://localhost:9200"]
         );
+        assert_eq!(
+            roles(&["jaeger-es-rollover", "init", "http://localhost:9200"]),
+            ["jaeger-es-rollover", "es-rollover", "init", "http://localhost:9200"]
+        );
+        assert_eq!(
+            roles(&["spoor", "retention", "rollover-init", "--dry-run"]),
+            ["spoor", "rollover", "init", "--dry-run"]
+        );
+        assert_eq!(roles(&["spoor", "retention", "clean"]), ["spoor", "retention", "clean"]);
     }
 
     #[test]

@@ -1,33 +1,15 @@
 //! One round of cleaning: alone, by clocks that agree, in requests of bounded length.
 
-use std::time::Duration;
-
-use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, RequestContext, StoredIndex};
+use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, StoredIndex};
 
 use crate::name::beginnings;
+use crate::turn::{Asking, context, give_up, holds};
 use crate::{Alias, Decision, Index, Policy, plan};
 
-/// What cleaners compete for.
-const LOCK: &str = "spoor-retention";
-/// How long one has it unless it goes on.
-const LEASE: Duration = Duration::from_secs(120);
 /// Longest list of names in a request, in bytes, which is part of its address.
 const LONGEST_LIST: usize = 3_500;
 /// Seconds that this machine's clock may be from the store's.
 const MOST_APART: i64 = 3_600;
-
-/// Who asks, and how.
-#[derive(Debug, Clone, Copy)]
-pub struct Asking<'a> {
-    /// This process's alone, new with every start.
-    pub holder: &'a str,
-    /// What the clock here shows, in seconds of the epoch.
-    pub now: i64,
-    /// Whether nothing is to be deleted.
-    pub dry_run: bool,
-    /// The longest for one request.
-    pub timeout: Duration,
-}
 
 /// What was decided about an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,24 +74,8 @@ pub async fn clean(
         return Err(CleanError::Taken);
     }
     let result = alone(admin, locks, policy, asking).await;
-    if let Some(locks) = locks
-        && let Err(error) = locks.release(&context(asking), LOCK, asking.holder).await
-    {
-        tracing::warn!(%error, "the lock was not given up; it ends by itself");
-    }
+    give_up(locks, asking).await;
     result
-}
-
-fn context(asking: Asking<'_>) -> RequestContext {
-    RequestContext::with_timeout(asking.timeout)
-}
-
-/// Takes the lock, or makes it last.
-async fn holds(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> Result<bool, RecordError> {
-    match locks {
-        Some(locks) => Ok(locks.acquire(&context(asking), LOCK, asking.holder, LEASE).await?.is_some()),
-        None => Ok(true),
-    }
 }
 
 async fn alone(
@@ -147,7 +113,7 @@ async fn alone(
     Ok(Cleaned { fates, deleted })
 }
 
-fn index(stored: &StoredIndex) -> Index {
+pub(crate) fn index(stored: &StoredIndex) -> Index {
     let aliases = stored.aliases.iter();
     Index {
         name: stored.name.clone(),
@@ -159,7 +125,7 @@ fn index(stored: &StoredIndex) -> Index {
     }
 }
 
-fn seconds(nanos: u64) -> i64 {
+pub(crate) fn seconds(nanos: u64) -> i64 {
     i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX)
 }
 

@@ -1,14 +1,19 @@
 //! Data expires as promised: [`plan`] decides from what is in the store, the settings and the time which indices are to go,
 //! and says of each why; it touches no network. [`clean`] asks the store, plans, and removes what is to go.
+//! [`rollover`] does the same for series of indices behind aliases: from one index to the next, and out of sight.
 
 mod clean;
 mod name;
 mod plan;
 mod report;
+pub mod rollover;
 mod settings;
+mod turn;
 
-pub use clean::{Asking, CleanError, Cleaned, Fate, clean};
-pub use name::{Family, Naming, Series};
+pub use clean::{CleanError, Cleaned, Fate, clean};
+pub use name::{Naming, Series};
 pub use plan::{AgeFrom, Alias, Decision, Index, Policy, plan};
 pub use report::{as_json, as_table};
 pub use settings::{CleanConfig, SettingsError, policy_of_jaegers_cleaner};
+pub use spoor_storage::IndexFamily as Family;
+pub use turn::Asking;

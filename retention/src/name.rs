@@ -1,42 +1,17 @@
 //! What the name of an index tells: its family, and its place in a series.
 
+use spoor_storage::IndexFamily as Family;
 use time::{Date, Month};
 
-/// Kinds of indices, by Jaeger's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    /// `jaeger-span-archive`.
-    Archive,
-    /// `jaeger-span`.
-    Span,
-    /// `spoor-span`, spans in the compact layout.
-    CompactSpan,
-    /// `jaeger-service`.
-    Service,
-    /// `jaeger-dependencies`.
-    Dependencies,
-    /// `jaeger-sampling`.
-    Sampling,
-}
-
-impl Family {
-    /// The longer name first, as the shorter begins it.
-    const ALL: [Self; 6] =
-        [Self::Archive, Self::Span, Self::CompactSpan, Self::Service, Self::Dependencies, Self::Sampling];
-
-    /// The name without prefix, date or number.
-    #[must_use]
-    pub fn base(self) -> &'static str {
-        match self {
-            Self::Archive => "jaeger-span-archive",
-            Self::Span => "jaeger-span",
-            Self::CompactSpan => "spoor-span",
-            Self::Service => "jaeger-service",
-            Self::Dependencies => "jaeger-dependencies",
-            Self::Sampling => "jaeger-sampling",
-        }
-    }
-}
+/// The longer name first, as the shorter begins it.
+const FAMILIES: [Family; 6] = [
+    Family::Archive,
+    Family::Span,
+    Family::CompactSpan,
+    Family::Service,
+    Family::Dependencies,
+    Family::Sampling,
+];
 
 /// How the indices to look at are numbered, as the modes of Jaeger's cleaner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,7 +54,7 @@ pub(crate) fn read(name: &str, prefix: &str, separator: &str, naming: Naming) ->
         "" => name,
         prefix => name.strip_prefix(prefix)?.strip_prefix('-')?,
     };
-    let (family, tail) = Family::ALL
+    let (family, tail) = FAMILIES
         .into_iter()
         .find_map(|family| Some((family, rest.strip_prefix(family.base())?.strip_prefix('-')?)))?;
     if (family == Family::Archive) != (naming == Naming::Archive) {

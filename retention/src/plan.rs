@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::name::{Family, Naming, Series, read};
+use spoor_storage::IndexFamily as Family;
+
+use crate::name::{Naming, Series, read};
 
 /// An alias of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]

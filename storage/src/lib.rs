@@ -8,6 +8,7 @@ mod context;
 mod dependency_store;
 mod error;
 mod index_admin;
+mod index_series;
 mod lease_lock;
 pub mod memory;
 mod metrics_reader;
@@ -24,6 +25,7 @@ pub use error::{
     BoxError, ReadError, ReadErrorKind, RecordError, RecordErrorKind, WriteError, WriteErrorKind,
 };
 pub use index_admin::{IndexAdmin, IndexAlias, Inventory, StoredIndex};
+pub use index_series::{AliasChange, IndexFamily, IndexSeries, RollOver};
 pub use lease_lock::{Lease, LeaseLock};
 pub use metrics_reader::MetricsReader;
 pub use reader::{SpanReader, SpanStream, summed_up};

@@ -10,6 +10,7 @@ mod healthcheck;
 mod ingester;
 mod query;
 mod retention;
+mod rollover;
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use all_in_one::AllInOneArgs;
@@ -21,6 +22,7 @@ pub(crate) use healthcheck::HealthcheckArgs;
 pub(crate) use ingester::IngesterArgs;
 pub(crate) use query::QueryArgs;
 pub(crate) use retention::{IndexCleanerArgs, RetentionArgs};
+pub(crate) use rollover::{EsRolloverArgs, RolloverArgs};
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,6 +41,10 @@ pub(crate) fn run(parsed: &Parsed) -> Result<ExitCode> {
     match &parsed.command {
         Command::Retention(args) => return on_runtime(retention::run(args)),
         Command::EsIndexCleaner(args) => return on_runtime(retention::run_index_cleaner(args)),
+        Command::Rollover(args) => return on_runtime(rollover::run(args, &parsed.matches)),
+        Command::EsRollover(args) => {
+            return on_runtime(rollover::run_es_rollover(args, &parsed.matches));
+        }
         _ => run_to_its_end(parsed)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -63,7 +69,9 @@ fn run_to_its_end(parsed: &Parsed) -> Result<()> {
         | Command::Ingester(_)
         | Command::Query(_)
         | Command::Retention(_)
-        | Command::EsIndexCleaner(_) => Ok(()),
+        | Command::EsIndexCleaner(_)
+        | Command::Rollover(_)
+        | Command::EsRollover(_) => Ok(()),
     }
 }
 
@@ -100,7 +108,9 @@ fn validate(command: &Command) -> Result<()> {
         Command::DeadLetters(_)
         | Command::Dependencies(_)
         | Command::EsIndexCleaner(_)
+        | Command::EsRollover(_)
         | Command::Retention(_)
+        | Command::Rollover(_)
         | Command::Generate(_)
         | Command::Healthcheck(_)
         | Command::SettingsReference => Ok(()),

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -11,11 +12,12 @@ use spoor_retention::{
     Asking, CleanConfig, CleanError, Naming, Policy, as_json, as_table, clean, policy_of_jaegers_cleaner,
 };
 use spoor_storage_elasticsearch::{
-    Config, ConnectionConfig, ElasticsearchIndices, ElasticsearchStore, IndexConfig, NodeUrl,
+    Config, ConnectionConfig, ElasticsearchIndices, ElasticsearchSampling, ElasticsearchStore, IndexConfig,
+    NodeUrl,
 };
 
 /// Another process is at it: what `sysexits` calls a temporary failure.
-const TAKEN: u8 = 75;
+pub(super) const TAKEN: u8 = 75;
 
 /// What to do with what is old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,14 +28,15 @@ enum Action {
 
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     /// For people.
     Table,
     /// One JSON object.
     Json,
 }
 
-/// Settings of `spoor retention`.
+/// Settings of `spoor retention`. Series of indices behind aliases are the matter of `spoor retention rollover-init`, `spoor retention
+/// rollover` and `spoor retention lookback`, which have settings of their own (`--help`).
 ///
 /// Exit status: 0 done, 1 failed (running it again does no harm), 2 wrong usage, 75 another process is at it.
 #[derive(Debug, clap::Args)]
@@ -158,14 +161,9 @@ async fn round(
     output: Output,
 ) -> Result<ExitCode> {
     let admin = ElasticsearchIndices::open(config).context("open the store")?;
-    let locks = match dry_run {
-        true => None,
-        false => Some(ElasticsearchStore::open_with_locks(config).context("open the store's locks")?.1),
-    };
+    let locks = locks(config, dry_run)?;
     let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock shows a time before 1970")?;
-    let now = i64::try_from(since.as_secs()).context("the clock shows a time that nobody will see")?;
-    let holder = format!("retention-{}-{}", std::process::id(), since.as_nanos());
+    let (now, holder) = clock()?;
     let asking = Asking { holder: &holder, now, dry_run, timeout };
     let cleaned = match clean(&admin, locks, policy, asking).await {
         Ok(cleaned) => cleaned,
@@ -179,10 +177,30 @@ async fn round(
         Output::Table => as_table(&cleaned, dry_run),
         Output::Json => as_json(&cleaned, dry_run),
     };
+    print(&report)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The locks in the store, for whoever changes something.
+pub(super) fn locks(config: &Config, dry_run: bool) -> Result<Option<Arc<ElasticsearchSampling>>> {
+    Ok(match dry_run {
+        true => None,
+        false => Some(ElasticsearchStore::open_with_locks(config).context("open the store's locks")?.1),
+    })
+}
+
+/// The time in seconds of the epoch, and what this process alone is called.
+pub(super) fn clock() -> Result<(i64, String)> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock shows a time before 1970")?;
+    let now = i64::try_from(since.as_secs()).context("the clock shows a time that nobody will see")?;
+    Ok((now, format!("retention-{}-{}", std::process::id(), since.as_nanos())))
+}
+
+/// Writes a report to standard output.
+pub(super) fn print(report: &str) -> Result<()> {
     match std::io::stdout().lock().write_all(report.as_bytes()) {
         // Whoever reads only the first lines has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        result => result.context("print the report")?,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("print the report"),
     }
-    Ok(ExitCode::SUCCESS)
 }

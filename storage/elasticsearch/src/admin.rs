@@ -11,14 +11,18 @@ use spoor_storage::{
     IndexAdmin, IndexAlias, Inventory, RecordError, RecordErrorKind, RequestContext, StoredIndex,
 };
 
-use crate::client::{Client, Reply, Request};
+use crate::client::{Client, Reply, Request, Server};
 use crate::index::encoded;
+use crate::store::parts;
 use crate::{Config, OpenError};
 
 /// The indices of a cluster.
 #[derive(Debug)]
 pub struct ElasticsearchIndices {
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
+    /// A server named by the configuration is not asked.
+    pub(crate) known: Option<Server>,
+    pub(crate) config: Config,
 }
 
 /// A line of `_cat/indices`; numbers are texts there.
@@ -61,9 +65,9 @@ impl ElasticsearchIndices {
     /// # Errors
     /// [`OpenError`] for settings that cannot work.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        let client = Arc::new(Client::new(config)?);
+        let (client, known) = parts(config)?;
         client.start();
-        Ok(Self { client })
+        Ok(Self { client, known, config: config.clone() })
     }
 
     async fn get<T: for<'a> Deserialize<'a>>(
@@ -77,7 +81,7 @@ impl ElasticsearchIndices {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(reply: &'a Reply, attempted: &str) -> Result<T, RecordError> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(reply: &'a Reply, attempted: &str) -> Result<T, RecordError> {
     serde_json::from_slice(&reply.body).map_err(|error| {
         let what = format!("an answer that is not understood: {error}");
         RecordError::new(RecordErrorKind::Unavailable, attempted, what)

@@ -18,6 +18,7 @@ mod long_values;
 mod reader;
 mod sampling;
 mod scroll;
+mod series;
 mod service;
 mod setup;
 mod span_metrics;

@@ -266,7 +266,7 @@ fn archive_config(archive: &ArchiveConfig, store: &Config) -> Result<Config, Ope
     Err(OpenError::Archive(no_effect.to_owned()))
 }
 
-fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {
+pub(crate) fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {
     let known = match config.connection.version {
         0 => None,
         number => Some(Server::from_number(number).ok_or(OpenError::Version(number))?),

@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 
+pub(crate) use install::templates as install_templates;
 pub(crate) use watched::Watched;
 
 use crate::TemplateConfig;
