@@ -163,7 +163,9 @@ fn way_out(plan: &Plan, family: &Watched, aliases: &Aliases, name: &str, partner
     let by_hand = format!("PUT /{base}-000001 {{\"aliases\":{{\"{read}\":{{}},\"{write}\":{is_write}}}}}");
     let is_jaegers = *read == format!("{base}-read") && *write == format!("{base}-write");
     if is_jaegers && family.template.kind.is_jaegers() {
-        format!("run jaeger-es-rollover init, or make it and its first index: {by_hand}")
+        format!(
+            "run spoor retention rollover-init or jaeger-es-rollover init, or make it and its first index: {by_hand}"
+        )
     } else {
         format!("make it and its first index: {by_hand}")
     }
