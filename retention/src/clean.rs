@@ -119,6 +119,7 @@ pub(crate) fn index(stored: &StoredIndex) -> Index {
         name: stored.name.clone(),
         created: seconds(stored.created.0),
         bytes: stored.bytes.unwrap_or_default(),
+        is_empty: stored.documents == Some(0),
         aliases: aliases
             .map(|alias| Alias { name: alias.name.clone(), is_write: alias.is_write_index })
             .collect(),

@@ -24,6 +24,8 @@ pub struct Index {
     pub created: i64,
     /// Bytes of its primary shards.
     pub bytes: u64,
+    /// The store tells that no document is in it.
+    pub is_empty: bool,
     /// What leads to it.
     pub aliases: Vec<Alias>,
 }

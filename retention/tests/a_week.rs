@@ -29,6 +29,7 @@ fn hourly(hours: i64) -> Index {
         name: format!("prod-jaeger-span-2026-08-{day:02}-{hour:02}"),
         created: BEGIN + hours * HOUR,
         bytes: 1,
+        is_empty: false,
         aliases: Vec::new(),
     }
 }
@@ -63,6 +64,7 @@ fn a_plan_for_5000_indices_takes_milliseconds() {
             ),
             created: BEGIN - i64::from(number) * HOUR,
             bytes: 1,
+            is_empty: false,
             aliases: Vec::new(),
         })
         .collect();

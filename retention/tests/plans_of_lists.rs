@@ -49,6 +49,7 @@ fn index(text: &str) -> Index {
         name: name.to_owned(),
         created: NOW - hours.parse::<i64>().unwrap() * 3_600,
         bytes: bytes.parse().unwrap(),
+        is_empty: false,
         aliases: aliases.into_iter().collect(),
     }
 }

@@ -12,7 +12,7 @@ use spoor_retention::rollover::{Names, Outcome, RolloverError, Task, Unit, roll}
 use spoor_retention::{Asking, Family};
 use spoor_storage::{
     AliasChange, IndexAdmin, IndexAlias, IndexSeries, Inventory, RecordError, RecordErrorKind,
-    RequestContext, RollOver, StoredIndex,
+    RequestContext, StoredIndex,
 };
 
 /// When the connection goes.
@@ -85,7 +85,7 @@ impl State {
         assert!(self.indices.iter().all(|index| index.name != name), "{name} is there already");
         let created = UnixNanos(1_000_000_000 * (self.indices.len() as u64 + 1));
         let name = name.to_owned();
-        self.indices.push(StoredIndex { name, created, bytes: None, documents: None, aliases });
+        self.indices.push(StoredIndex { name, created, bytes: None, documents: Some(0), aliases });
     }
 }
 
@@ -138,27 +138,23 @@ impl IndexSeries for Store {
         })
     }
 
-    async fn roll_over(&self, _: &RequestContext, rolling: &RollOver) -> Result<bool, RecordError> {
+    async fn await_index(&self, _: &RequestContext, name: &str) -> Result<(), RecordError> {
+        self.changed(|state| assert!(state.indices.iter().any(|index| index.name == name)))
+    }
+
+    async fn is_due(
+        &self,
+        _: &RequestContext,
+        write_alias: &str,
+        next: &str,
+        conditions: &str,
+    ) -> Result<bool, RecordError> {
         self.changed(|state| {
-            let is_current = |index: &&mut StoredIndex| {
-                let to = index.aliases.iter().find(|alias| alias.name == rolling.write_alias);
-                to.is_some_and(|alias| alias.is_write_index != Some(false))
-            };
-            let current = state.indices.iter_mut().find(is_current).unwrap();
-            if !state.full.contains(&current.name) {
-                return false;
-            }
-            let mut write = IndexAlias { name: rolling.write_alias.clone(), is_write_index: None };
-            let old = current.aliases.iter_mut().find(|alias| alias.name == rolling.write_alias).unwrap();
-            if old.is_write_index.is_some() {
-                old.is_write_index = Some(false);
-                write.is_write_index = Some(true);
-            } else {
-                current.aliases.retain(|alias| alias.name != rolling.write_alias);
-            }
-            let read = IndexAlias { name: rolling.read_alias.clone(), is_write_index: None };
-            state.create(&rolling.to, vec![read, write]);
-            true
+            assert!(state.indices.iter().all(|index| index.name != next), "{next} is there");
+            let writes =
+                |alias: &IndexAlias| alias.name == write_alias && alias.is_write_index != Some(false);
+            let current = state.indices.iter().find(|index| index.aliases.iter().any(writes)).unwrap();
+            conditions == "{}" || state.full.contains(&current.name)
         })
     }
 }
@@ -176,10 +172,11 @@ async fn round(store: &Store, task: &Task, dry_run: bool) -> Result<Vec<Outcome>
 /// The state after the task, which is the same wherever a first round is stopped, and which a further round does not change.
 async fn whatever_happens(from: &State, task: &Task) -> State {
     let store = Store::holding(from.clone(), None);
-    let steps = round(&store, task, false).await.unwrap().len();
+    round(&store, task, false).await.unwrap();
     let end = store.state();
-    assert!(steps > 0);
-    for stop in (1..=steps).flat_map(|number| [Stop::Before(number), Stop::After(number)]) {
+    let requests = store.changes.lock().unwrap().0;
+    assert!(requests > 0);
+    for stop in (1..=requests).flat_map(|number| [Stop::Before(number), Stop::After(number)]) {
         let store = Store::holding(from.clone(), Some(stop));
         let error = round(&store, task, false).await.unwrap_err();
         assert!(error.to_string().contains("it goes on from here"), "{error}");

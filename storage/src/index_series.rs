@@ -55,19 +55,6 @@ pub enum AliasChange {
     },
 }
 
-/// Going on to the next index of a series.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RollOver {
-    /// The alias that is written to.
-    pub write_alias: String,
-    /// Name of the index that it is to lead to.
-    pub to: String,
-    /// The alias by which the new index is read, from the moment it is there.
-    pub read_alias: String,
-    /// A JSON object in the store's words, one of whose conditions must be met; none: it goes on in any case.
-    pub conditions: String,
-}
-
 /// Makes indices and moves aliases. Each call is done wholly or not at all, in one step that no reader and no writer sees half of.
 ///
 /// **Deadline**: as [`crate::SpanReader`]. After an error what was asked for may have been done all the same.
@@ -95,7 +82,16 @@ pub trait IndexSeries: IndexAdmin {
         changes: &[AliasChange],
     ) -> Result<(), RecordError>;
 
-    /// Goes on to the next index if a condition is met; false: none was, and nothing was done. An index of the new name that is
-    /// there already is an error.
-    async fn roll_over(&self, context: &RequestContext, rolling: &RollOver) -> Result<bool, RecordError>;
+    /// Waits until the index can be searched and written to, which is a moment after it was made. An error if it cannot in time.
+    async fn await_index(&self, context: &RequestContext, name: &str) -> Result<(), RecordError>;
+
+    /// Whether it is time for the index that the alias writes to to be followed by `next`, which is not there: one of the conditions is
+    /// met, a JSON object in the store's words, or there is none. Changes nothing.
+    async fn is_due(
+        &self,
+        context: &RequestContext,
+        write_alias: &str,
+        next: &str,
+        conditions: &str,
+    ) -> Result<bool, RecordError>;
 }

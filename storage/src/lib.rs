@@ -25,7 +25,7 @@ pub use error::{
     BoxError, ReadError, ReadErrorKind, RecordError, RecordErrorKind, WriteError, WriteErrorKind,
 };
 pub use index_admin::{IndexAdmin, IndexAlias, Inventory, StoredIndex};
-pub use index_series::{AliasChange, IndexFamily, IndexSeries, RollOver};
+pub use index_series::{AliasChange, IndexFamily, IndexSeries};
 pub use lease_lock::{Lease, LeaseLock};
 pub use metrics_reader::MetricsReader;
 pub use reader::{SpanReader, SpanStream, summed_up};

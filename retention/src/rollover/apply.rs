@@ -2,7 +2,7 @@
 
 use spoor_storage::{IndexSeries, Inventory, LeaseLock, RecordError};
 
-use super::{Names, Problem, Step, Task, plan};
+use super::{Names, Problem, RollOver, Step, Task, plan};
 use crate::Asking;
 use crate::clean::{index, seconds};
 use crate::name::beginnings;
@@ -43,12 +43,12 @@ pub enum RolloverError {
         taken: Vec<Taken>,
     },
     /// The store failed.
-    #[error("{source}; done before: {}; run it again, it goes on from here", steps(taken))]
+    #[error("{cause}; done before: {}; run it again, it goes on from here", steps(taken))]
     Store {
         /// What was done.
         taken: Vec<Taken>,
-        #[expect(missing_docs, reason = "the error's own words")]
-        source: RecordError,
+        /// What the store said.
+        cause: RecordError,
     },
 }
 
@@ -63,8 +63,8 @@ fn steps(taken: &[Taken]) -> String {
 }
 
 impl From<RecordError> for RolloverError {
-    fn from(source: RecordError) -> Self {
-        Self::Store { taken: Vec::new(), source }
+    fn from(cause: RecordError) -> Self {
+        Self::Store { taken: Vec::new(), cause }
     }
 }
 
@@ -109,7 +109,7 @@ async fn alone(
             match take(store, locks, &step, asking).await {
                 Ok(Some(outcome)) => outcome,
                 Ok(None) => return Err(RolloverError::Busy),
-                Err(source) => return Err(RolloverError::Store { taken, source }),
+                Err(cause) => return Err(RolloverError::Store { taken, cause }),
             }
         };
         tracing::info!(%step, ?outcome, "rollover");
@@ -139,7 +139,26 @@ async fn take(
         }
         Step::Create { index, aliases } => store.create_index(&context, index, aliases).await.map(|()| true),
         Step::ChangeAliases(changes) => store.change_aliases(&context, changes).await.map(|()| true),
-        Step::RollOver(rolling) => store.roll_over(&context, rolling).await,
+        Step::RollOver(rolling) => roll_over(store, rolling, asking).await,
     };
     Ok(Some(if is_done? { Outcome::Done } else { Outcome::NotYet }))
+}
+
+/// False when it is not time yet.
+async fn roll_over(
+    store: &dyn IndexSeries,
+    rolling: &RollOver,
+    asking: Asking<'_>,
+) -> Result<bool, RecordError> {
+    let RollOver { write_alias, to, is_made, changes, unused, conditions } = rolling;
+    if !store.is_due(&context(asking), write_alias, unused, &conditions.to_string()).await? {
+        return Ok(false);
+    }
+    if !is_made {
+        store.create_index(&context(asking), to, &[]).await?;
+    }
+    // Not before: until its shards have started, a search under the alias would fail in part.
+    store.await_index(&context(asking), to).await?;
+    store.change_aliases(&context(asking), changes).await?;
+    Ok(true)
 }

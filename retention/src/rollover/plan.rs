@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use spoor_storage::{AliasChange, IndexAlias, IndexFamily, RollOver};
+use spoor_storage::{AliasChange, IndexAlias, IndexFamily};
 
 use super::{Conditions, Unit};
 use crate::Index;
@@ -39,7 +39,7 @@ pub enum Task {
     },
 }
 
-/// One change of the store, done wholly or not at all.
+/// Something to do. A round that is stopped in its midst is made good by another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// New indices of the family are made rightly.
@@ -58,8 +58,26 @@ pub enum Step {
     },
     /// Aliases get or lose indices.
     ChangeAliases(Vec<AliasChange>),
-    /// On to the next index.
+    /// On to the next index, if it is time.
     RollOver(RollOver),
+}
+
+/// Going on to the next index of a series: if it is time, the index is made, and once it can be searched and written to, both aliases
+/// come to it in one change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollOver {
+    /// The alias that is written to.
+    pub write_alias: String,
+    /// Name of the index that it is to lead to.
+    pub to: String,
+    /// The index is there already: a round was stopped after it had made it.
+    pub is_made: bool,
+    /// What becomes of the aliases.
+    pub changes: Vec<AliasChange>,
+    /// A name that no index has, for the question whether it is time.
+    pub unused: String,
+    /// One of these must be met.
+    pub conditions: Conditions,
 }
 
 /// Why nothing can be done about a series.
@@ -178,15 +196,39 @@ fn roll_over(indices: &[Index], names: &Names, conditions: &Conditions) -> Resul
     if alias(current, &names.read).is_none() {
         steps.push(Step::ChangeAliases(vec![add(current, names.to_read())]));
     }
-    // An index that is left over from an attempt of somebody's is passed by.
     let last = indices.iter().filter_map(|index| names.number(index)).max().unwrap_or(0);
+    let unused = names.index(last + 1);
+    // What a round has made that was stopped then: newer than what is written to, and nothing is in it or leads to it.
+    let is_made = |index: &&Index| {
+        names.number(index) == Some(last) && names.number(current) < Some(last) && is_untouched(index)
+    };
+    let made = indices.iter().find(is_made).map(|index| index.name.clone());
+    let to = made.clone().unwrap_or_else(|| unused.clone());
+    let marks_write = alias(current, &names.write) == Some(Some(true));
+    let old = if marks_write {
+        let no_more = IndexAlias { name: names.write.clone(), is_write_index: Some(false) };
+        add(current, no_more)
+    } else {
+        AliasChange::Remove { index: current.name.clone(), alias: names.write.clone() }
+    };
+    let next = |alias: IndexAlias| AliasChange::Add { index: to.clone(), alias };
+    let changes = vec![next(names.to_read()), old, next(names.to_write(marks_write))];
+    let (write_alias, conditions) = (names.write.clone(), conditions.clone());
     steps.push(Step::RollOver(RollOver {
-        write_alias: names.write.clone(),
-        to: names.index(last + 1),
-        read_alias: names.read.clone(),
-        conditions: conditions.to_string(),
+        write_alias,
+        is_made: made.is_some(),
+        changes,
+        unused,
+        conditions,
+        to,
     }));
     Ok(steps)
+}
+
+/// A lifecycle's template gives the read alias to an index as it is made.
+fn is_untouched(index: &Index) -> bool {
+    index.is_empty
+        && index.aliases.iter().all(|alias| alias.is_write.is_none() && alias.name.ends_with("-read"))
 }
 
 fn look_back(indices: &[Index], names: &Names, before: i64) -> Vec<Step> {
@@ -247,7 +289,11 @@ impl fmt::Display for Step {
             }
             Self::RollOver(RollOver { write_alias, to, conditions, .. }) => {
                 write!(formatter, "roll {write_alias} over to {to}")?;
-                if conditions == "{}" { Ok(()) } else { write!(formatter, " if one of {conditions} is met") }
+                if conditions.is_empty() {
+                    Ok(())
+                } else {
+                    write!(formatter, " if one of {conditions} is met")
+                }
             }
         }
     }
@@ -255,10 +301,11 @@ impl fmt::Display for Step {
 
 fn change(change: &AliasChange) -> String {
     match change {
-        AliasChange::Add { index, alias } if alias.is_write_index == Some(true) => {
-            format!("write {} to {index}", alias.name)
-        }
-        AliasChange::Add { index, alias } => format!("have {} lead to {index}", alias.name),
+        AliasChange::Add { index, alias: IndexAlias { name, is_write_index } } => match is_write_index {
+            Some(true) => format!("write {name} to {index}"),
+            Some(false) => format!("write no more under {name} to {index}"),
+            None => format!("have {name} lead to {index}"),
+        },
         AliasChange::Remove { index, alias } => format!("take {index} out of {alias}"),
     }
 }

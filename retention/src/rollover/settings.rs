@@ -16,6 +16,13 @@ pub struct Conditions(Map<String, Value>);
 )]
 pub struct ParseConditionsError;
 
+impl Conditions {
+    /// It is always time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl FromStr for Conditions {
     type Err = ParseConditionsError;
 

@@ -1,13 +1,15 @@
-//! Series of indices behind two aliases: their templates, their first index, and the next one.
-//! Facts: the documentation of `_rollover` and `_aliases`. Both are one change of the cluster's state each, in Elasticsearch since 7 and
-//! in OpenSearch: no search and no write sees half of it.
+//! Series of indices behind two aliases: their templates, their indices, and when it is time for the next one.
+//! Facts: the documentation of `_aliases`, whose actions are one change of the cluster's state: no search and no write sees half of
+//! it; and of `_rollover`, whose `dry_run` judges conditions.
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use spoor_storage::{
-    AliasChange, IndexAlias, IndexFamily, IndexSeries, RecordError, RecordErrorKind, RequestContext, RollOver,
+    AliasChange, IndexAlias, IndexFamily, IndexSeries, RecordError, RecordErrorKind, RequestContext,
 };
 
 use crate::admin::{ElasticsearchIndices, parse};
@@ -22,8 +24,14 @@ struct Acknowledged {
 }
 
 #[derive(Debug, Deserialize)]
-struct Rolled {
-    rolled_over: bool,
+struct Health {
+    timed_out: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Judged {
+    /// By condition, whether it is met.
+    conditions: HashMap<String, bool>,
 }
 
 #[async_trait]
@@ -82,27 +90,43 @@ impl IndexSeries for ElasticsearchIndices {
         acknowledged(&self.client.send(request, context.deadline).await?, attempted)
     }
 
-    async fn roll_over(&self, context: &RequestContext, rolling: &RollOver) -> Result<bool, RecordError> {
-        let RollOver { write_alias, to, read_alias, conditions } = rolling;
-        let attempted = format!("roll {write_alias} over to {to}");
+    async fn await_index(&self, context: &RequestContext, name: &str) -> Result<(), RecordError> {
+        let seconds = context.remaining().as_secs().max(1);
+        let path = format!("/_cluster/health/{}?wait_for_status=yellow&timeout={seconds}s", encoded(name));
+        let attempted = format!("wait for the shards of {name}");
+        let reply = self.client.send(Request::get(path, &attempted), context.deadline).await?;
+        let Health { timed_out } = parse(&reply, &attempted)?;
+        if timed_out {
+            let what = "they have not started in time; nothing is written to it yet";
+            return Err(RecordError::new(RecordErrorKind::Unavailable, attempted, what));
+        }
+        Ok(())
+    }
+
+    async fn is_due(
+        &self,
+        context: &RequestContext,
+        write_alias: &str,
+        next: &str,
+        conditions: &str,
+    ) -> Result<bool, RecordError> {
+        let attempted = format!("ask whether it is time to roll {write_alias} over");
         let conditions: Map<String, Value> = serde_json::from_str(conditions).map_err(|error| {
-            RecordError::new(
-                RecordErrorKind::Refused,
-                attempted.clone(),
-                format!("the conditions are no object: {error}"),
-            )
+            let what = format!("the conditions are no object: {error}");
+            RecordError::new(RecordErrorKind::Refused, attempted.clone(), what)
         })?;
-        let mut body = json!({ "aliases": { read_alias.as_str(): {} } });
-        if !conditions.is_empty() {
-            body["conditions"] = conditions.into();
+        if conditions.is_empty() {
+            return Ok(true);
         }
-        let path = format!("/{}/_rollover/{}?{}", encoded(write_alias), encoded(to), patience(context));
-        let reply = self.client.send(change(path, &body, &attempted), context.deadline).await?;
-        let Rolled { rolled_over } = parse(&reply, &attempted)?;
-        if rolled_over {
-            acknowledged(&reply, &attempted)?;
-        }
-        Ok(rolled_over)
+        let path = format!("/{}/_rollover/{}?dry_run=true", encoded(write_alias), encoded(next));
+        let request = change(path, &json!({ "conditions": conditions }), &attempted);
+        let reply = self.client.send(request, context.deadline).await?;
+        let Judged { conditions } = parse(&reply, &attempted)?;
+        // The store's rule: one of those that are upper bounds, and all that are lower ones. `[max_age: 2d]`.
+        let is_lower = |condition: &str| condition.trim_start_matches('[').starts_with("min_");
+        let (lower, upper): (Vec<_>, Vec<_>) =
+            conditions.iter().partition(|(condition, _)| is_lower(condition));
+        Ok(upper.iter().any(|(_, is_met)| **is_met) && lower.iter().all(|(_, is_met)| **is_met))
     }
 }
 

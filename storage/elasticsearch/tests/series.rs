@@ -5,10 +5,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use spoor_storage::{AliasChange, IndexAlias, IndexFamily, IndexSeries, RecordErrorKind, RollOver};
+use spoor_storage::{AliasChange, IndexAlias, IndexFamily, IndexSeries, RecordErrorKind};
 use spoor_storage_elasticsearch::{Config, ElasticsearchIndices};
 use support::connection::{config, context};
-use support::fake::{Answer, Asked, FakeServer, healthy};
+use support::fake::{Asked, FakeServer, healthy};
 
 fn opened(server: &FakeServer, change: impl FnOnce(&mut Config)) -> ElasticsearchIndices {
     let mut config = config(server, |_| {});
@@ -53,48 +53,69 @@ async fn aliases_change_in_one_request() {
     assert_eq!(body(&asked[0]), expected);
 }
 
-fn rolling(conditions: &str) -> RollOver {
-    RollOver {
-        write_alias: "w".to_owned(),
-        to: "prod-000002".to_owned(),
-        read_alias: "r".to_owned(),
-        conditions: conditions.to_owned(),
+/// A store that judges conditions so.
+fn judging(conditions: &str) -> FakeServer {
+    let answer = format!(
+        r#"{{"acknowledged":false,"dry_run":true,"rolled_over":false,"conditions":{{{conditions}}}}}"#
+    );
+    FakeServer::start(move |asked| {
+        if asked.line.contains("_rollover") { (200, "", answer.clone()) } else { healthy(asked) }
+    })
+}
+
+#[tokio::test]
+async fn conditions_are_judged_by_the_store_and_change_nothing() {
+    for (conditions, is_due) in [
+        (r#""[max_age: 2d]":false,"[max_docs: 7]":true"#, true),
+        (r#""[max_age: 2d]":false,"[max_docs: 7]":false"#, false),
+        (r#""[max_age: 2d]":true,"[min_docs: 1]":false"#, false),
+        (r#""[max_age: 2d]":true,"[min_docs: 1]":true"#, true),
+        (r#""[min_docs: 1]":true"#, false),
+    ] {
+        let server = judging(conditions);
+        let told = opened(&server, |_| {}).is_due(&context(), "w", "w-000002", r#"{"max_age":"2d"}"#).await;
+        assert_eq!(told.unwrap(), is_due, "{conditions}");
+        let asked = server.asked("POST /w/_rollover/w-000002?dry_run=true");
+        assert_eq!(body(&asked[0]), json!({"conditions": {"max_age": "2d"}}));
+    }
+    let server = judging("");
+    assert!(opened(&server, |_| {}).is_due(&context(), "w", "w-000002", "{}").await.unwrap());
+    assert!(server.asked("_rollover").is_empty(), "without conditions there is no question");
+}
+
+#[tokio::test]
+async fn an_index_whose_shards_do_not_start_is_told_of() {
+    for (timed_out, is_fine) in [("false", true), ("true", false)] {
+        let server = FakeServer::start(move |asked| match asked.line.contains("_cluster/health") {
+            true => (200, "", format!(r#"{{"timed_out":{timed_out},"status":"red"}}"#)),
+            false => healthy(asked),
+        });
+        let waited = opened(&server, |_| {}).await_index(&context(), "w-000002").await;
+        assert_eq!(waited.is_ok(), is_fine, "{waited:?}");
+        assert_eq!(server.asked("GET /_cluster/health/w-000002?wait_for_status=yellow&timeout=").len(), 1);
     }
 }
 
-fn rolled(answer: &'static str) -> impl Fn(&Asked) -> Answer {
-    move |asked| if asked.line.contains("_rollover") { (200, "", answer.to_owned()) } else { healthy(asked) }
-}
-
 #[tokio::test]
-async fn the_next_index_is_named_and_is_read_from_its_beginning() {
-    let server = FakeServer::start(rolled(r#"{"acknowledged":true,"rolled_over":true}"#));
-    let store = opened(&server, |_| {});
-    assert!(store.roll_over(&context(), &rolling("{}")).await.unwrap());
-    assert!(store.roll_over(&context(), &rolling(r#"{"max_docs":7}"#)).await.unwrap());
-    let asked = server.asked("POST /w/_rollover/prod-000002?");
-    assert_eq!(body(&asked[0]), json!({"aliases": {"r": {}}}));
-    assert_eq!(body(&asked[1]), json!({"aliases": {"r": {}}, "conditions": {"max_docs": 7}}));
-}
-
-#[tokio::test]
-async fn it_is_told_when_no_condition_was_met_and_when_nodes_have_not_followed() {
-    let server = FakeServer::start(rolled(r#"{"acknowledged":false,"rolled_over":false}"#));
-    assert!(!opened(&server, |_| {}).roll_over(&context(), &rolling("{}")).await.unwrap());
-    let server = FakeServer::start(rolled(r#"{"acknowledged":false,"rolled_over":true}"#));
-    let error = opened(&server, |_| {}).roll_over(&context(), &rolling("{}")).await.unwrap_err();
+async fn it_is_told_when_nodes_have_not_followed() {
+    let server = FakeServer::start(|asked| match asked.line.contains("_aliases") {
+        true => (200, "", r#"{"acknowledged":false}"#.to_owned()),
+        false => healthy(asked),
+    });
+    let change = AliasChange::Remove { index: "a".to_owned(), alias: "r".to_owned() };
+    let error = opened(&server, |_| {}).change_aliases(&context(), &[change]).await.unwrap_err();
     assert_eq!(error.kind, RecordErrorKind::Unavailable, "{error}");
 }
 
 #[tokio::test]
 async fn what_may_have_been_done_is_not_done_again_by_another_node() {
     let failing = |asked: &Asked| {
-        if asked.line.contains("_rollover") { (503, "", "{}".to_owned()) } else { healthy(asked) }
+        if asked.line.contains("PUT /w-000002") { (503, "", "{}".to_owned()) } else { healthy(asked) }
     };
     let (one, other) = (FakeServer::start(failing), FakeServer::start(failing));
     let store = opened(&one, |config| config.connection.server_urls.push(other.url().parse().unwrap()));
-    store.roll_over(&context(), &rolling("{}")).await.unwrap_err();
-    assert_eq!(one.asked("_rollover").len() + other.asked("_rollover").len(), 1);
+    store.create_index(&context(), "w-000002", &[]).await.unwrap_err();
+    assert_eq!(one.asked("PUT /w-000002").len() + other.asked("PUT /w-000002").len(), 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::Alias;
 
-/// `name created alias alias! alias?`: an alias with `!` says that it is written to by this index, with `?` that it is not.
+/// `name created alias alias! alias?`: an alias with `!` says that it is written to by this index, with `?` that it is not. What was created at 0 is empty.
 fn index(line: &str) -> Index {
     let mut words = line.split(' ');
     let name = words.next().unwrap().to_owned();
@@ -14,7 +14,7 @@ fn index(line: &str) -> Index {
         };
         Alias { name: word.trim_end_matches(['!', '?']).to_owned(), is_write }
     };
-    Index { name, created, bytes: 0, aliases: words.map(alias).collect() }
+    Index { name, created, bytes: 0, is_empty: created == 0, aliases: words.map(alias).collect() }
 }
 
 fn planned(indices: &[&str], task: &Task) -> Vec<String> {
@@ -100,7 +100,45 @@ fn the_next_index_is_read_before_it_is_written_to() {
         ]
     );
     let left_over = [index, "jaeger-span-000004 2"];
-    assert_eq!(planned(&left_over, &roll_over("")), ["roll jaeger-span-write over to jaeger-span-000005"]);
+    let passed_by = ["roll jaeger-span-write over to jaeger-span-000005"];
+    assert_eq!(planned(&left_over, &roll_over("")), passed_by);
+}
+
+#[test]
+fn an_index_that_a_stopped_round_has_made_is_the_next_one() {
+    let made = |lines: [&str; 2]| {
+        let indices = lines.map(index);
+        let plan = plan(&indices, &[Names::new("", IndexFamily::Span)], &roll_over(""), 0);
+        let Some(Step::RollOver(rolling)) = plan.steps.last() else { panic!("{plan:?}") };
+        (rolling.is_made, rolling.to.clone(), rolling.unused.clone())
+    };
+    let names = |number: u32| format!("jaeger-span-{number:06}");
+    let current = "jaeger-span-000001 1 jaeger-span-read jaeger-span-write";
+    assert_eq!(made([current, "jaeger-span-000002 0"]), (true, names(2), names(3)));
+    assert_eq!(made([current, "jaeger-span-000002 0 jaeger-span-read"]), (true, names(2), names(3)));
+    assert_eq!(made([current, "jaeger-span-000002 5"]), (false, names(3), names(3)));
+    assert_eq!(made([current, "jaeger-span-000002 0 mine!"]), (false, names(3), names(3)));
+    let older = "jaeger-span-000002 1 jaeger-span-read jaeger-span-write";
+    assert_eq!(made([older, "jaeger-span-000001 0"]), (false, names(3), names(3)));
+}
+
+#[test]
+fn both_aliases_come_to_the_next_index_in_one_change() {
+    let changes = |line: &str| {
+        let plan = plan(&[index(line)], &[Names::new("", IndexFamily::Span)], &roll_over(""), 0);
+        let Some(Step::RollOver(rolling)) = plan.steps.last() else { panic!("{plan:?}") };
+        Step::ChangeAliases(rolling.changes.clone()).to_string()
+    };
+    assert_eq!(
+        changes("jaeger-span-000001 1 jaeger-span-read jaeger-span-write"),
+        "have jaeger-span-read lead to jaeger-span-000002, take jaeger-span-000001 out of jaeger-span-write, \
+         have jaeger-span-write lead to jaeger-span-000002"
+    );
+    assert_eq!(
+        changes("jaeger-span-000001 1 jaeger-span-read jaeger-span-write!"),
+        "have jaeger-span-read lead to jaeger-span-000002, write no more under jaeger-span-write to jaeger-span-000001, \
+         write jaeger-span-write to jaeger-span-000002"
+    );
 }
 
 #[test]
