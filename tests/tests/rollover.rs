@@ -15,6 +15,8 @@ use spoor_tests::{Role, Spoor, binary, eventually, refresh, unique_prefix};
 use tokio::process::Command;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The number that the series comes to.
+const LAST: u32 = 4;
 
 /// A prefix of its own in the shared store.
 struct Store {
@@ -169,6 +171,26 @@ impl Sent {
     }
 }
 
+/// Goes on to the last index of the series, with some more written under each.
+async fn go_on(store: &Store, sent: &Sent) -> Result<()> {
+    for number in 2..=LAST {
+        sent.more().await?;
+        if number == LAST {
+            // As a round leaves it that was stopped.
+            let url = format!("{}/{}-jaeger-span-{number:06}", store.server, store.prefix);
+            store.http.put(url).send().await?.error_for_status()?;
+        }
+        let rolled = well(&store.retention(&["rollover", "--retention.conditions={}"]).await?)?;
+        let next = format!("-jaeger-span-{number:06}");
+        ensure!(rolled.contains(&next) && rolled.contains("done"), "{rolled}");
+    }
+    sent.more().await?;
+    let early = well(&store.retention(&["rollover"]).await?)?;
+    ensure!(early.contains("not yet") && !early.contains("done"), "none is two days old: {early}");
+    sent.is_over.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn under_load_a_series_goes_on_three_times_and_every_acknowledged_span_can_be_read_at_any_time()
 -> Result<()> {
@@ -184,40 +206,26 @@ async fn under_load_a_series_goes_on_three_times_and_every_acknowledged_span_can
     let collector = store.start(Role::Collector, &["--es.use-aliases", small[0], small[1]]).await?;
     let query = store.start(Role::Query, &["--es.use-aliases"]).await?;
     let sent = Sent::default();
-    let rolling = async {
-        for number in 2..=4 {
-            sent.more().await?;
-            if number == 4 {
-                // As a round leaves it that was stopped.
-                let url = format!("{}/{}-jaeger-span-000004", store.server, store.prefix);
-                store.http.put(url).send().await?.error_for_status()?;
-            }
-            let rolled = well(&store.retention(&["rollover", "--retention.conditions={}"]).await?)?;
-            let next = format!("-jaeger-span-{number:06}");
-            ensure!(rolled.contains(&next) && rolled.contains("done"), "{rolled}");
-        }
-        sent.more().await?;
-        let early = well(&store.retention(&["rollover"]).await?)?;
-        ensure!(early.contains("not yet") && !early.contains("done"), "none is two days old: {early}");
-        sent.is_over.store(true, Ordering::Relaxed);
-        anyhow::Ok(())
-    };
-    let ((), (), rounds) = tokio::try_join!(rolling, sent.write(&collector), sent.read(&store, &query))?;
+    let ((), (), rounds) =
+        tokio::try_join!(go_on(&store, &sent), sent.write(&collector), sent.read(&store, &query))?;
     ensure!(rounds > 3, "somebody was reading all the time: {rounds} times");
 
     let (all, read) = (sent.so_far(), store.readable().await?);
     ensure!(all.is_subset(&read), "{} of {}", read.len(), all.len());
-    println!("{} spans over three rollovers, all of them read {rounds} times meanwhile", all.len());
-    let series: Vec<String> = (1..=4).map(|number| format!("jaeger-span-{number:06}")).collect();
+    println!("{} spans over {} rollovers, all of them read {rounds} times meanwhile", all.len(), LAST - 1);
+    let series: Vec<String> = (1..=LAST).map(|number| format!("jaeger-span-{number:06}")).collect();
     ensure!(store.behind("jaeger-span-read").await? == series);
-    ensure!(store.behind("jaeger-span-write").await? == series[3..]);
+    ensure!(store.behind("jaeger-span-write").await? == series[series.len() - 1..]);
     for index in &series {
         ensure!(store.documents(index).await? > 0, "{index} was written to");
     }
 
     let back = ["lookback", "--retention.unit=seconds", "--retention.unit-count=0"];
     well(&store.retention(&back).await?)?;
-    ensure!(store.behind("jaeger-span-read").await? == series[3..], "what is written to stays in sight");
+    ensure!(
+        store.behind("jaeger-span-read").await? == series[series.len() - 1..],
+        "what is written to stays in sight"
+    );
     ensure!(store.documents(&series[0]).await? > 0, "out of sight is not gone");
     let once_more = well(&store.retention(&back).await?)?;
     ensure!(once_more == "nothing to do\n", "{once_more}");

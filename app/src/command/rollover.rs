@@ -178,10 +178,12 @@ async fn round(work: Work) -> Result<ExitCode> {
             (taken.clone(), Some(error))
         }
     };
-    print(&match work.output {
-        Output::Table => as_table(&taken),
-        Output::Json => as_json(&taken, work.dry_run),
-    })?;
+    match work.output {
+        // The error says that nothing was done.
+        Output::Table if taken.is_empty() && problem.is_some() => {}
+        Output::Table => print(&as_table(&taken))?,
+        Output::Json => print(&as_json(&taken, work.dry_run))?,
+    }
     match problem {
         Some(problem) => Err(problem.into()),
         None => Ok(ExitCode::SUCCESS),
