@@ -3,7 +3,7 @@
 use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, StoredIndex};
 
 use crate::name::beginnings;
-use crate::turn::{Asking, context, give_up, holds};
+use crate::turn::{Asking, begins, context, give_up, holds};
 use crate::{Alias, Decision, Index, Policy, plan};
 
 /// Longest list of names in a request, in bytes, which is part of its address.
@@ -59,7 +59,8 @@ impl From<RecordError> for CleanError {
     }
 }
 
-/// Looks, plans, and deletes unless it only looks. With `locks`, only one of several processes over a store deletes at a time.
+/// Looks, plans, and deletes unless it only looks. With `locks`, only one of several processes over a store deletes at a time. Where the lock
+/// cannot be written (a full disk lets nothing be written, and much be deleted) it goes on without, since deleting twice does no harm.
 ///
 /// # Errors
 /// [`CleanError`]. Another round goes on where this one ended.
@@ -70,7 +71,7 @@ pub async fn clean(
     asking: Asking<'_>,
 ) -> Result<Cleaned, CleanError> {
     let locks = locks.filter(|_| !asking.dry_run);
-    if !holds(locks, asking).await? {
+    if !lets_delete(begins(locks, asking).await) {
         return Err(CleanError::Taken);
     }
     let result = alone(admin, locks, policy, asking).await;
@@ -103,7 +104,7 @@ async fn alone(
         fates.iter().rev().filter(|fate| fate.decision.delete).map(|fate| fate.decision.name.as_str());
     for batch in batches(going) {
         let failed = |source| CleanError::Store { deleted: deleted.clone(), source };
-        if !holds(locks, asking).await.map_err(failed)? {
+        if !lets_delete(holds(locks, asking).await) {
             return Err(CleanError::Taken);
         }
         admin.delete(&context(asking), &batch).await.map_err(failed)?;
@@ -111,6 +112,14 @@ async fn alone(
         deleted.extend(batch);
     }
     Ok(Cleaned { fates, deleted })
+}
+
+/// Whether nobody else is known to be at it.
+fn lets_delete(turn: Result<bool, RecordError>) -> bool {
+    turn.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the lock cannot be had; indices are deleted without it");
+        true
+    })
 }
 
 pub(crate) fn index(stored: &StoredIndex) -> Index {

@@ -16,4 +16,4 @@ pub use plan::{AgeFrom, Alias, Decision, Index, Policy, plan};
 pub use report::{as_json, as_table};
 pub use settings::{CleanConfig, SettingsError, policy_of_jaegers_cleaner};
 pub use spoor_storage::IndexFamily as Family;
-pub use turn::Asking;
+pub use turn::{Asking, LEASE};

@@ -1,13 +1,15 @@
 //! Whose turn it is: of several processes that change the indices of a store, one at a time does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spoor_storage::{LeaseLock, RecordError, RequestContext};
 
 /// What they compete for.
 const LOCK: &str = "spoor-retention";
-/// How long one has it unless it goes on.
-const LEASE: Duration = Duration::from_secs(120);
+/// How long one has it unless it goes on, where nothing else is said.
+pub const LEASE: Duration = Duration::from_secs(120);
+/// So many times while a lease lasts it is asked for again.
+const ASKED_AGAIN: u32 = 40;
 
 /// Who asks, and how.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +22,8 @@ pub struct Asking<'a> {
     pub dry_run: bool,
     /// The longest for one request.
     pub timeout: Duration,
+    /// How long the turn lasts unless it goes on; a turn that nobody goes on with is waited for so long.
+    pub lease: Duration,
 }
 
 /// For one request.
@@ -27,10 +31,31 @@ pub(crate) fn context(asking: Asking<'_>) -> RequestContext {
     RequestContext::with_timeout(asking.timeout)
 }
 
+/// Takes the lock. One that somebody else has is waited for a little longer than it can last by itself: who was killed has it for so long, and
+/// who is alive makes it last. False when it is somebody's still.
+pub(crate) async fn begins(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> Result<bool, RecordError> {
+    let pause = asking.lease / ASKED_AGAIN;
+    let limit = Instant::now() + asking.lease + 4 * pause;
+    let mut is_told = false;
+    while !holds(locks, asking).await? {
+        if Instant::now() >= limit {
+            return Ok(false);
+        }
+        if !is_told {
+            tracing::info!(longest = ?asking.lease, "another process has its turn, or was stopped within it; waiting");
+            is_told = true;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Ok(true)
+}
+
 /// Takes the lock, or makes it last.
 pub(crate) async fn holds(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> Result<bool, RecordError> {
     match locks {
-        Some(locks) => Ok(locks.acquire(&context(asking), LOCK, asking.holder, LEASE).await?.is_some()),
+        Some(locks) => {
+            Ok(locks.acquire(&context(asking), LOCK, asking.holder, asking.lease).await?.is_some())
+        }
         None => Ok(true),
     }
 }

@@ -164,7 +164,13 @@ fn series() -> Vec<Names> {
 }
 
 async fn round(store: &Store, task: &Task, dry_run: bool) -> Result<Vec<Outcome>, RolloverError> {
-    let asking = Asking { holder: "this", now: 0, dry_run, timeout: Duration::from_secs(1) };
+    let asking = Asking {
+        holder: "this",
+        now: 0,
+        dry_run,
+        timeout: Duration::from_secs(1),
+        lease: Duration::from_millis(200),
+    };
     let taken = roll(store, None, ("prod", &series()), task, asking).await?;
     Ok(taken.iter().map(|taken| taken.outcome).collect())
 }

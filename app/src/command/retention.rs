@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
 use spoor_retention::{
-    Asking, CleanConfig, CleanError, Naming, Policy, as_json, as_table, clean, policy_of_jaegers_cleaner,
+    Asking, CleanConfig, CleanError, LEASE, Naming, Policy, as_json, as_table, clean,
+    policy_of_jaegers_cleaner,
 };
 use spoor_storage_elasticsearch::{
     Config, ConnectionConfig, ElasticsearchIndices, ElasticsearchSampling, ElasticsearchStore, IndexConfig,
@@ -164,7 +165,7 @@ async fn round(
     let locks = locks(config, dry_run)?;
     let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
     let (now, holder) = clock()?;
-    let asking = Asking { holder: &holder, now, dry_run, timeout };
+    let asking = Asking { holder: &holder, now, dry_run, timeout, lease: LEASE };
     let cleaned = match clean(&admin, locks, policy, asking).await {
         Ok(cleaned) => cleaned,
         Err(error @ CleanError::Taken) => {

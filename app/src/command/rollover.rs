@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 use spoor_retention::rollover::{Conditions, Names, RolloverError, Task, Unit, as_json, as_table, roll};
-use spoor_retention::{Asking, Family};
+use spoor_retention::{Asking, Family, LEASE};
 use spoor_storage_elasticsearch::{
     Config, ConnectionConfig, ElasticsearchIndices, IndexConfig, Layout, TemplateConfig,
 };
@@ -163,7 +163,7 @@ async fn round(work: Work) -> Result<ExitCode> {
     let locks = locks(&of_locks, work.dry_run)?;
     let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
     let (now, holder) = clock()?;
-    let asking = Asking { holder: &holder, now, dry_run: work.dry_run, timeout: work.timeout };
+    let asking = Asking { holder: &holder, now, dry_run: work.dry_run, timeout: work.timeout, lease: LEASE };
     let series: Vec<Names> = work.families.iter().map(|family| Names::new(&prefix, *family)).collect();
     let (taken, problem) = match roll(&store, locks, (&prefix, &series), &work.task, asking).await {
         Ok(taken) => (taken, None),

@@ -6,7 +6,7 @@ use super::{Names, Problem, RollOver, Step, Task, plan};
 use crate::Asking;
 use crate::clean::{index, seconds};
 use crate::name::beginnings;
-use crate::turn::{context, give_up, holds};
+use crate::turn::{begins, context, give_up, holds};
 
 /// What became of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub async fn roll(
     asking: Asking<'_>,
 ) -> Result<Vec<Taken>, RolloverError> {
     let locks = locks.filter(|_| !asking.dry_run);
-    if !holds(locks, asking).await? {
+    if !begins(locks, asking).await? {
         return Err(RolloverError::Busy);
     }
     let result = alone(store, locks, (prefix, series), task, asking).await;

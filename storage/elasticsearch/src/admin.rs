@@ -49,6 +49,11 @@ struct Alias {
 }
 
 #[derive(Debug, Deserialize)]
+struct Acknowledged {
+    acknowledged: bool,
+}
+
+#[derive(Debug, Deserialize)]
 struct Stats {
     #[serde(default)]
     nodes: HashMap<String, Node>,
@@ -145,7 +150,13 @@ impl IndexAdmin for ElasticsearchIndices {
         );
         let request =
             Request { method: Method::DELETE, ..Request::get(path, format!("delete {}", names.join(","))) };
-        self.client.send(request, context.deadline).await?;
-        Ok(())
+        let attempted = request.attempted.clone();
+        let reply = self.client.send(request, context.deadline).await?;
+        let answer: Acknowledged = parse(&reply, &attempted)?;
+        if answer.acknowledged {
+            return Ok(());
+        }
+        let what = "not all nodes have confirmed it in time; it may be done yet";
+        Err(RecordError::new(RecordErrorKind::Unavailable, attempted, what))
     }
 }
