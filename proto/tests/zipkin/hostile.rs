@@ -56,6 +56,17 @@ proptest! {
     }
 }
 
+/// Looking through all of them for each of them would take minutes.
+#[test]
+fn a_tag_that_comes_many_thousand_times_is_read_in_one_pass() {
+    let tags = vec![r#""otel.scope.name":"a""#; 300_000].join(",");
+    let body = format!(r#"[{{"traceId":"1","id":"2","tags":{{{tags}}}}}]"#);
+    let batch = decode_v2_json(body.as_bytes()).expect("a valid request");
+    let span = batch.span(0).expect("a span");
+    // What is left says that there was no start time.
+    assert_eq!((span.scope().name(), span.attributes().len()), ("a", 1));
+}
+
 #[test]
 fn a_flood_of_empty_spans_is_refused() {
     let spans = |one: &str| format!("[{}{one}]", format!("{one},").repeat(200_000));

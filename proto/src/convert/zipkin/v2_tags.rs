@@ -118,11 +118,20 @@ impl Tags {
         Some(taken)
     }
 
-    /// As [`Tags::take`], together with further tags of this role that say the same: exporters tell the scope under two keys.
+    /// As [`Tags::take`], together with further tags of this role that say the same: exporters tell the scope under two keys. One pass,
+    /// however many there are.
     pub(super) fn take_same(&mut self, batch: &SpanBatch, role: Role) -> Option<Text> {
-        let taken = self.take(role)?;
-        while self.take_if(role, |text| (batch.bytes(text) == batch.bytes(taken)).then_some(())).is_some() {}
-        Some(taken)
+        if !self.has(role) {
+            return None;
+        }
+        let mut taken = None;
+        for tag in self.tags.iter_mut().filter(|tag| tag.role == role) {
+            let first = *taken.get_or_insert(tag.value);
+            if batch.bytes(tag.value) == batch.bytes(first) {
+                tag.role = Role::Taken;
+            }
+        }
+        taken
     }
 
     /// The status and its message.
