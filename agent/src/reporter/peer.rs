@@ -142,7 +142,7 @@ impl Peer {
                     keeper.metrics.connected();
                     self.state().connection = Some(connection);
                     keeper.ready.notify_waiters();
-                    self.watch(ending, keeper).await;
+                    self.watch(ending, &keeper.ready).await;
                     if self.state().connection.take().is_some() {
                         keeper.metrics.disconnected();
                     }
@@ -155,9 +155,10 @@ impl Peer {
     }
 
     /// Until the connection has ended; says when a rest is over.
-    async fn watch(&self, mut ending: tokio::task::JoinHandle<()>, keeper: &Keeper) {
+    async fn watch(&self, mut ending: tokio::task::JoinHandle<()>, ready: &Notify) {
         loop {
-            let until = self.state().rests_until.filter(|until| *until > Instant::now());
+            // A rest that is over already is told of, too: whoever waits has found the collector resting.
+            let until = self.state().rests_until;
             let over = async {
                 match until {
                     Some(until) => tokio::time::sleep_until(until).await,
@@ -167,12 +168,39 @@ impl Peer {
             tokio::select! {
                 _ = &mut ending => return,
                 () = self.rested.notified() => {}
-                () = over => keeper.ready.notify_waiters(),
+                () = over => {
+                    let mut state = self.state();
+                    state.rests_until = state.rests_until.filter(|until| *until > Instant::now());
+                    drop(state);
+                    ready.notify_waiters();
+                }
             }
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As when the process was held up for longer than the rest.
+    #[tokio::test]
+    async fn who_waits_for_a_rest_hears_of_one_that_was_over_before_anyone_looked() {
+        let place = Place { host: "127.0.0.1".to_owned(), port: 1, address: None };
+        let peer = Arc::new(Peer::new(place));
+        peer.state().rests_until = Some(Instant::now());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let ready = Arc::new(Notify::new());
+        let waits = ready.notified();
+        let (watched, told) = (Arc::clone(&peer), Arc::clone(&ready));
+        let connection = tokio::spawn(std::future::pending());
+        let watching = tokio::spawn(async move { watched.watch(connection, &told).await });
+        tokio::time::timeout(Duration::from_secs(10), waits).await.expect("it is told");
+        assert_eq!(peer.state().rests_until, None, "and once");
+        watching.abort();
     }
 }

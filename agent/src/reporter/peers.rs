@@ -59,8 +59,10 @@ impl Peers {
         let list = self.list();
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let inner = (0..list.len()).map(|step| &list[first.wrapping_add(step) % list.len()]);
-        let loads = inner.filter_map(|peer| Some((peer.load()?, peer)));
-        loads.min_by_key(|(load, _)| *load).and_then(|(_, peer)| peer.begin())
+        let mut loads: Vec<_> = inner.filter_map(|peer| Some((peer.load()?, peer))).collect();
+        loads.sort_by_key(|(load, _)| *load);
+        // One of them may have closed its connection since.
+        loads.into_iter().find_map(|(_, peer)| peer.begin())
     }
 
     fn list(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Peer>>> {
