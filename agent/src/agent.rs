@@ -29,6 +29,9 @@ use crate::udp::{self, Port};
 /// Connections at a time to the HTTP port; more wait.
 const MAX_HTTP_CONNECTIONS: usize = 256;
 
+/// How long, after the last span, an answer about sampling may still take.
+const LAST_ANSWER: Duration = Duration::from_millis(500);
+
 /// A port that could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -165,15 +168,19 @@ impl Agent {
             tracing::info!(listener = port.name(), address = %port.address(), "listens");
             port.run(intake.clone(), metrics, shutdown.clone())
         });
-        let answering = async {
+        let stop_answering = shutdown.clone();
+        // On its own: half a question holds up no span.
+        let answering = AbortOnDropHandle::new(tokio::spawn(async move {
             match http {
-                Some((listener, router)) => serve_http(listener, router, shutdown.clone()).await,
+                Some((listener, router)) => serve_http(listener, router, stop_answering).await,
                 None => Ok(()),
             }
-        };
-        let served = futures::try_join!(try_join_all(serving), answering).map(drop);
-        // With every port off it still delivers.
-        shutdown.cancelled().await;
+        }));
+        let served = try_join_all(serving).await.map(drop);
+        // With every port off it still delivers. With one lost it ends, so that whoever looks after it hears of that.
+        if served.is_ok() {
+            shutdown.cancelled().await;
+        }
         stop_gathering.cancel();
         let _ = gathering.await;
         let in_time = tokio::time::timeout(ending.drain_timeout, buffer.emptied()).await.is_ok();
@@ -188,7 +195,10 @@ impl Agent {
             );
         }
         buffer.sync().await;
-        served
+        match tokio::time::timeout(LAST_ANSWER, answering).await {
+            Ok(Ok(answered)) => served.and(answered),
+            _ => served,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Questions for sampling strategies.
 
+use tokio::io::AsyncWriteExt;
+
 use crate::fixture::{Collector, PATIENCE, Running};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
@@ -57,5 +59,16 @@ async fn a_fresh_strategy_is_told_from_memory() {
         assert_eq!(get(&running, "/sampling?service=shop").await.0, 200);
     }
     assert_eq!(collector.questions(), 1);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_question_does_not_hold_up_the_end() {
+    let running = Running::start("127.0.0.1:1", &["--agent.drain-timeout=1s"]);
+    let mut connection = tokio::net::TcpStream::connect(running.http).await.unwrap();
+    connection.write_all(b"GET /samp").await.unwrap();
+    // A whole one behind it is answered, so the half one has come.
+    get(&running, "/sampling?service=any").await;
+    // The port waits for the rest of a question for longer than this.
     running.end().await;
 }

@@ -1,6 +1,6 @@
 //! `spoor agent`: beside the applications, in front of the collectors.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::host::{Host, HostConfig};
 use crate::role;
@@ -20,8 +20,19 @@ impl AgentArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
         self.host.validate()?;
-        Ok(self.agent.validate()?)
+        self.agent.validate()?;
+        check_drain(&self.agent, &self.host)
     }
+}
+
+/// What is cut off within its drain tells nobody what it had to leave.
+pub(super) fn check_drain(agent: &spoor_agent::Config, host: &HostConfig) -> Result<()> {
+    let (drain, longest) = (agent.buffer.drain_timeout, host.shutdown_timeout);
+    ensure!(
+        drain < longest,
+        "--agent.drain-timeout={drain:?} must be less than --shutdown-timeout={longest:?}, which ends everything; lower the one or raise the other"
+    );
+    Ok(())
 }
 
 /// Sockets first, then the role.

@@ -95,6 +95,7 @@ impl AllInOneArgs {
         self.host.validate()?;
         self.collector.validate()?;
         self.agent.validate_beside_collector(self.collector.jaeger_grpc.tls.enabled())?;
+        super::agent::check_drain(&self.agent, &self.host)?;
         self.query.validate()?;
         self.storage.validate(self.sampling.is_adaptive())?;
         self.sampling.validate(&self.storage)?;
