@@ -133,14 +133,24 @@ async fn services_by_grpc(url: &str) -> Result<usize> {
     Ok(answer.into_inner().services.len())
 }
 
-/// As gRPC's clients have to: nginx keeps no question to ask another server, so that one which was under way on a server that went is
-/// UNAVAILABLE, or INTERNAL where its answer had begun, and is asked once more.
+/// Failures after which nginx leaves a server alone (`max_fails` of the configuration).
+const MAX_FAILS: usize = 2;
+
+/// As gRPC's clients have to: nginx keeps no question to ask another server, so that one which was under way on a server that went, or was
+/// sent on a connection kept from before, is UNAVAILABLE, or INTERNAL where its answer had begun, and is asked again: as often as nginx takes to
+/// notice.
 async fn services_by_patient_grpc(url: &str) -> Result<usize> {
-    match services_by_grpc(url).await {
-        Err(error) if ["Unavailable", "Internal"].iter().any(|code| error.to_string().starts_with(code)) => {
-            services_by_grpc(url).await
+    let mut left = MAX_FAILS;
+    loop {
+        match services_by_grpc(url).await {
+            Err(error)
+                if left > 0
+                    && ["Unavailable", "Internal"].iter().any(|code| error.to_string().starts_with(code)) =>
+            {
+                left -= 1;
+            }
+            answer => return answer,
         }
-        answer => answer,
     }
 }
 
