@@ -19,10 +19,10 @@ use crate::reporter::{CallError, Peers};
 const GET_STRATEGY: &str = "/jaeger.api_v2.SamplingManager/GetSamplingStrategy";
 /// Services whose strategy is remembered. Beyond it the one that was asked for longest ago is forgotten.
 const MOST_SERVICES: usize = 1_000;
-/// How long all collectors together may take.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Collectors that are asked before it is given up.
 const MOST_ASKED: usize = 3;
+/// How long each of them has: two seconds for all together, after which clients give up.
+const PATIENCE: Duration = Duration::from_millis(650);
 
 /// Labels of Jaeger's `collector_proxy`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,14 +70,13 @@ impl Proxy {
     }
 
     async fn ask_collectors(&self, service: &str) -> Result<Arc<Strategy>, StrategyError> {
-        let end = Instant::now() + PATIENCE;
         let parameters = SamplingStrategyParameters { service_name: service.to_owned() };
         let request = spoor_net::grpc::frame(&parameters.encode_to_vec());
         let mut problem = "no collector is connected".to_owned();
         for _ in 0..MOST_ASKED {
             let Some(mut call) = self.peers.next_now() else { break };
-            let left = end.saturating_duration_since(Instant::now());
-            match call.connection.call(GET_STRATEGY, request.clone(), left).await {
+            // One that does not answer leaves the others their time.
+            match call.connection.call(GET_STRATEGY, request.clone(), PATIENCE).await {
                 Ok(answer) => match SamplingStrategyResponse::decode(answer) {
                     Ok(response) => return Ok(Arc::new(response.into())),
                     Err(error) => problem = format!("the collector's answer cannot be read: {error}"),

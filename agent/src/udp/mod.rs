@@ -28,6 +28,8 @@ pub(crate) use socket::BindError;
 
 /// Datagrams read in a row before others have their turn.
 const BURST: usize = 64;
+/// Datagrams read after the stop, more than the kernel's buffer holds: senders that go on do not keep the process.
+const MOST_LEFT: usize = 10_000;
 
 /// A UDP port that is bound.
 #[derive(Debug)]
@@ -130,7 +132,8 @@ impl Reader {
     fn read_rest(self) {
         let Self { socket, queue, metrics, mut buffer } = self;
         let Ok(socket) = socket.into_std() else { return };
-        while let Ok(length) = socket.recv(&mut buffer) {
+        for _ in 0..MOST_LEFT {
+            let Ok(length) = socket.recv(&mut buffer) else { return };
             queue_up(&queue, &metrics, &buffer[..length]);
         }
     }

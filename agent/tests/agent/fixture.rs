@@ -113,6 +113,8 @@ fn decode(_: Protocol, packet: &Bytes) -> Result<Datagram, DecodeError> {
 pub(crate) struct Collector {
     batches: Arc<Mutex<Vec<Batch>>>,
     strategies: Arc<Mutex<u32>>,
+    /// It never answers how to sample.
+    is_silent: bool,
 }
 
 #[tonic::async_trait]
@@ -134,12 +136,20 @@ impl SamplingManager for Collector {
     ) -> Result<Response<SamplingStrategyResponse>, Status> {
         *self.strategies.lock().unwrap() += 1;
         assert_eq!(request.into_inner().service_name, "shop");
+        if self.is_silent {
+            std::future::pending::<()>().await;
+        }
         let strategy = spoor_sampling::Strategy::probabilistic(0.25);
         Ok(Response::new((&strategy).into()))
     }
 }
 
 impl Collector {
+    /// One that never answers how to sample.
+    pub(crate) fn silent() -> Self {
+        Self { is_silent: true, ..Self::default() }
+    }
+
     /// Serves on a port; aborted, the port and its connections are gone.
     pub(crate) fn serve(&self, address: &str) -> (SocketAddr, JoinHandle<std::io::Result<()>>) {
         let listener = Listener::bind("test", &address.parse().unwrap()).unwrap();

@@ -72,3 +72,17 @@ async fn half_a_question_does_not_hold_up_the_end() {
     // The port waits for the rest of a question for longer than this.
     running.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_does_not_answer_leaves_the_others_their_time() {
+    let (silent, good) = (Collector::silent(), Collector::default());
+    let ((one, _one), (other, _other)) = (silent.serve("127.0.0.1:0"), good.serve("127.0.0.1:0"));
+    let running = Running::start(&format!("{one},{other}"), &["--agent.sampling-cache-ttl=0s"]);
+    running.until("jaeger_agent_connection_status_collector_connected", 1.0).await;
+    while good.questions() == 0 || silent.questions() < 2 {
+        let (status, text) = get(&running, "/sampling?service=shop").await;
+        // Until both are connected the silent one may be the only one.
+        assert!(status == 200 || good.questions() == 0, "{status} {text}");
+    }
+    running.end().await;
+}
