@@ -44,6 +44,9 @@ pub enum ConfigError {
         /// What is chosen.
         kind: &'static str,
     },
+    /// A setting about a file that is not there.
+    #[error("--{0} would have no effect without --sampling.strategies-file; remove it, or name the file")]
+    NoFile(&'static str),
     /// Adaptive sampling.
     #[error(transparent)]
     Adaptive(#[from] AdaptiveConfigError),
@@ -57,9 +60,10 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let no_effect = |setting, kind| Err(ConfigError::NoEffect { setting, kind });
         match self.kind {
-            SamplingKind::File => match self.adaptive.first_changed() {
-                Some(setting) => no_effect(setting, "file"),
-                None => Ok(()),
+            SamplingKind::File => match (self.adaptive.first_changed(), self.file.first_without_file()) {
+                (Some(setting), _) => no_effect(setting, "file"),
+                (None, Some(setting)) => Err(ConfigError::NoFile(setting)),
+                (None, None) => Ok(()),
             },
             SamplingKind::Adaptive if self.file.strategies.is_some() => {
                 no_effect("sampling.strategies-file", "adaptive")
@@ -118,8 +122,49 @@ pub struct FileConfig {
     pub default_probability: f64,
 }
 
+impl FileConfig {
+    /// A setting that only a file gives an effect, where there is none.
+    fn first_without_file(&self) -> Option<&'static str> {
+        if self.strategies.is_some() {
+            return None;
+        }
+        let reloads = (!self.reload_interval.is_zero()).then_some("sampling.strategies-reload-interval");
+        let leaves_out = (!self.limiting_services_inherit).then_some("sampling.strategies.bugfix-5270");
+        reloads.or(leaves_out)
+    }
+}
+
 /// A number from 0 to 1.
 pub(crate) fn parse_probability(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "write a number from 0 to 1".to_owned())?;
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("write a number from 0 to 1".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        sampling: Config,
+    }
+
+    fn refused(args: &[&str]) -> Option<String> {
+        let program = Program::try_parse_from([&["sampling"], args].concat()).expect("the flags are known");
+        program.sampling.validate().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_only_a_file_gives_an_effect_is_refused_without_one() {
+        for flag in ["--sampling.strategies-reload-interval=1m", "--sampling.strategies.bugfix-5270=false"] {
+            let error = refused(&[flag]).expect("it is refused");
+            let (name, _) = flag.split_once('=').expect("a flag has a value");
+            assert!(error.starts_with(name) && error.contains("--sampling.strategies-file"), "{error}");
+            assert_eq!(refused(&[flag, "--sampling.strategies-file=s.json"]), None);
+        }
+        assert_eq!(refused(&[]), None);
+    }
 }

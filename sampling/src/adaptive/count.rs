@@ -1,6 +1,6 @@
 //! Counting root spans on their way to the store, of every receiver alike.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -54,12 +54,12 @@ impl ThroughputCounter {
 
     /// Counts the batch's root spans but those at positions that are `rejected`.
     fn count(&self, batch: &SpanBatch, rejected: &[Rejection]) {
-        let is_rejected = |index| rejected.iter().any(|rejection| rejection.index == index);
+        let rejected: HashSet<usize> = rejected.iter().map(|rejection| rejection.index).collect();
         let sampled =
             batch.spans().enumerate().filter_map(|(index, span)| Some((index, span, sampled(span)?)));
         let mut seen = None;
         for (index, span, sampled) in sampled {
-            if is_rejected(index) {
+            if rejected.contains(&index) {
                 continue;
             }
             let seen = seen.get_or_insert_with(|| self.seen.lock().unwrap_or_else(PoisonError::into_inner));
