@@ -23,7 +23,7 @@ fn span(trace: &str, service: &str) -> Value {
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
         "scopeSpans": [{"spans": [{
             "traceId": trace, "spanId": "eee19b7ec3c1b174", "name": "checkout", "startTimeUnixNano": time, "endTimeUnixNano": time,
-            "attributes": [{"key": "card", "value": {"stringValue": "4711"}}],
+            "attributes": [{"key": "card", "value": {"stringValue": "sesame"}}],
         }]}],
     }]})
 }
@@ -163,9 +163,9 @@ async fn the_log_tells_of_questions_and_of_none_of_their_values() -> Result<()> 
             .await?;
     spoor.ready().await?;
     ensure!(post(&spoor, None, &span("5b8efff798038103d269b633813fc60c", "hush")).await? == 200);
-    let search = "/api/traces?service=hush&tags=%7B%22card%22%3A%224711%22%7D&lookback=1h&limit=7";
+    let search = "/api/traces?service=hush&tags=%7B%22card%22%3A%22sesame%22%7D&lookback=1h&limit=7";
     let (status, answer) = get(&spoor, &[], search).await?;
-    ensure!(status == 200 && answer.contains("4711"), "{status} {answer}");
+    ensure!(status == 200 && answer.contains("sesame"), "{status} {answer}");
     let lines = || {
         let log = spoor.log();
         let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -186,7 +186,7 @@ async fn the_log_tells_of_questions_and_of_none_of_their_values() -> Result<()> 
     ensure!(shape == "find_traces by service tags=1 window=172800s limit=7", "{shape}");
     ensure!(slow["succeeded"] == true && slow["traces"] == 1 && slow["spans"] == 1, "{slow}");
     let log = spoor.log();
-    ensure!(!log.contains("4711") && !log.contains("hush"), "{log}");
+    ensure!(!log.contains("sesame") && !log.contains("hush"), "{log}");
     Ok(())
 }
 
