@@ -16,6 +16,7 @@ const DOORS: &[&str] = &[
     "spoor-proto",
     "spoor-sampling",
     "spoor-storage",
+    "spoor-tls",
     "spoor-topic",
 ];
 /// Programs' parts that never import one another; only the app knows several.
@@ -36,18 +37,19 @@ const TABLE: &[Row] = &[
     ("spoor-pipeline", Some(&["spoor-model", "spoor-storage"])),
     ("spoor-sampling", Some(&["spoor-model", "spoor-proto", "spoor-storage"])),
     // Backends, beside the doors.
-    ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage"])),
-    ("spoor-storage-prometheus", Some(&["spoor-model", "spoor-storage"])),
+    ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage", "spoor-tls"])),
+    ("spoor-storage-prometheus", Some(&["spoor-model", "spoor-storage", "spoor-tls"])),
     ("spoor-topic-kafka", Some(&["spoor-model", "spoor-topic"])),
     // The store's door in, with a topic's behind it.
     ("spoor-topic-spans", Some(&["spoor-model", "spoor-proto", "spoor-storage", "spoor-topic"])),
     // Doors.
-    ("spoor-net", Some(&["spoor-model"])),
+    ("spoor-net", Some(&["spoor-model", "spoor-tls"])),
     ("spoor-proto", Some(&["spoor-model"])),
     ("spoor-storage", Some(&["spoor-model"])),
     ("spoor-topic", Some(&[])),
     // The core depends on nothing of ours.
     ("spoor-model", Some(&[])),
+    ("spoor-tls", Some(&[])),
     // Beside everything: it speaks the wire, as any client does.
     ("spoor-load", Some(&["spoor-model", "spoor-proto"])),
     ("xtask", Some(&[])),

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -79,8 +80,11 @@ impl Dialer {
         let settings = self.tls.clone();
         // It reads files.
         let client = tokio::task::spawn_blocking(move || tls::client(&settings)).await??;
-        let name = if self.tls.server_name.is_empty() { &place.host } else { &self.tls.server_name };
-        let stream = TlsConnector::from(Arc::new(client)).connect(tls::server_name(name)?, stream).await?;
+        let name = match tls::server_name(&self.tls)? {
+            Some(name) => name,
+            None => ServerName::try_from(place.host.clone())?,
+        };
+        let stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await?;
         self.handshake(stream, place, "https").await
     }
 

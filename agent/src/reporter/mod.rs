@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use connection::CallError;
 pub(crate) use peers::Peers;
+pub use spoor_tls::TlsError;
 pub use target::{ParseTargetError, Target};
-pub use tls::TlsError;
 pub(crate) use tls::check as check_tls;
 
 use crate::buffer::{Buffer, Taken};

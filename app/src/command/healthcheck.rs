@@ -2,14 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use spoor_tls::ClientTls;
 
 /// Ends with status 0 when the role is ready, 1 otherwise.
 #[derive(Debug, clap::Args)]
@@ -28,7 +27,7 @@ pub(crate) struct HealthcheckArgs {
 
     /// A file with the authorities, in PEM, that vouch for the port's certificate: the port speaks TLS (--admin.http.tls.enabled).
     #[arg(id = "tls.ca", long = "tls.ca", value_name = "FILE")]
-    ca: Option<PathBuf>,
+    ca: Option<String>,
 
     /// The name in the port's certificate, where it is another than the address's host.
     #[arg(id = "tls.server-name", long = "tls.server-name", value_name = "NAME", requires = "tls.ca")]
@@ -42,11 +41,11 @@ pub(crate) struct HealthcheckArgs {
         requires = "tls.ca",
         requires = "tls.key"
     )]
-    cert: Option<PathBuf>,
+    cert: Option<String>,
 
     /// The key of that certificate, in PEM.
     #[arg(id = "tls.key", long = "tls.key", value_name = "FILE", requires = "tls.cert")]
-    key: Option<PathBuf>,
+    key: Option<String>,
 }
 
 /// Asks once.
@@ -71,13 +70,17 @@ fn ask(args: &HealthcheckArgs, path: &str) -> Result<(u16, String)> {
     match &args.ca {
         None => exchange(stream, &args.address, path),
         Some(ca) => {
-            let host = args.address.rsplit_once(':').map_or(args.address.as_str(), |(host, _)| host);
-            let name =
-                args.server_name.as_deref().unwrap_or_else(|| host.trim_matches(['[', ']'])).to_owned();
-            let name = ServerName::try_from(name.clone())
-                .with_context(|| format!("{name:?} is no name of a server; set --tls.server-name"))?;
-            let connection =
-                ClientConnection::new(Arc::new(tls(ca, args.cert.as_deref(), args.key.as_deref())?), name)?;
+            let tls = ClientTls {
+                flags: "--tls",
+                enabled: true,
+                ca,
+                cert: args.cert.as_deref().unwrap_or_default(),
+                key: args.key.as_deref().unwrap_or_default(),
+                server_name: args.server_name.as_deref().unwrap_or_default(),
+                skip_host_verify: false,
+            };
+            let name = tls.server_name()?.map_or_else(|| host_name(&args.address), Ok)?;
+            let connection = ClientConnection::new(Arc::new(tls.config()?), name)?;
             exchange(StreamOwned::new(connection, stream), &args.address, path)
         }
     }
@@ -95,38 +98,9 @@ fn exchange(mut stream: impl Read + Write, host: &str, path: &str) -> Result<(u1
     Ok((status, body.to_owned()))
 }
 
-/// Trusts these authorities alone, and shows our certificate if there is one. What a file holds is never told: it may be a key.
-fn tls(ca: &Path, cert: Option<&Path>, key: Option<&Path>) -> Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    for authority in certificates("ca", ca)? {
-        roots
-            .add(authority)
-            .map_err(|_| unusable("ca", ca, "it holds a certificate that nobody can trust"))?;
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots);
-    match (cert, key) {
-        (Some(cert), Some(key)) => {
-            let private = PrivateKeyDer::from_pem_file(key)
-                .map_err(|_| unusable("key", key, "it holds no private key in PEM that can be read"))?;
-            builder
-                .with_client_auth_cert(certificates("cert", cert)?, private)
-                .map_err(|_| unusable("key", key, "it is not the key of the certificate in --tls.cert"))
-        }
-        _ => Ok(builder.with_no_client_auth()),
-    }
-}
-
-fn certificates(flag: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let all = read.map_err(|_| unusable(flag, file, "it cannot be read as certificates in PEM"))?;
-    if all.is_empty() {
-        return Err(unusable(flag, file, "it holds no certificate in PEM"));
-    }
-    Ok(all)
-}
-
-fn unusable(flag: &str, file: &Path, what: &str) -> anyhow::Error {
-    anyhow::anyhow!("--tls.{flag}={}: {what}", file.display())
+/// The name that the certificate has to bear when none is given.
+fn host_name(address: &str) -> Result<ServerName<'static>> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    ServerName::try_from(host.to_owned())
+        .with_context(|| format!("{host:?} is no name of a server; set --tls.server-name"))
 }

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ProtocolVersion, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ProtocolVersion, ServerConfig, SupportedProtocolVersion};
+use spoor_tls::pem::{self, Unusable};
 
 use super::{TlsConfig, TlsError, ciphers};
-
-/// A PEM file is small; more is another file.
-const MOST_BYTES: u64 = 1 << 20;
 
 /// The contents as they were read.
 #[derive(PartialEq, Eq)]
@@ -44,7 +40,8 @@ impl Files {
             .map_err(|source| TlsError::Nothing { flag: config.flag("cipher-suites"), source })?;
         let builder = match &self.client_ca {
             Some(pem) => {
-                let roots = authorities(config, pem)?;
+                let roots =
+                    pem::authorities(pem).map_err(unusable(config, "client-ca", &config.client_ca))?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
                 let verifier: Arc<dyn ClientCertVerifier> = verifier
                     .map_err(|problem| error(config, "client-ca", &config.client_ca, problem.to_string()))?;
@@ -52,11 +49,8 @@ impl Files {
             }
             None => builder.with_no_client_auth(),
         };
-        let chain = certificates(config, "cert", &config.cert, &self.cert)?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|problem| match problem {
-            PemError::NoItemsFound => key_error("there is no unencrypted private key in it".to_owned()),
-            other => key_error(other.to_string()),
-        })?;
+        let chain = pem::certificates(&self.cert).map_err(unusable(config, "cert", &config.cert))?;
+        let key = pem::private_key(&self.key).map_err(unusable(config, "key", &config.key))?;
         builder.with_single_cert(chain, key).map_err(|problem| match problem {
             rustls::Error::InconsistentKeys(_) => {
                 let cert = config.flag("cert");
@@ -78,38 +72,17 @@ fn versions(config: &TlsConfig) -> Vec<&'static SupportedProtocolVersion> {
     versions
 }
 
-fn authorities(config: &TlsConfig, pem: &[u8]) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(config, "client-ca", &config.client_ca, pem)? {
-        roots.add(certificate).map_err(|problem| {
-            let problem = format!("a certificate in it cannot be used: {problem}");
-            error(config, "client-ca", &config.client_ca, problem)
-        })?;
-    }
-    Ok(roots)
-}
-
-fn certificates(
-    config: &TlsConfig,
-    setting: &str,
-    path: &str,
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = read.map_err(|problem| error(config, setting, path, problem.to_string()))?;
-    if certificates.is_empty() {
-        return Err(error(config, setting, path, "there is no PEM certificate in it".to_owned()));
-    }
-    Ok(certificates)
-}
-
 fn read(config: &TlsConfig, setting: &str, path: &str) -> Result<Vec<u8>, TlsError> {
-    let problem = |problem: String| error(config, setting, path, problem);
-    let length = std::fs::metadata(path).map_err(|error| problem(error.to_string()))?.len();
-    if length > MOST_BYTES {
-        return Err(problem(format!("{length} bytes are too many for a PEM file")));
-    }
-    std::fs::read(path).map_err(|error| problem(error.to_string()))
+    pem::read(path).map_err(unusable(config, setting, path))
+}
+
+/// Of which setting a file's problem is.
+fn unusable<'a>(
+    config: &'a TlsConfig,
+    setting: &'a str,
+    path: &'a str,
+) -> impl Fn(Unusable) -> TlsError + 'a {
+    move |Unusable(problem)| error(config, setting, path, problem)
 }
 
 fn error(config: &TlsConfig, setting: &str, path: &str, problem: String) -> TlsError {

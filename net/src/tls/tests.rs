@@ -268,7 +268,7 @@ fn settings_that_cannot_work_are_refused_with_what_to_do() {
         (&["enabled", &key], "give --door.tls.cert=FILE"),
         (&["enabled", &cert, &other], "it is not the key of the certificate in --door.tls.cert="),
         (&["enabled", &cert, &gone], "No such file"),
-        (&["enabled", &swapped, &key], "there is no PEM certificate in it"),
+        (&["enabled", &swapped, &key], "it holds no certificate in PEM"),
         (&["enabled", &cert, &key, "min-version=1.3", "max-version=1.2"], "above --door.tls.max-version"),
         (
             &["enabled", &cert, &key, "max-version=1.2", "cipher-suites=TLS_AES_128_GCM_SHA256"],
@@ -283,6 +283,22 @@ fn settings_that_cannot_work_are_refused_with_what_to_do() {
         .validate()
         .unwrap();
     parse(&[]).unwrap().validate().unwrap();
+}
+
+#[test]
+fn what_a_broken_key_holds_is_not_told() {
+    let authority = Authority::new();
+    authority.issue("one", "one.test");
+    std::fs::write(authority.path("broken"), "-----BEGIN SECRET-WORD\nSECRET-LINE\n").unwrap();
+    let file = |setting: &str, name: &str| format!("{setting}={}", authority.path(name));
+    let (cert, key) = (file("cert", "one.crt"), file("key", "broken"));
+    let error = parse(&["enabled", &cert, &key]).unwrap().validate().unwrap_err();
+    let told = format!("{error} {error:?}");
+    // Neither as text nor as a list of its bytes.
+    assert!(
+        told.contains("--door.tls.key") && !told.contains("SECRET") && !told.contains("83, 69, 67"),
+        "{told}"
+    );
 }
 
 #[test]

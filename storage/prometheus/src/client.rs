@@ -27,30 +27,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Settings that cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A TLS setting that does nothing without another.
-    #[error("--prometheus.tls.{set} cannot work: {missing}")]
-    Alone {
-        /// What is set.
-        set: &'static str,
-        /// What it lacks.
-        missing: &'static str,
-    },
-    /// A name that no certificate can bear.
-    #[error("--prometheus.tls.server-name={0} is neither a host name nor an IP address")]
-    ServerName(String),
-    /// A file that cannot be used.
-    #[error("--prometheus.tls.{setting}={path}: {problem}")]
-    TlsFile {
-        /// Which one.
-        setting: &'static str,
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// TLS could not be set up.
-    #[error("prepare TLS for --prometheus.server-url: {0}")]
-    Tls(#[source] rustls::Error),
+    /// TLS to an address that goes without.
+    #[error(
+        "--prometheus.tls.enabled: --prometheus.server-url does not begin with https://, so nothing would be encrypted"
+    )]
+    NothingToEncrypt,
+    /// Settings of TLS.
+    #[error(transparent)]
+    Tls(#[from] spoor_tls::TlsError),
 }
 
 /// The way to Prometheus.
@@ -100,7 +84,7 @@ impl Client {
         let mut builder = Pool::builder(TokioExecutor::new());
         builder.pool_idle_timeout(IDLE_TIMEOUT).pool_timer(TokioTimer::new());
         let connections = if config.server_url.is_https() {
-            Connections::Tls(builder.build(tls::connector(&config.tls, tcp)?))
+            Connections::Tls(builder.build(tls::client(&config.tls).connector(tcp)?))
         } else {
             Connections::Plain(builder.build(tcp))
         };

@@ -142,7 +142,7 @@ fn settings_that_cannot_work_are_named() {
         format!("--prometheus.tls.{setting}={}", authority.folder.path().join("empty").display())
     };
     for (args, part) in [
-        (vec![https.clone(), authority.file("ca")], "--prometheus.tls.ca cannot work"),
+        (vec![https.clone(), authority.file("ca")], "--prometheus.tls.ca: it has no effect"),
         (vec![enabled.clone()], "does not begin with https://"),
         (vec![https.clone(), enabled.clone(), authority.file("cert")], "go together"),
         (vec![https.clone(), enabled.clone(), authority.file("key")], "go together"),

@@ -39,7 +39,7 @@ pub enum ConnectionError {
         /// What is wrong with it.
         problem: String,
     },
-    /// TLS could not be set up.
-    #[error("prepare TLS for the https:// addresses of --es.server-urls: {0}")]
-    Tls(#[source] rustls::Error),
+    /// Settings of TLS.
+    #[error(transparent)]
+    Tls(#[from] spoor_tls::TlsError),
 }

@@ -36,7 +36,7 @@ impl Transport {
         if !tls::is_wanted(config) {
             return Ok(Self::Plain(pool().build(tcp)));
         }
-        Ok(Self::Tls(pool().build(tls::connector(&config.tls, tcp)?)))
+        Ok(Self::Tls(pool().build(tls::client(&config.tls).connector(tcp)?)))
     }
 
     /// Sends one request; answers when the head of the response is there.
