@@ -54,7 +54,7 @@ async fn progress(collector: &Spoor, spans: f64) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_killed_and_comes_back_costs_no_acknowledged_span() -> Result<()> {
-    let mut cluster = tokio::task::spawn_blocking(OpenSearchCluster::start).await??;
+    let mut cluster = tokio::task::spawn_blocking(|| OpenSearchCluster::start(3)).await??;
     let nodes = cluster.urls();
     let collector = collector(&nodes).await?;
     let patient = SendConfig { retry_for: PATIENCE, ..to(&collector, Protocol::OtlpGrpc, 8) };

@@ -159,7 +159,11 @@ impl Access {
 
     /// Asks on behalf of the context's caller, out of turn: for what is no search.
     pub(crate) async fn ask(&self, context: &RequestContext, request: Request) -> Result<Reply, Error> {
-        self.client.send_for(context, request).await
+        let answer = self.client.send_for(context, request).await;
+        if answer.as_ref().is_err_and(|error| error.status().is_some_and(|status| status.is_server_error())) {
+            self.setup.doubt();
+        }
+        answer
     }
 
     pub(crate) async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Error> {

@@ -1,4 +1,5 @@
-//! A cluster of OpenSearch nodes, each a process of its own, so that one can go and come back while the others serve.
+//! A cluster of OpenSearch nodes, each a process of its own, so that one can go and come back while the others serve, and another
+//! cluster can search it.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,8 @@ const PROGRAM: &str = include_str!("ClusterNode.java");
 const PROGRAM_FILE: &str = "ClusterNode.java";
 /// The first node's folder names the cluster.
 const CLUSTER_FILE: &str = "cluster";
-const NODES: usize = 3;
+/// How many nodes a cluster has.
+const COUNT_FILE: &str = "count";
 /// Above the clients' ports, and where no other server listens.
 const TRANSPORT_OFFSET: u16 = 1_000;
 
@@ -47,35 +49,41 @@ fn command(launching: &Launching<'_>) -> Result<Command> {
 }
 
 fn cluster_of(place: &Place) -> Result<String> {
-    let path = place.folder.join(CLUSTER_FILE);
+    read(place, CLUSTER_FILE)
+}
+
+fn read(place: &Place, file: &str) -> Result<String> {
+    let path = place.folder.join(file);
     fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }
 
 /// The node serves, and is together with all others.
 fn is_ready(place: &Place) -> bool {
-    let others = format!("&wait_for_nodes={NODES}");
+    let Ok(count) = read(place, COUNT_FILE) else { return false };
+    let others = format!("&wait_for_nodes={count}");
     cluster_of(place).is_ok_and(|name| cluster::is_healthy(place.port, &name, &others))
 }
 
-/// Three nodes on 127.0.0.1. They end, and their folders go, when the value is dropped or this process is gone.
+/// Nodes on 127.0.0.1, in heaps of 512 MiB. They end, and their folders go, when the value is dropped or this process is gone.
 pub struct OpenSearchCluster {
     nodes: Vec<Server>,
 }
 
 impl OpenSearchCluster {
-    /// Starts all nodes and waits until they are one cluster.
+    /// Starts so many nodes and waits until they are one cluster. It can search other clusters, and be searched by them.
     ///
     /// # Errors
     /// As for one server.
-    pub fn start() -> Result<Self> {
-        let mut nodes = (0..NODES).map(|_| Server::prepare(&NODE)).collect::<Result<Vec<_>>>()?;
-        let transport: Vec<u16> = nodes.iter().map(|node| node.place().port + TRANSPORT_OFFSET).collect();
+    pub fn start(count: usize) -> Result<Self> {
+        let mut nodes = (0..count).map(|_| Server::prepare(&NODE)).collect::<Result<Vec<_>>>()?;
+        let transport: Vec<u16> = nodes.iter().map(transport_port).collect();
         let cluster = cluster::name(nodes[0].place());
         for (number, node) in nodes.iter().enumerate() {
             let folder = &node.place().folder;
             let settings = settings(number, &transport);
             fs::write(folder.join("node.properties"), settings).context("write a node's settings")?;
             fs::write(folder.join(CLUSTER_FILE), &cluster).context("write the cluster's name")?;
+            fs::write(folder.join(COUNT_FILE), count.to_string()).context("write the number of nodes")?;
         }
         // A node waits for the others before it serves.
         nodes.iter_mut().try_for_each(Server::spawn)?;
@@ -87,6 +95,12 @@ impl OpenSearchCluster {
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(|node| node.url().to_owned()).collect()
+    }
+
+    /// `127.0.0.1:PORT` of each node for other nodes: the seeds of a remote cluster.
+    #[must_use]
+    pub fn transport_addresses(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| format!("127.0.0.1:{}", transport_port(node))).collect()
     }
 
     /// Ends a node at once (SIGKILL) and keeps its data.
@@ -110,6 +124,10 @@ impl OpenSearchCluster {
     }
 }
 
+fn transport_port(node: &Server) -> u16 {
+    node.place().port + TRANSPORT_OFFSET
+}
+
 fn settings(number: usize, transport: &[u16]) -> String {
     let join = |each: &dyn Fn(usize, u16) -> String| {
         transport.iter().enumerate().map(|(other, &port)| each(other, port)).collect::<Vec<_>>().join(",")
@@ -119,6 +137,8 @@ fn settings(number: usize, transport: &[u16]) -> String {
         ("cluster.routing.allocation.disk.threshold_enabled", "false".to_owned()),
         ("discovery.type", "zen".to_owned()),
         ("node.name", format!("node-{number}")),
+        // The first two are what the runner gives a node; without the third it can search no other cluster.
+        ("node.roles", "cluster_manager,data,remote_cluster_client".to_owned()),
         ("transport.port", transport[number].to_string()),
         ("discovery.seed_hosts", join(&|_, port| format!("127.0.0.1:{port}"))),
         ("cluster.initial_cluster_manager_nodes", join(&|other, _| format!("node-{other}"))),

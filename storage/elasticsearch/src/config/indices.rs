@@ -95,8 +95,10 @@ pub struct IndexConfig {
     pub compact_span_write_alias: Option<String>,
 
     /// Names of remote clusters, as the store knows them, that are searched as well; a star stands for any text. While the store
-    /// does not know one, or has no connection to it and no skip_unavailable for it, whoever reads is not ready. The store's nodes
-    /// need the role remote_cluster_client. Written to is the store itself only.
+    /// does not know one, or has no connection to it and no skip_unavailable for it, whoever reads is not ready. With
+    /// skip_unavailable, which Elasticsearch from 8.15 on has unless it is told otherwise, answers are without what lies in a
+    /// cluster that is away, and a warning is logged. The store's nodes need the role remote_cluster_client. Written to is the
+    /// store itself only.
     #[arg(
         id = "es.remote-read-clusters",
         long = "es.remote-read-clusters",

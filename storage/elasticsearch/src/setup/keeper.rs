@@ -22,6 +22,8 @@ pub(super) struct Keeper {
     pub(super) doors: Doors,
     pub(super) checked: watch::Sender<Checked>,
     pub(super) wanted: Arc<Notify>,
+    /// A question failed.
+    pub(super) doubted: Arc<Notify>,
     pub(super) metrics: SetupMetrics,
     pub(super) findings: Findings,
     /// When everything was looked at, and the indices to come that were thought of.
@@ -53,11 +55,17 @@ impl Keeper {
     }
 
     /// Until somebody wants a look, at most that long. Those who are told to wait come again and again, and get one in a while.
-    async fn rest(&self, longest: Duration) {
+    async fn rest(&mut self, longest: Duration) {
         let shortest = if self.doors.is_ready() { Duration::ZERO } else { FIRST_PAUSE.min(longest) };
         tokio::time::sleep(shortest).await;
         tokio::select! {
             () = self.wanted.notified() => {}
+            () = self.doubted.notified(), if reach::is_wanted(&self.plan) => {
+                // However many questions fail, looks are that far apart.
+                let since = self.reached.map_or(FIRST_PAUSE, |at| at.elapsed());
+                tokio::time::sleep(FIRST_PAUSE.saturating_sub(since)).await;
+                self.reached = None;
+            }
             () = tokio::time::sleep(longest.saturating_sub(shortest)) => {}
         }
     }
@@ -155,7 +163,7 @@ impl Keeper {
         let before = std::mem::replace(&mut self.findings.reach, found);
         self.reached = Some(Instant::now());
         let now = &self.findings.reach;
-        let troubles = |of: &reach::Reach| [&of.writing[..], &of.reading[..]].concat();
+        let troubles = |of: &reach::Reach| [&of.writing[..], &of.reading[..], &of.passed_over[..]].concat();
         let (told, troubles) = (troubles(&before), troubles(now));
         for trouble in troubles.iter().filter(|trouble| !told.contains(trouble)) {
             tracing::warn!("{trouble}");

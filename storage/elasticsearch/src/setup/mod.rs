@@ -130,6 +130,7 @@ pub(crate) struct Setup {
     heard: doors::Heard,
     checked: watch::Receiver<Checked>,
     wanted: Arc<Notify>,
+    doubted: Arc<Notify>,
     pace: Pace,
     task: tokio::task::JoinHandle<()>,
 }
@@ -143,19 +144,20 @@ impl Setup {
         };
         let (doors, heard) = doors::Doors::new(&initial);
         let (tell_checked, checked) = watch::channel(Checked { began: Instant::now(), away: None });
-        let (wanted, pace) = (Arc::new(Notify::new()), plan.pace);
+        let (wanted, doubted, pace) = (Arc::new(Notify::new()), Arc::new(Notify::new()), plan.pace);
         let keeper = keeper::Keeper {
             client,
             plan,
             doors,
             checked: tell_checked,
             wanted: wanted.clone(),
+            doubted: doubted.clone(),
             metrics,
             findings: look::Findings::default(),
             looked: None,
             reached: None,
         };
-        Self { heard, checked, wanted, pace, task: tokio::spawn(keeper.run()) }
+        Self { heard, checked, wanted, doubted, pace, task: tokio::spawn(keeper.run()) }
     }
 
     /// Whether all is there that was asked for, and if not, why: now and whenever it changes.
@@ -171,6 +173,11 @@ impl Setup {
     /// The same for whoever reads.
     pub(crate) fn readiness_to_read(&self) -> watch::Receiver<Readiness> {
         self.heard.reading.clone()
+    }
+
+    /// The store failed at a question: what has to be reached for it is looked at now, and not when it is time.
+    pub(crate) fn doubt(&self) {
+        self.doubted.notify_one();
     }
 
     /// Waits while the store is being prepared, at most until the deadline.

@@ -24,6 +24,8 @@ pub(crate) struct Reach {
     pub(crate) reading: Vec<String>,
     /// Why spans could not be written, a sentence each.
     pub(crate) writing: Vec<String>,
+    /// What questions pass over, as the store was told to, a sentence each.
+    pub(crate) passed_over: Vec<String>,
     /// What could not be looked at, and why.
     pub(crate) unseen: Vec<String>,
 }
@@ -204,7 +206,12 @@ async fn at_remotes(client: &Client, plan: &Plan, reach: &mut Reach) -> Result<(
             ));
         }
         for (name, remote) in of_name {
-            if !remote.connected && !remote.skip_unavailable && !connects(client, plan, name).await {
+            if !remote.connected && remote.skip_unavailable {
+                reach.passed_over.push(format!(
+                    "the store has no connection to the remote cluster {name:?} of --es.remote-read-clusters, and has skip_unavailable \
+                     for it: until it is back, answers are without what lies there"
+                ));
+            } else if !remote.connected && !connects(client, plan, name).await {
                 reach.reading.push(format!(
                     "the store has no connection to the remote cluster {name:?} of --es.remote-read-clusters, so every search would fail; \
                      bring it back, or have searches pass it over (cluster.remote.{name}.skip_unavailable=true in the store's \
