@@ -15,6 +15,7 @@ mod nodes;
 mod ports;
 mod recipe;
 mod runner;
+mod secured;
 mod server;
 mod standing;
 mod watchdog;
@@ -26,6 +27,7 @@ pub use java::{Jdk, find as find_jdks};
 pub use kafka_server::{Kafka, KafkaSecurity};
 pub use nodes::OpenSearchCluster;
 pub use ports::{free_port, free_ports};
+pub use secured::{Certificates, SecuredElasticsearch};
 pub use standing::{down, status, up};
 
 use recipe::Kind;

@@ -60,14 +60,34 @@ fn prepare(place: &Place) -> Result<()> {
 }
 
 fn command(launching: &Launching<'_>) -> Result<Command> {
-    let Launching { release, java, files, place } = *launching;
-    let home = place.folder.join("home");
+    let home = home(&launching.place.folder);
     if !home.exists() {
-        copy(&files.join(format!("elasticsearch-{}", release.version)), &home)?;
-        let heap = home.join("config/jvm.options.d/heap.options");
-        fs::create_dir_all(heap.parent().unwrap_or(&home)).context("make room for the heap's size")?;
-        fs::write(&heap, "-Xms512m\n-Xmx1g\n").with_context(|| format!("write {}", heap.display()))?;
+        install(launching, "1g")?;
     }
+    let mut command = run(launching)?;
+    command.args(["-E", "xpack.security.enabled=false"]);
+    Ok(command)
+}
+
+/// Where the server's own copy of its distribution lies.
+pub(super) fn home(folder: &Path) -> PathBuf {
+    folder.join("home")
+}
+
+/// Copies the distribution to where it runs, with a heap of at most that size.
+pub(super) fn install(launching: &Launching<'_>, heap: &str) -> Result<()> {
+    let home = home(&launching.place.folder);
+    copy(&launching.files.join(format!("elasticsearch-{}", launching.release.version)), &home)?;
+    let options = home.join("config/jvm.options.d/heap.options");
+    fs::create_dir_all(options.parent().unwrap_or(&home)).context("make room for the heap's size")?;
+    let text = format!("-Xms512m\n-Xmx{heap}\n");
+    fs::write(&options, text).with_context(|| format!("write {}", options.display()))
+}
+
+/// The command that runs what is installed; whether it is secured is still to be told.
+pub(super) fn run(launching: &Launching<'_>) -> Result<Command> {
+    let Launching { java, place, .. } = *launching;
+    let home = home(&place.folder);
     let java_home = java.parent().and_then(Path::parent).context("find the JDK of a java executable")?;
     let mut command = as_nobody(&place.folder)?;
     command
@@ -79,7 +99,6 @@ fn command(launching: &Launching<'_>) -> Result<Command> {
         .args(["-E", &format!("path.repo={}/repo", place.folder.display())])
         .args(["-E", "network.host=127.0.0.1", "-E", "discovery.type=single-node"])
         .args(["-E", "cluster.routing.allocation.disk.threshold_enabled=false"])
-        .args(["-E", "xpack.security.enabled=false"])
         .env("ES_JAVA_HOME", java_home)
         .env("ES_TMPDIR", place.folder.join("tmp"))
         .env("HOME", &place.folder);
