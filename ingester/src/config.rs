@@ -73,8 +73,9 @@ pub struct QuarantineConfig {
     )]
     pub topic: String,
 
-    /// A directory for such records where there may be no topic for them: for all of them with --ingester.dead-letter-topic=none, else
-    /// for those that the topic refuses for good, as too large ones. A topic that is missing or forbidden is waited for.
+    /// A directory for such records where there may be no topic for them: for all of them with --ingester.dead-letter-topic=none, and
+    /// while the topic is missing and nobody makes it or may not be written to; else for those that the topic refuses for good, as too
+    /// large ones. Without it, a topic that is missing or forbidden is waited for.
     #[arg(id = "ingester.dead-letter-dir", long = "ingester.dead-letter-dir", value_name = "PATH")]
     pub directory: Option<PathBuf>,
 }

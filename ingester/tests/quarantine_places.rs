@@ -89,15 +89,16 @@ async fn only_what_the_topic_will_never_take_cannot_heal() {
         (busy(), true),
         (RecordError::DeadlineExceeded, true),
         (refused(), false),
+        (RecordError::NoTopic { reason: "forbidden".into(), retry_after: Duration::from_millis(1) }, false),
         (large, false),
     ];
     topic.answer_next(cases.iter().map(|(error, _)| error.clone()));
-    let letters: Vec<_> = (0..6).map(letter).collect();
+    let letters: Vec<_> = (0..7).map(letter).collect();
     let answers = on(&topic).set_aside(&letters, soon()).await;
     for (answer, (error, may_heal)) in answers.iter().zip(&cases) {
         assert_eq!(answer.as_ref().expect_err("a fault").may_heal, *may_heal, "{error}");
     }
-    assert_eq!(answers[5], Ok(()));
+    assert_eq!(answers[6], Ok(()));
 }
 
 #[tokio::test]

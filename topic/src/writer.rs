@@ -13,7 +13,7 @@ use crate::{OutgoingRecord, Unreachable};
 /// (Kafka's `acks`). Nothing is answered from a buffer.
 ///
 /// **In time.** Every record has its answer by the deadline. A topic that cannot be reached is
-/// [`RecordError::Unavailable`] or [`RecordError::DeadlineExceeded`], never a call that hangs.
+/// [`RecordError::Unavailable`], [`RecordError::NoTopic`] or [`RecordError::DeadlineExceeded`], never a call that hangs.
 ///
 /// **At least once.** A record whose answer was an error may have been written all the same, but for
 /// [`RecordError::TooLarge`] and [`RecordError::Refused`]: writing it again can make it two. While it is under way nothing
@@ -94,6 +94,15 @@ pub enum RecordError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// There is no such topic and none is being made, or we may not write to it. That takes a person; until then trying again ends
+    /// the same way.
+    #[error("there is no topic to write to: {reason}")]
+    NoTopic {
+        /// What the brokers said, and what to do.
+        reason: Arc<str>,
+        /// When to look again.
+        retry_after: Duration,
+    },
     /// The topic cannot be reached, is broken, or refuses us: try again later.
     #[error("the topic is not available: {reason}")]
     Unavailable {
@@ -108,7 +117,7 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    /// True when the same record will be refused again.
+    /// True when the same record will be refused again, because of what it is.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::Refused { .. })

@@ -259,8 +259,11 @@ async fn write(
         let mut pause = SHORTEST_PAUSE;
         let (mut again, mut still_open) = (Vec::new(), Vec::new());
         for ((record, index), answer) in mem::take(&mut records).into_iter().zip(open).zip(written) {
-            if let Err(RecordError::Busy { retry_after, .. } | RecordError::Unavailable { retry_after, .. }) =
-                &answer
+            if let Err(
+                RecordError::Busy { retry_after, .. }
+                | RecordError::Unavailable { retry_after, .. }
+                | RecordError::NoTopic { retry_after, .. },
+            ) = &answer
             {
                 pause = pause.max(*retry_after);
                 again.push(record);

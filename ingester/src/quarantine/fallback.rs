@@ -4,21 +4,24 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
+use spoor_pipeline::Quiet;
+
 use super::{Letter, Quarantine, QuarantineError};
 
 /// Sets aside in the first place; what only a person could heal there ([`QuarantineError::may_heal`] is false) goes to the
-/// second. What may heal is answered as it is: a topic that is away for a while is waited for, so that its letters are not
-/// scattered.
+/// second: a letter that is too large, any letter while there is no such topic or we may not write to it. What may heal is answered as
+/// it is: a topic that is away for a while is waited for, so that its letters are not scattered.
 pub struct WithFallback<F, S> {
     first: F,
     second: S,
+    lines: Quiet,
 }
 
 impl<F: Quarantine, S: Quarantine> WithFallback<F, S> {
     /// In this order.
     #[must_use]
     pub fn new(first: F, second: S) -> Self {
-        Self { first, second }
+        Self { first, second, lines: Quiet::default() }
     }
 }
 
@@ -36,13 +39,16 @@ impl<F: Quarantine, S: Quarantine> Quarantine for WithFallback<F, S> {
             }
         }
         let Some(Err(example)) = refused.first() else { return answers };
-        tracing::warn!(
-            letters = again.len(),
-            first = self.first.destination(),
-            second = self.second.destination(),
-            problem = example.problem,
-            "dead letters go to the second place, since the first does not take them"
-        );
+        if let Some(left_out) = self.lines.allows() {
+            tracing::warn!(
+                letters = again.len(),
+                left_out,
+                first = self.first.destination(),
+                second = self.second.destination(),
+                problem = example.problem,
+                "dead letters go to the second place, since the first does not take them"
+            );
+        }
         let second = self.second.set_aside(&again, deadline).await;
         for (answer, second) in refused.into_iter().zip(second) {
             *answer = second.map_err(|error| both(answer, error));

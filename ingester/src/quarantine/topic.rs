@@ -11,6 +11,8 @@ use super::{Letter, Quarantine, QuarantineError};
 /// What to do about a letter that is too large.
 const RAISE_LIMIT: &str =
     "raise --kafka.producer.max-message-bytes, and the dead-letter topic's own max.message.bytes";
+/// What to do where there may be no topic.
+const NAME_A_DIRECTORY: &str = "have such records set aside in files: --ingester.dead-letter-dir";
 
 /// Writes each letter as a record of a dead-letter topic: the payload as it was, in the headers what else is known, the
 /// origin as key.
@@ -53,6 +55,11 @@ impl TopicQuarantine {
     fn failed(&self, error: &RecordError) -> QuarantineError {
         match error {
             RecordError::TooLarge { size, limit } => self.too_large(*size, *limit),
+            RecordError::NoTopic { reason, .. } => QuarantineError {
+                destination: self.destination(),
+                problem: format!("{reason}; or {NAME_A_DIRECTORY}"),
+                may_heal: false,
+            },
             _ => QuarantineError {
                 destination: self.destination(),
                 problem: error.to_string(),

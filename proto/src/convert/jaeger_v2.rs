@@ -10,6 +10,7 @@ mod json_decode;
 mod json_encode;
 mod json_references;
 mod json_tags;
+mod known;
 mod parts;
 mod references;
 mod span;

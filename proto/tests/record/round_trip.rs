@@ -106,6 +106,18 @@ fn equal_processes_of_neighbouring_protobuf_records_become_one_resource() {
 }
 
 #[test]
+fn equal_processes_become_one_resource_however_far_apart_their_records_stand() {
+    let batch = generated(500);
+    let records = encode(&batch, Encoding::Protobuf, usize::MAX);
+    // As records come out of many partitions.
+    let apart = (0..50).flat_map(|first| records.records.iter().skip(first).step_by(50));
+    let found = decode(Some(Encoding::Protobuf), apart.map(|record| &record.value[..])).batch;
+    let (_, in_order) = read_again(&batch, Encoding::Protobuf);
+    assert_eq!((found.len(), found.resources().len()), (in_order.len(), in_order.resources().len()));
+    assert!(found.resources().len() > 50, "{}", found.resources().len());
+}
+
+#[test]
 fn a_protobuf_record_is_the_span_with_its_process_whoever_stands_before_it() {
     let batch = generated(500);
     let records = encode(&batch, Encoding::Protobuf, usize::MAX);

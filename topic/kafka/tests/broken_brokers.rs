@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use spoor_topic::conformance::{Seen, keyed, read, soon, until, write_all};
-use spoor_topic::{Fate, OutgoingRecord, RecordError, TopicReader, TopicWriter};
+use spoor_topic::{Event, Fate, OutgoingRecord, RecordError, TopicReader, TopicWriter};
 use support::Topic;
 use xtask::servers::Kafka;
 
@@ -134,6 +134,30 @@ async fn a_reader_goes_on_after_its_broker_was_away() {
         ["3"],
         "what was settled while the broker was away is not read again"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_goes_in_time_though_the_broker_has_just_fallen_silent() {
+    let kafka = start();
+    let topic = Topic::make(kafka.brokers()).await;
+    let records: Vec<OutgoingRecord> = (0..30).map(|number| keyed(&number.to_string(), "v")).collect();
+    write_all(&topic.write_by(&[]), &records).await;
+    let flags = ["--kafka.consumer.commit-interval=1h", "--kafka.consumer.release-timeout=1m"];
+    let reader = topic.read_by("shared", &flags);
+    let mut seen = Seen::default();
+    until(&reader, &mut seen, |seen| seen.records.len() == 30).await;
+    // Another member comes, and gets one of the partitions as soon as nothing of it is in flight.
+    let _other = topic.read_by("shared", &flags);
+    until(&reader, &mut seen, |seen| !seen.revoking().is_empty()).await;
+    kafka.pause().unwrap();
+    let asked = Instant::now();
+    reader.settle(&seen.claims(), Fate::Stored);
+    let is_released =
+        |seen: &Seen| seen.events.iter().any(|event| matches!(event, Event::Released { lost: false, .. }));
+    until(&reader, &mut seen, is_released).await;
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert!(reader.status().failed_commits > 0, "nobody has confirmed the commit");
+    kafka.resume().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

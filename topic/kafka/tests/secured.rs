@@ -4,15 +4,18 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use spoor_topic::conformance::{keyed, read, soon, until, write_all};
 use spoor_topic::{RecordError, TopicReader, TopicWriter};
+use spoor_topic_kafka::KafkaWriter;
 use support::{Topic, settings};
 use xtask::servers::{Kafka, KafkaSecurity};
 
 const USER: &str = "spoor";
+/// Has the same password, and may do nothing.
+const STRANGER: &str = "stranger";
 const PASSWORD: &str = "a-secret-of-the-test";
 
 /// Files of an authority, and of a client's certificate.
@@ -92,7 +95,24 @@ async fn reason(topic: &Topic, flags: &[String], word: &str) {
     let down = down.unwrap_or_else(|_| panic!("no word of {word}: {:?}", writer.reachable()));
     assert!(!down.reason.contains(PASSWORD) && !down.reason.contains("wrong-"), "{down}");
     let answers = writer.write(&[keyed("k", "v")], soon()).await;
-    assert!(matches!(&answers[..], [Err(RecordError::Unavailable { .. })]), "{answers:?}");
+    let is_away =
+        |error: &RecordError| matches!(error, RecordError::Unavailable { .. } | RecordError::NoTopic { .. });
+    assert!(matches!(&answers[..], [Err(error)] if is_away(error)), "{answers:?}");
+}
+
+/// Waits until the writer says that it takes a person to bring the topic.
+async fn takes_a_person(writer: &KafkaWriter, word: &str) {
+    let end = soon();
+    loop {
+        let answers = writer.write(&[keyed("k", "v")], end).await;
+        match &answers[..] {
+            [Err(RecordError::NoTopic { reason, .. })] if reason.contains(word) => return,
+            [Err(RecordError::Unavailable { .. })] if Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            _ => panic!("{answers:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,6 +124,7 @@ async fn certificates_and_users_are_shown_and_wrong_ones_told() {
             certificate_and_key: &certificates.node,
             user: USER,
             password: PASSWORD,
+            stranger: STRANGER,
         })
     })
     .unwrap();
@@ -136,6 +157,14 @@ async fn certificates_and_users_are_shown_and_wrong_ones_told() {
     let with_tls = [user("SCRAM-SHA-256", PASSWORD).to_vec(), tls.to_vec()].concat();
     works(&Topic { brokers: kafka.sasl_tls(), name: topic.name }, &with_tls).await;
 
+    let stranger: Vec<String> = both_sides(&[
+        flag("authentication=plaintext"),
+        flag(&format!("plaintext.username={STRANGER}")),
+        flag(&format!("plaintext.password={PASSWORD}")),
+    ]);
+    let stranger: Vec<&str> = stranger.iter().map(String::as_str).collect();
+    takes_a_person(&at(kafka.sasl()).write_by(&stranger), "access rules").await;
+
     reason(&at(kafka.sasl()), &user("PLAIN", "wrong-one"), ".plaintext").await;
     reason(&at(kafka.sasl()), &user("SCRAM-SHA-512", "wrong-one"), ".plaintext").await;
     reason(&at(kafka.sasl_tls()), &[flag("tls.enabled=true")], "TLS").await;
@@ -149,6 +178,7 @@ async fn a_topic_that_nobody_makes_is_told_and_used_when_it_is_there() {
     let topic = Topic { brokers: kafka.brokers().to_owned(), name: support::fresh_name("missing") };
     reason(&topic, &[], "auto.create.topics.enable").await;
     let writer = topic.write_by(&[]);
+    takes_a_person(&writer, "auto.create.topics.enable").await;
     let (_, consumer) = settings(&topic.flags(&["--kafka.consumer.metadata-refresh-interval=1s"]));
     let reader = spoor_topic_kafka::KafkaReader::open(&consumer).unwrap();
     topic.create().await;

@@ -119,7 +119,9 @@ impl Outcome {
         self.unfinished.sort_unstable();
         let (kind, retry_after) = match &error {
             RecordError::Busy { retry_after, .. } => (WriteErrorKind::Busy, Some(*retry_after)),
-            RecordError::Unavailable { retry_after, .. } => (WriteErrorKind::Unavailable, Some(*retry_after)),
+            RecordError::Unavailable { retry_after, .. } | RecordError::NoTopic { retry_after, .. } => {
+                (WriteErrorKind::Unavailable, Some(*retry_after))
+            }
             RecordError::DeadlineExceeded | RecordError::TooLarge { .. } | RecordError::Refused { .. } => {
                 (WriteErrorKind::DeadlineExceeded, None)
             }
@@ -138,7 +140,7 @@ impl Outcome {
 /// A topic that is away says more than one that is full, and that more than a time that was up.
 fn severity(error: &RecordError) -> u8 {
     match error {
-        RecordError::Unavailable { .. } => 3,
+        RecordError::Unavailable { .. } | RecordError::NoTopic { .. } => 3,
         RecordError::Busy { .. } => 2,
         RecordError::DeadlineExceeded => 1,
         RecordError::TooLarge { .. } | RecordError::Refused { .. } => 0,

@@ -17,6 +17,8 @@ pub struct KafkaSecurity<'a> {
     pub user: &'a str,
     /// Its password.
     pub password: &'a str,
+    /// Another user of PLAIN with the same password, who may do nothing.
+    pub stranger: &'a str,
 }
 
 /// A Kafka broker with its own data, on free ports of 127.0.0.1.
@@ -27,6 +29,8 @@ pub struct Kafka {
 }
 
 /// Above the clients' port, in this order.
+/// Whom the broker takes a client's certificate for.
+const CLIENT: &str = "CN=signed by it";
 const TLS_OFFSET: u16 = 2_000;
 const SASL_OFFSET: u16 = 3_000;
 const SASL_TLS_OFFSET: u16 = 4_000;
@@ -170,7 +174,7 @@ impl Kafka {
 
 /// The broker exits unless every SASL listener has a line for every mechanism.
 fn secured(port: u16, folder: &str, security: &KafkaSecurity<'_>) -> String {
-    let KafkaSecurity { user, password, .. } = security;
+    let KafkaSecurity { user, password, stranger, .. } = security;
     let (tls, sasl, sasl_tls) = (port + TLS_OFFSET, port + SASL_OFFSET, port + SASL_TLS_OFFSET);
     let controller = kafka::controller_port(port);
     let modules = "org.apache.kafka.common.security";
@@ -179,7 +183,8 @@ fn secured(port: u16, folder: &str, security: &KafkaSecurity<'_>) -> String {
         .map(|listener| {
             let line = format!("listener.name.{listener}");
             format!(
-                "{line}.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_{user}=\"{password}\";\n\
+                "{line}.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_{user}=\"{password}\" \
+                 user_{stranger}=\"{password}\";\n\
                  {line}.scram-sha-256.sasl.jaas.config={modules}.scram.ScramLoginModule required;\n\
                  {line}.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;\n"
             )
@@ -192,6 +197,8 @@ fn secured(port: u16, folder: &str, security: &KafkaSecurity<'_>) -> String {
          SASL_SSL://127.0.0.1:{sasl_tls}\n\
          listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
          ssl.keystore.type=PEM\nssl.keystore.location={folder}/node.pem\nssl.truststore.type=PEM\nssl.truststore.location={folder}/ca.pem\n\
+         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+         super.users=User:ANONYMOUS;User:{user};User:{CLIENT}\n\
          listener.name.ssl.ssl.client.auth=required\nsasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n{logins}"
     )
 }

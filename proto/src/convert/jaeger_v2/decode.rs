@@ -1,6 +1,6 @@
 //! Hot path: from a PostSpans request to its processes and scopes; the spans themselves are in `span.rs`.
-//! Budget: no allocation per span but the tables' growth. Equal processes become one resource, equal scopes one scope,
-//! when they stand near each other.
+//! Budget: no allocation per span but the tables' growth. Equal processes become one resource, equal scopes one scope
+//! (`known.rs`).
 
 use bytes::Bytes;
 use spoor_model::jaeger::NO_SERVICE_NAME;
@@ -10,14 +10,12 @@ use spoor_model::{
 };
 
 use super::fields::{batch, process, request};
+use super::known::Known;
 use super::tags;
 use crate::convert::limits::{Budget, Limits};
 use crate::convert::walk::RecordWalk;
 use crate::error::DecodeError;
 use crate::wire::{Reader, Slice};
-
-/// How many of the newest processes and scopes are looked through for an equal one; more would cost more than it saves.
-const REMEMBERED: usize = 16;
 
 /// Wire bytes that make about one tag. A guess on the low side: a table too small grows, one too large stays.
 const BYTES_PER_TAG: usize = 64;
@@ -59,10 +57,7 @@ pub(crate) struct Decoder<'a> {
     pub(super) references: Vec<LinkRow>,
     /// Its warnings, the same.
     pub(super) warnings: Vec<Text>,
-    /// The newest processes as received, with their resources.
-    processes: Vec<(Option<&'a [u8]>, u32)>,
-    /// The newest scopes, with their rows.
-    scopes: Vec<(ScopeRow, u32)>,
+    known: Known<'a>,
 }
 
 impl<'a> RecordWalk<'a> for Decoder<'a> {
@@ -77,8 +72,7 @@ impl<'a> RecordWalk<'a> for Decoder<'a> {
     }
 
     fn forget(&mut self, checkpoint: Checkpoint) {
-        self.processes.retain(|(_, row)| (*row as usize) < checkpoint.resources());
-        self.scopes.retain(|(_, row)| (*row as usize) < checkpoint.scopes());
+        self.known.forget(checkpoint, self.builder.batch());
     }
 }
 
@@ -90,8 +84,7 @@ impl<'a> Decoder<'a> {
             budget: Budget::new(Limits { max_row_bytes: 0 }),
             references: Vec::new(),
             warnings: Vec::new(),
-            processes: Vec::new(),
-            scopes: Vec::new(),
+            known: Known::default(),
         }
     }
 
@@ -148,8 +141,8 @@ impl<'a> Decoder<'a> {
     /// The resource of a process, or of none.
     pub(super) fn resource(&mut self, slice: Option<Slice<'a>>) -> Result<u32, DecodeError> {
         let bytes = slice.map(|slice| slice.bytes);
-        if let Some((_, row)) = self.processes.iter().rev().find(|(known, _)| *known == bytes) {
-            return Ok(*row);
+        if let Some(row) = self.known.resource(bytes) {
+            return Ok(row);
         }
         self.budget.take::<ResourceRow>(1, slice.map_or(0, |slice| slice.start))?;
         let row = match slice {
@@ -157,7 +150,7 @@ impl<'a> Decoder<'a> {
             None => ResourceRow::default(),
         };
         let index = self.builder.push_resource(row);
-        remember(&mut self.processes, (bytes, index));
+        self.known.remember_resource(bytes, index);
         Ok(index)
     }
 
@@ -190,17 +183,13 @@ impl<'a> Decoder<'a> {
         version: Text,
         at: usize,
     ) -> Result<u32, DecodeError> {
-        let batch = self.builder.batch();
-        let same = |left: Text, right: Text| left == right || batch.bytes(left) == batch.bytes(right);
-        let is_equal =
-            |row: &ScopeRow| row.resource == resource && same(row.name, name) && same(row.version, version);
-        if let Some((_, index)) = self.scopes.iter().rev().find(|(row, _)| is_equal(row)) {
-            return Ok(*index);
+        let row = ScopeRow { resource, name, version, ..ScopeRow::default() };
+        if let Some(index) = self.known.scope(&row, self.builder.batch()) {
+            return Ok(index);
         }
         self.budget.take::<ScopeRow>(1, at)?;
-        let row = ScopeRow { resource, name, version, ..ScopeRow::default() };
         let index = self.builder.push_scope(row);
-        remember(&mut self.scopes, (row, index));
+        self.known.remember_scope(row, index, self.builder.batch());
         Ok(index)
     }
 }
@@ -210,12 +199,4 @@ pub(crate) fn resource_row(builder: &SpanBatchBuilder, service: Text, attributes
     // What Jaeger writes for a resource that has neither a name nor anything else.
     let is_nobody = attributes.is_empty() && builder.batch().str(service) == NO_SERVICE_NAME;
     ResourceRow { service: (!is_nobody).then_some(service), attributes, ..ResourceRow::default() }
-}
-
-/// Keeps the newest [`REMEMBERED`] entries, the newest last.
-fn remember<T>(entries: &mut Vec<T>, entry: T) {
-    if entries.len() == REMEMBERED {
-        entries.remove(0);
-    }
-    entries.push(entry);
 }

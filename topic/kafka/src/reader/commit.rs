@@ -1,5 +1,8 @@
 //! Commits: what the book says is settled, at an interval and before a partition goes.
 
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
@@ -12,6 +15,9 @@ use super::worker::Worker;
 
 /// How often what is settled is handed to the library.
 const STORING: Duration = Duration::from_millis(50);
+/// How long the brokers may take for the commit before partitions go. The group waits for that; what is not committed in time is read
+/// again.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Worker {
     /// Hands what is settled to the library, which commits it at the interval. It is asked to do so by itself because that is the way
@@ -31,7 +37,7 @@ impl Worker {
         }
     }
 
-    /// Commits what is settled of these partitions and waits for the answer.
+    /// Commits what is settled of these partitions and waits for the answer, but not for long.
     pub(super) fn commit_now(&mut self, held: &[Held]) -> Result<(), ReadError> {
         let mut offsets = self.desk.lock().book.to_commit();
         offsets.retain(|(candidate, _)| held.contains(candidate));
@@ -45,9 +51,9 @@ impl Worker {
         if let Err(error) = self.consumer.store_offsets(&list) {
             tracing::debug!("note what was stored of topic {}: {error}", self.topic);
         }
-        if let Err(error) = self.consumer.commit(&list, CommitMode::Sync) {
-            self.failed_to_commit(&error.to_string());
-            return Err(failed(error.to_string()));
+        if let Err(problem) = self.commit_in_time(list) {
+            self.failed_to_commit(&problem);
+            return Err(failed(problem));
         }
         let mut state = self.desk.lock();
         state.commits += 1;
@@ -55,6 +61,28 @@ impl Worker {
             state.book.committed(held, offset);
         }
         Ok(())
+    }
+
+    /// The library waits for brokers that have fallen silent until a connection is given up, and then for the next one. A thread of
+    /// its own does so, and is left alone when the time is up: what it may still commit is settled, whenever that is.
+    fn commit_in_time(&self, list: TopicPartitionList) -> Result<(), String> {
+        let (answer, answered) = mpsc::channel();
+        let consumer = Arc::clone(&self.consumer);
+        let commit = move || {
+            let outcome = consumer.commit(&list, CommitMode::Sync);
+            // Before the answer: whoever waits for it may be about to close the consumer, as the last who has it.
+            drop(consumer);
+            if let Err(mpsc::SendError(late)) = answer.send(outcome) {
+                tracing::debug!("a commit that nobody waits for any more was answered: {late:?}");
+            }
+        };
+        let spawned = thread::Builder::new().name("kafka-commit".to_owned()).spawn(commit);
+        spawned.map_err(|error| format!("no thread for it: {error}"))?;
+        match answered.recv_timeout(PATIENCE) {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(RecvTimeoutError::Timeout) => Err(format!("the brokers did not answer within {PATIENCE:?}")),
+            Err(RecvTimeoutError::Disconnected) => Err("its thread broke".to_owned()),
+        }
     }
 
     pub(super) fn note_commit(&mut self, committed: &Committed) {

@@ -11,6 +11,7 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::statistics::Statistics;
 use spoor_topic::RecordError;
 
+use super::absence::is_forbidden;
 use super::batch::Ticket;
 use crate::health::{Health, library_log};
 use crate::reason;
@@ -56,6 +57,10 @@ pub(super) fn record_error(code: RDKafkaErrorCode, topic: &str, size: usize, lim
         Code::InvalidRecord | Code::InvalidMessage | Code::PolicyViolation | Code::InvalidTimestamp => {
             RecordError::Refused { reason: format!("topic {topic}: {code}").into() }
         }
+        code if is_forbidden(code) => RecordError::NoTopic {
+            reason: format!("write topic {topic}: {}", reason::what_to_do(code)).into(),
+            retry_after: Duration::from_secs(1),
+        },
         Code::QueueFull => RecordError::Busy {
             reason: "the Kafka client's queue is full".into(),
             retry_after: Duration::from_secs(1),

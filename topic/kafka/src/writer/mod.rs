@@ -1,5 +1,6 @@
 //! [`KafkaWriter`]: the door in. Every record waits for its own delivery report.
 
+mod absence;
 mod batch;
 mod context;
 mod watch;
@@ -18,6 +19,7 @@ use spoor_topic::{Confirmed, OutgoingRecord, RecordError, TopicWriter, Unreachab
 use crate::config::{ProducerConfig, ProducerConnection};
 use crate::health::Health;
 use crate::{SettingsError, client_config};
+use absence::Absence;
 use batch::{Batch, Room, Ticket};
 use context::WriterContext;
 use watch::Watch;
@@ -41,6 +43,7 @@ struct Shared {
     /// As the brokers last said; 0 before they said anything.
     partitions: AtomicI32,
     health: Arc<Health>,
+    absence: Absence,
     room: Arc<Room>,
 }
 
@@ -72,6 +75,7 @@ impl KafkaWriter {
             producer: RwLock::new(producer),
             partitions: AtomicI32::new(0),
             health,
+            absence: Absence::default(),
             room,
         });
         let watch = Watch::start(&shared);
@@ -109,6 +113,14 @@ impl Shared {
 
     fn unavailable(&self, reason: &str) -> RecordError {
         RecordError::Unavailable { reason: reason.into(), retry_after: RETRY_AFTER }
+    }
+
+    /// What a record comes to while the topic cannot be reached.
+    fn away(&self, down: &Unreachable) -> RecordError {
+        if self.absence.is_lasting(Instant::now()) {
+            return RecordError::NoTopic { reason: Arc::clone(&down.reason), retry_after: RETRY_AFTER };
+        }
+        self.unavailable(&down.reason)
     }
 
     /// Hands the records to the library; each of them has its answer in the batch now or later.
@@ -181,7 +193,7 @@ impl TopicWriter for KafkaWriter {
     ) -> Vec<Result<Confirmed, RecordError>> {
         let shared = &self.shared;
         if let Err(down) = shared.health.reachable() {
-            let answer = shared.unavailable(&down.reason);
+            let answer = shared.away(&down);
             return records.iter().map(|_| Err(answer.clone())).collect();
         }
         if Instant::now() >= deadline {
@@ -195,7 +207,7 @@ impl TopicWriter for KafkaWriter {
         }
         // Why the others have no answer is told by what has become of the brokers meanwhile.
         let unanswered = match shared.health.reachable() {
-            Err(down) if !in_time => shared.unavailable(&down.reason),
+            Err(down) if !in_time => shared.away(&down),
             _ => RecordError::DeadlineExceeded,
         };
         batch.take_answers(&unanswered)

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer as _;
@@ -62,12 +62,15 @@ fn look(shared: &Shared) {
     };
     let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == shared.topic) else { return };
     if let Some(error) = topic.error() {
-        shared.health.is_down_because(&format!("topic {}: {}", shared.topic, what_to_do(error.into())));
+        let code = RDKafkaErrorCode::from(error);
+        shared.absence.refused(code, Instant::now());
+        shared.health.is_down_because(&format!("topic {}: {}", shared.topic, what_to_do(code)));
         return;
     }
     let count = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
     if count > 0 {
         shared.partitions.store(count, Ordering::Relaxed);
+        shared.absence.is_there();
         shared.health.is_up();
     }
 }
