@@ -9,8 +9,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
-    AgentArgs, AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, EsRolloverArgs, GenerateArgs,
-    HealthcheckArgs, IndexCleanerArgs, IngesterArgs, QueryArgs, RetentionArgs, RolloverArgs,
+    AgentArgs, AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, EraseArgs, EsRolloverArgs,
+    GenerateArgs, HealthcheckArgs, IndexCleanerArgs, IngesterArgs, QueryArgs, RetentionArgs, RolloverArgs,
 };
 use crate::config::{
     FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
@@ -47,8 +47,12 @@ pub(crate) enum Command {
     /// Counts who called whom on a day, from its spans, and stores it for the UI. Called as `spoor query dependencies`.
     #[command(hide = true)]
     Dependencies(Box<DependenciesArgs>),
-    /// Removes indices that have had their time: `spoor retention clean`, for cron; `spoor retention rollover` goes on to the next ones.
+    /// Removes indices that have had their time: `spoor retention clean`, for cron; `spoor retention rollover` goes on to the next ones, `spoor retention
+    /// delete-by-query` and `erase` take single spans.
     Retention(Box<RetentionArgs>),
+    /// Single spans out of indices that others share. Called as `spoor retention delete-by-query`, `spoor retention erase`.
+    #[command(hide = true, override_usage = "spoor retention <delete-by-query|erase> [OPTIONS]")]
+    EraseSpans(Box<EraseArgs>),
     /// As Jaeger's program of this name: removes indices that are older than so many days.
     #[command(hide = true)]
     EsIndexCleaner(Box<IndexCleanerArgs>),
@@ -73,15 +77,23 @@ const DEAD_LETTERS: &str = "dead-letters";
 /// A command of the query's, which has settings of its own.
 const DEPENDENCIES: &str = "dependencies";
 
-/// Commands of the retention's that have settings of their own, and what they are called there.
-const OF_RETENTION: [(&str, &str); 3] =
-    [("rollover-init", "init"), ("rollover", "rollover"), ("lookback", "lookback")];
+/// Commands of the retention's that have settings of their own, the commands that they are, and what they are called there.
+const OF_RETENTION: [(&str, &str, &str); 5] = [
+    ("rollover-init", ROLLOVER, "init"),
+    ("rollover", ROLLOVER, "rollover"),
+    ("lookback", ROLLOVER, "lookback"),
+    ("delete-by-query", ERASE_SPANS, "delete-by-query"),
+    ("erase", ERASE_SPANS, "erase"),
+];
 
-/// The command that these are.
+/// Of series of indices.
 const ROLLOVER: &str = "rollover";
 
+/// Of single spans.
+const ERASE_SPANS: &str = "erase-spans";
+
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 11] = [
+const ROLES: [(&str, &[&str]); 12] = [
     (
         "all-in-one",
         &[
@@ -126,6 +138,7 @@ const ROLES: [(&str, &[&str]); 11] = [
     (DEPENDENCIES, &["es."]),
     ("retention", &["es.", "retention."]),
     ("es-index-cleaner", &["es."]),
+    (ERASE_SPANS, &["es.", "retention."]),
     (ROLLOVER, &["es.", "retention."]),
     ("es-rollover", &["es."]),
 ];
@@ -191,8 +204,10 @@ fn with_role(mut args: Vec<OsString>) -> Vec<OsString> {
     if begins(&args, "ingester", DEAD_LETTERS) || begins(&args, "query", DEPENDENCIES) {
         args.remove(1);
     }
-    if let Some((_, action)) = OF_RETENTION.iter().find(|(name, _)| begins(&args, "retention", name)) {
-        args.splice(1..3, [ROLLOVER, action].map(OsString::from));
+    if let Some((_, command, action)) =
+        OF_RETENTION.iter().find(|(name, ..)| begins(&args, "retention", name))
+    {
+        args.splice(1..3, [*command, *action].map(OsString::from));
     }
     if is_jaegers {
         return args;
@@ -350,6 +365,10 @@ mod tests {
         assert_eq!(
             roles(&["spoor", "retention", "rollover-init", "--dry-run"]),
             ["spoor", "rollover", "init", "--dry-run"]
+        );
+        assert_eq!(
+            roles(&["spoor", "retention", "erase", "--tag=a=b"]),
+            ["spoor", "erase-spans", "erase", "--tag=a=b"]
         );
         assert_eq!(roles(&["spoor", "retention", "clean"]), ["spoor", "retention", "clean"]);
     }

@@ -9,7 +9,7 @@ use crate::{Alias, Decision, Index, Policy, plan};
 /// Longest list of names in a request, in bytes, which is part of its address.
 const LONGEST_LIST: usize = 3_500;
 /// Seconds that this machine's clock may be from the store's.
-const MOST_APART: i64 = 3_600;
+pub(crate) const MOST_APART: i64 = 3_600;
 
 /// What was decided about an index.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! Data expires as promised: [`plan`] decides from what is in the store, the settings and the time which indices are to go,
 //! and says of each why; it touches no network. [`clean`] asks the store, plans, and removes what is to go.
-//! [`rollover`] does the same for series of indices behind aliases: from one index to the next, and out of sight.
+//! [`rollover`] does the same for series of indices behind aliases: from one index to the next, and out of sight. [`erase`] has single spans removed from
+//! indices that others share.
 
 mod clean;
+pub mod erase;
 mod name;
 mod plan;
 mod report;

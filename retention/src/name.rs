@@ -102,3 +102,38 @@ fn number(tail: &str) -> Option<u32> {
     // Eight digits are a date without separators, not a number.
     (rest.is_empty() || rest.starts_with('-')).then_some(number)
 }
+
+/// Whether an index holds spans, in either layout and under whatever date or number, and if so whether it is the archive's. Services,
+/// dependencies and others' indices are none.
+pub(crate) fn span_index(name: &str, prefix: &str) -> Option<bool> {
+    let rest = match prefix.strip_suffix('-').unwrap_or(prefix) {
+        "" => name,
+        prefix => name.strip_prefix(prefix)?.strip_prefix('-')?,
+    };
+    let tail = ["jaeger-span", "spoor-span"].iter().find_map(|base| rest.strip_prefix(base))?;
+    let tail = tail.strip_prefix('-')?;
+    Some(tail == "archive" || tail.starts_with("archive-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_in_the_indices_of_their_own_prefix_alone() {
+        for (name, prefix, expected) in [
+            ("jaeger-span-2026-08-20", "", Some(false)),
+            ("spoor-span-2026-08-20-13", "", Some(false)),
+            ("jaeger-span-000001", "", Some(false)),
+            ("jaeger-span-archive", "", Some(true)),
+            ("prod-spoor-span-archive-000001", "prod", Some(true)),
+            ("prod-jaeger-span-2026-08-20", "prod-", Some(false)),
+            ("prod-eu-jaeger-span-2026-08-20", "prod", None),
+            ("prod-jaeger-span-2026-08-20", "", None),
+            ("jaeger-service-2026-08-20", "", None),
+            ("jaeger-spanish-2026-08-20", "", None),
+        ] {
+            assert_eq!(span_index(name, prefix), expected, "{name} under {prefix:?}");
+        }
+    }
+}

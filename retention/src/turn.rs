@@ -34,10 +34,19 @@ pub(crate) fn context(asking: Asking<'_>) -> RequestContext {
 /// Takes the lock. One that somebody else has is waited for a little longer than it can last by itself: who was killed has it for so long, and
 /// who is alive makes it last. False when it is somebody's still.
 pub(crate) async fn begins(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> Result<bool, RecordError> {
+    begins_as(locks, asking, LOCK).await
+}
+
+/// As [`begins`], for another lock.
+pub(crate) async fn begins_as(
+    locks: Option<&dyn LeaseLock>,
+    asking: Asking<'_>,
+    lock: &str,
+) -> Result<bool, RecordError> {
     let pause = asking.lease / ASKED_AGAIN;
     let limit = Instant::now() + asking.lease + 4 * pause;
     let mut is_told = false;
-    while !holds(locks, asking).await? {
+    while !holds_as(locks, asking, lock).await? {
         if Instant::now() >= limit {
             return Ok(false);
         }
@@ -52,9 +61,18 @@ pub(crate) async fn begins(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) ->
 
 /// Takes the lock, or makes it last.
 pub(crate) async fn holds(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> Result<bool, RecordError> {
+    holds_as(locks, asking, LOCK).await
+}
+
+/// As [`holds`], for another lock.
+pub(crate) async fn holds_as(
+    locks: Option<&dyn LeaseLock>,
+    asking: Asking<'_>,
+    lock: &str,
+) -> Result<bool, RecordError> {
     match locks {
         Some(locks) => {
-            Ok(locks.acquire(&context(asking), LOCK, asking.holder, asking.lease).await?.is_some())
+            Ok(locks.acquire(&context(asking), lock, asking.holder, asking.lease).await?.is_some())
         }
         None => Ok(true),
     }
@@ -62,8 +80,13 @@ pub(crate) async fn holds(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> 
 
 /// Lets the next one have it.
 pub(crate) async fn give_up(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) {
+    give_up_as(locks, asking, LOCK).await;
+}
+
+/// As [`give_up`], for another lock.
+pub(crate) async fn give_up_as(locks: Option<&dyn LeaseLock>, asking: Asking<'_>, lock: &str) {
     if let Some(locks) = locks
-        && let Err(error) = locks.release(&context(asking), LOCK, asking.holder).await
+        && let Err(error) = locks.release(&context(asking), lock, asking.holder).await
     {
         tracing::warn!(%error, "the lock was not given up; it ends by itself");
     }

@@ -5,6 +5,7 @@ mod all_in_one;
 mod collector;
 mod dead_letters;
 mod dependencies;
+mod erase;
 mod generate;
 mod healthcheck;
 mod ingester;
@@ -17,6 +18,7 @@ pub(crate) use all_in_one::AllInOneArgs;
 pub(crate) use collector::CollectorArgs;
 pub(crate) use dead_letters::DeadLettersArgs;
 pub(crate) use dependencies::DependenciesArgs;
+pub(crate) use erase::EraseArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use healthcheck::HealthcheckArgs;
 pub(crate) use ingester::IngesterArgs;
@@ -40,6 +42,7 @@ use crate::telemetry;
 pub(crate) fn run(parsed: &Parsed) -> Result<ExitCode> {
     match &parsed.command {
         Command::Retention(args) => return on_runtime(retention::run(args)),
+        Command::EraseSpans(args) => return on_runtime(erase::run(args)),
         Command::EsIndexCleaner(args) => return on_runtime(retention::run_index_cleaner(args)),
         Command::Rollover(args) => return on_runtime(rollover::run(args, &parsed.matches)),
         Command::EsRollover(args) => {
@@ -69,6 +72,7 @@ fn run_to_its_end(parsed: &Parsed) -> Result<()> {
         | Command::Ingester(_)
         | Command::Query(_)
         | Command::Retention(_)
+        | Command::EraseSpans(_)
         | Command::EsIndexCleaner(_)
         | Command::Rollover(_)
         | Command::EsRollover(_) => Ok(()),
@@ -107,6 +111,7 @@ fn validate(command: &Command) -> Result<()> {
         Command::Query(args) => args.validate(),
         Command::DeadLetters(_)
         | Command::Dependencies(_)
+        | Command::EraseSpans(_)
         | Command::EsIndexCleaner(_)
         | Command::EsRollover(_)
         | Command::Retention(_)

@@ -37,7 +37,8 @@ pub(super) enum Output {
 }
 
 /// Settings of `spoor retention`. Series of indices behind aliases are the matter of `spoor retention rollover-init`, `spoor retention
-/// rollover` and `spoor retention lookback`, which have settings of their own (`--help`).
+/// rollover` and `spoor retention lookback`, single spans that of `spoor retention delete-by-query` and `spoor retention erase`, which have
+/// settings of their own (`--help`).
 ///
 /// Exit status: 0 done, 1 failed (running it again does no harm), 2 wrong usage, 75 another process is at it.
 #[derive(Debug, clap::Args)]

@@ -75,7 +75,7 @@ impl ElasticsearchIndices {
         Ok(Self { client, known, config: config.clone() })
     }
 
-    async fn get<T: for<'a> Deserialize<'a>>(
+    pub(crate) async fn get<T: for<'a> Deserialize<'a>>(
         &self,
         context: &RequestContext,
         path: String,

@@ -11,6 +11,7 @@ mod config;
 mod dependencies;
 mod document;
 mod encode;
+mod erasing;
 mod filing;
 mod hex;
 mod index;
@@ -36,6 +37,7 @@ pub use config::{
     SamplingConfig, SniffingConfig, TagValues, TemplateConfig, TlsConfig,
 };
 pub use dependencies::ElasticsearchDependencies;
+pub use document::parse_dot_replacement;
 pub use encode::BulkEncoder;
 pub use index::Frequency;
 pub use reader::ElasticsearchReader;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use spoor_storage::Credentials;
 
 use super::auth::Authorization;
@@ -15,6 +15,8 @@ use super::request::JSON;
 use super::{Cause, Chunks, Client, NodeUrl, Refusal, Request, bounded, compression, error, transport};
 use crate::QuestionMethod;
 
+/// The store lists work under way with it.
+const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// A request on its way, possibly to several nodes one after another.
@@ -122,6 +124,13 @@ impl Exchange<'_> {
             headers.insert(&header.name, header.value.clone());
         }
         headers.insert(ACCEPT, JSON);
+        if let Some(id) = &request.opaque_id {
+            let id = HeaderValue::from_str(id);
+            headers.insert(
+                OPAQUE_ID,
+                id.map_err(|_| Cause::Malformed("a mark that no header can carry".to_owned()))?,
+            );
+        }
         if client.compressor.is_on(node) {
             headers.insert(ACCEPT_ENCODING, GZIP);
         }

@@ -24,6 +24,8 @@ pub(crate) struct Request {
     pub(crate) repeatable: bool,
     /// The largest answer taken, in bytes.
     pub(crate) largest_answer: usize,
+    /// By which the store tells whose work something is (`X-Opaque-Id`).
+    pub(crate) opaque_id: Option<String>,
     /// The beginning of the sentence in an error.
     pub(crate) attempted: String,
 }
@@ -37,6 +39,7 @@ impl Request {
             body: Chunks::default(),
             repeatable: true,
             largest_answer: MAX_ANSWER_BYTES,
+            opaque_id: None,
             attempted: attempted.into(),
         }
     }

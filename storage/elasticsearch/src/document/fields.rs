@@ -199,7 +199,7 @@ fn length_bit(key: &[u8]) -> u64 {
 ///
 /// # Errors
 /// Why it cannot be.
-pub(crate) fn parse_dot_replacement(text: &str) -> Result<String, String> {
+pub fn parse_dot_replacement(text: &str) -> Result<String, String> {
     let comes_back = !text.is_empty() && TagFields::replacing(text).comes_back(b"span.kind", &mut Vec::new());
     if text.contains('.') {
         let why = "the store takes no names with dots where every field is a keyword, as in Jaeger's templates; write @ or another sign";

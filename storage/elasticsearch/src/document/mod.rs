@@ -19,7 +19,8 @@ use crate::filing::Filing;
 use crate::index::{Family, Period};
 use crate::{hex, long_values};
 pub(crate) use compact::CompactWriter;
-pub(crate) use fields::{TagFields, parse_dot_replacement};
+pub(crate) use fields::TagFields;
+pub use fields::parse_dot_replacement;
 pub(crate) use tags::TagStyle;
 use tags::{TagWriter, close};
 

@@ -30,6 +30,7 @@ use crate::index::{IndexNames, SLACK, now, widened};
 use crate::setup::Readiness;
 use crate::{Config, ElasticsearchDependencies, ElasticsearchSpanMetrics, TemplateConfig};
 use answer::{Answer, MultiAnswer};
+pub(crate) use query::doomed_query;
 use trace::TraceCursor;
 
 /// Spans in one page of a trace: a few megabytes of documents.

@@ -2,6 +2,7 @@
 //! Facts: `jaegertracing/jaeger internal/storage/v2/elasticsearch/tracestore/core/reader.go` (clauses, `error`, regular expressions).
 
 mod compact;
+mod doomed;
 mod filter;
 mod lucene;
 
@@ -12,6 +13,7 @@ use spoor_model::{FoundTrace, TraceId, TraceQuery};
 
 use crate::long_values;
 use crate::service::KIND_FIELD;
+pub(crate) use doomed::doomed_query;
 pub(super) use filter::condition;
 
 /// As many kinds as an operation can have, the unspecified one included.

@@ -1,0 +1,236 @@
+//! Story: single spans go from indices that services and users share, by `spoor retention delete-by-query` and `erase`, in every layout; nobody
+//! else's do, counted; the pace is kept; and a command that was killed finds the store's work again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use spoor_load::{GenerateConfig, Protocol, Requests};
+use spoor_tests::traffic::{now, send, to};
+use spoor_tests::{Role, Spoor, binary, delete_indices, eventually, unique_prefix};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+/// What a collector writes, by its settings.
+const LAYOUTS: [&[&str]; 3] = [&[], &["--es.tags-as-fields.all"], &["--es.layout=compact"]];
+
+struct Store {
+    server: String,
+    prefix: String,
+    http: reqwest::Client,
+}
+
+impl Store {
+    fn new(story: &str) -> Result<Self> {
+        Ok(Self {
+            server: xtask::servers::opensearch_url()?,
+            prefix: unique_prefix(story),
+            http: reqwest::Client::new(),
+        })
+    }
+
+    fn settings(&self) -> [String; 2] {
+        [format!("--es.server-urls={}", self.server), format!("--es.index-prefix={}", self.prefix)]
+    }
+
+    async fn collector(&self, layout: &[&str]) -> Result<Spoor> {
+        let settings = self.settings();
+        let mut args: Vec<&str> = settings.iter().map(String::as_str).collect();
+        args.extend(["--es.num-shards=1", "--es.num-replicas=0"]);
+        args.extend_from_slice(layout);
+        let collector = Spoor::start(Role::Collector, &args).await?;
+        collector.ready().await?;
+        Ok(collector)
+    }
+
+    /// So many generated spans of four services, in this layout.
+    async fn fill(&self, layout: &[&str], spans: u64) -> Result<()> {
+        let collector = self.collector(layout).await?;
+        let config = GenerateConfig { services: 4.try_into()?, ..GenerateConfig::default() };
+        let requests = Requests::new(&config.with_spans(spans), now(), Protocol::OtlpGrpc);
+        let sent = send(&to(&collector, Protocol::OtlpGrpc, 2), requests.collect()).await?;
+        ensure!(sent.requests.iter().all(|one| one.outcome == spoor_load::Outcome::Acknowledged), "{sent}");
+        collector.stop().await?;
+        Ok(())
+    }
+
+    /// Asks all indices of spans.
+    async fn search(&self, body: &Value) -> Result<Value> {
+        let names = format!("{0}-jaeger-span-*,{0}-spoor-span-*", self.prefix);
+        let lenient = "ignore_unavailable=true&allow_no_indices=true";
+        let refresh = format!("{}/{names}/_refresh?{lenient}", self.server);
+        self.http.post(refresh).send().await?.error_for_status()?;
+        let url = format!("{}/{names}/_search?{lenient}", self.server);
+        Ok(self.http.post(url).json(body).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Documents by the value of a field.
+    async fn counts(&self, field: &str) -> Result<BTreeMap<String, u64>> {
+        let body = json!({"size": 0, "aggs": {"by": {"terms": {"field": field, "size": 50_000}}}});
+        let answer = self.search(&body).await?;
+        let buckets = answer["aggregations"]["by"]["buckets"].as_array().context("there are buckets")?;
+        let of = |bucket: &Value| Some((bucket["key"].as_str()?.to_owned(), bucket["doc_count"].as_u64()?));
+        buckets.iter().map(|bucket| of(bucket).context("a bucket has a key and a count")).collect()
+    }
+
+    fn retention(&self, args: &[&str]) -> Result<Command> {
+        let mut command = Command::new(binary()?);
+        command.arg("retention").args(args).args(self.settings()).arg("--output=json");
+        Ok(command)
+    }
+
+    async fn run(&self, args: &[&str]) -> Result<(Value, String)> {
+        let Output { status, stdout, stderr } = self.retention(args)?.output().await?;
+        let said = String::from_utf8_lossy(&stderr).into_owned();
+        ensure!(status.success(), "{args:?}: {status}: {said}");
+        Ok((serde_json::from_slice(&stdout).context("the report is JSON")?, said))
+    }
+
+    async fn remove(self) -> Result<()> {
+        delete_indices(&self.server, &self.prefix).await?;
+        let url = format!("{}/{}-jaeger-spoor-locks?ignore_unavailable=true", self.server, self.prefix);
+        self.http.delete(url).send().await?.error_for_status()?;
+        Ok(())
+    }
+}
+
+fn most(counts: &BTreeMap<String, u64>) -> Result<(String, u64)> {
+    let most = counts.iter().max_by_key(|(_, count)| **count).context("something is stored")?;
+    Ok((most.0.clone(), *most.1))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_spans_of_a_service_go_in_every_layout_and_those_of_others_stay() -> Result<()> {
+    let store = Store::new("erasure-service")?;
+    for layout in LAYOUTS {
+        store.fill(layout, 7_000).await?;
+    }
+    let mut services = store.counts("process.serviceName").await?;
+    ensure!(services.values().sum::<u64>() == 21_000, "{services:?}");
+    let (service, count) = most(&services)?;
+    let (named, kept) = (format!("--service={service}"), "--retention.days=30");
+
+    let (aged, _) = store.run(&["delete-by-query", &named, kept]).await?;
+    ensure!(aged["found"] == 0 && store.counts("process.serviceName").await? == services, "{aged}");
+    let (looked, _) = store.run(&["delete-by-query", &named, "--retention.days=0", "--dry-run"]).await?;
+    ensure!(looked["found"] == count && looked["deleted"] == 0, "{count}: {looked}");
+    ensure!(store.counts("process.serviceName").await? == services, "who looks changes nothing");
+
+    let args =
+        ["delete-by-query", &named, "--retention.days=0", "--retention.slices=2", "--retention.expunge"];
+    let (done, said) = store.run(&args).await?;
+    ensure!(done["deleted"] == count, "{count}: {done}");
+    ensure!(said.contains("spans removed (100 %)"), "{said}");
+    services.remove(&service);
+    ensure!(store.counts("process.serviceName").await? == services, "the others have as many as before");
+    let (again, _) = store.run(&args).await?;
+    ensure!(again["found"] == 0 && again["deleted"] == 0, "{again}");
+    store.remove().await
+}
+
+/// Three spans of a user, in a trace of their own.
+fn of_user(user: &str, trace: u8) -> Value {
+    let start = now().0 - 60_000_000_000;
+    let span = |number: u8| {
+        json!({
+            "traceId": format!("{trace:032x}"), "spanId": format!("{number:016x}"), "name": "visit",
+            "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 1_000_000).to_string(),
+            "attributes": [{"key": "user.id", "value": {"stringValue": user}}],
+        })
+    };
+    let spans: Vec<Value> = (1..=3).map(span).collect();
+    let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]});
+    json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_spans_and_a_trace_are_erased_and_the_record_tells_no_value() -> Result<()> {
+    let store = Store::new("erasure-user")?;
+    for (at, layout) in (0..).zip(LAYOUTS) {
+        let collector = store.collector(layout).await?;
+        let url = format!("{}/v1/traces", collector.url("otlp-http"));
+        for (user, trace) in [("anna@example.com", 1), ("anna@example.commerce", 2), ("bert", 3)] {
+            let body = of_user(user, 16 * at + trace);
+            store.http.post(&url).json(&body).send().await?.error_for_status()?;
+        }
+        collector.stop().await?;
+    }
+    let mut traces = store.counts("traceID").await?;
+    ensure!(traces.len() == 9 && traces.values().all(|count| *count == 3), "{traces:?}");
+
+    let (done, said) = store.run(&["erase", "--tag=user.id=anna@example.com"]).await?;
+    ensure!(done["deleted"] == 9, "three in each layout: {done}");
+    for at in 0..3 {
+        traces.remove(&format!("{:032x}", 16 * at + 1));
+    }
+    ensure!(store.counts("traceID").await? == traces, "nobody else's are gone");
+    let records: Vec<Value> = said
+        .lines()
+        .filter(|line| line.contains("spoor_audit"))
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    ensure!(records.len() == 2, "one at the beginning, one at the end: {said}");
+    let end = records[1].to_string();
+    for part in ["user.id=sha256:", "\"outcome\":\"done\"", "\"deleted\":9", "\"by\":"] {
+        ensure!(end.contains(part), "{part}: {end}");
+    }
+    ensure!(!said.contains("anna"), "a value may be somebody's own: {said}");
+
+    let id = format!("{:032x}", 18);
+    let (done, said) = store.run(&["erase", &format!("--trace-id={id}")]).await?;
+    ensure!(done["deleted"] == 3 && !said.contains(&id), "{done} {said}");
+    traces.remove(&id);
+    ensure!(store.counts("traceID").await? == traces, "the others are all there");
+    store.remove().await
+}
+
+/// Removals that the store works on for somebody, slices not counted.
+async fn tasks(store: &Store) -> Result<HashMap<String, Value>> {
+    let url = format!("{}/_tasks?actions=*byquery&detailed=true&group_by=parents", store.server);
+    let answer: Value = store.http.get(url).send().await?.error_for_status()?.json().await?;
+    let tasks: HashMap<String, Value> = serde_json::from_value(answer["tasks"].clone())?;
+    Ok(tasks.into_iter().filter(|(_, task)| task.to_string().contains(&store.prefix)).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_killed_finds_the_stores_work_again_and_the_pace_is_kept() -> Result<()> {
+    let store = Store::new("erasure-killed")?;
+    store.fill(&[], 20_000).await?;
+    let mut services = store.counts("process.serviceName").await?;
+    let (service, count) = most(&services)?;
+    // Half a minute: twice as long as the lock of who was killed lasts.
+    let per_second = (count / 30).max(1);
+    let (named, pace) =
+        (format!("--service={service}"), format!("--retention.requests-per-second={per_second}"));
+    let args = ["delete-by-query", &named, "--retention.days=0", "--retention.slices=2", &pace];
+
+    let begun = Instant::now();
+    let mut first = store.retention(&args)?.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut said = BufReader::new(first.stderr.take().context("it is piped")?).lines();
+    let percent = loop {
+        let line = said.next_line().await?.context("it says how far it is before it ends")?;
+        if line.contains("spans removed (") {
+            break line;
+        }
+    };
+    ensure!(!percent.contains("(100 %)"), "it is on its way: {percent}");
+    first.kill().await?;
+    let left = tasks(&store).await?;
+    ensure!(left.len() == 1, "the store goes on by itself: {left:?}");
+
+    let (done, said) = store.run(&args).await?;
+    ensure!(said.contains("the store is at it already"), "{said}");
+    ensure!(done["earlier"] == count && done["deleted"] == count && done["found"] == 0, "{count}: {done}");
+    let (took, least) = (begun.elapsed(), Duration::from_secs(25));
+    ensure!(took >= least, "{count} spans at {per_second} a second took {took:?}");
+    services.remove(&service);
+    ensure!(store.counts("process.serviceName").await? == services, "the others have as many as before");
+    eventually("no work is left behind", Duration::from_secs(5), || async {
+        ensure!(tasks(&store).await?.is_empty());
+        Ok(())
+    })
+    .await?;
+    store.remove().await
+}
