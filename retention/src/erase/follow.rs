@@ -74,8 +74,10 @@ fn passes(error: &EraseError) -> bool {
 }
 
 fn sentence(index: &str, progress: &Progress) -> String {
-    let Progress { total, deleted, conflicts, .. } = progress;
-    let percent = deleted.saturating_mul(100).checked_div(*total).unwrap_or(100);
+    let Progress { is_over, total, deleted, conflicts, .. } = progress;
+    // It may not have looked yet.
+    let of_nothing = if *is_over { 100 } else { 0 };
+    let percent = deleted.saturating_mul(100).checked_div(*total).unwrap_or(of_nothing);
     let conflicts = match conflicts {
         0 => String::new(),
         count => format!(", {count} changed meanwhile"),

@@ -1,6 +1,7 @@
 //! Spans out of shared indices, by `_delete_by_query` as a task of the store's.
 //! Facts: the documentation of `_delete_by_query`, `_tasks` and `_forcemerge`: a task goes on when the client is gone, is listed with the
-//! `X-Opaque-Id` of the request that began it, and leaves its result behind; a slice is a child of the task that was asked for.
+//! `X-Opaque-Id` of the request that began it, and leaves its result behind; a slice is a child of the task that was asked for, whose status holds
+//! only the slices that have ended.
 
 use std::collections::HashMap;
 
@@ -57,6 +58,7 @@ struct Listing {
     parent_task_id: Option<String>,
     #[serde(default)]
     headers: HashMap<String, String>,
+    status: Option<Status>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -133,6 +135,25 @@ fn is_missing(error: &Error) -> bool {
 }
 
 impl ElasticsearchIndices {
+    /// Adds what slices that are at work yet have done.
+    async fn add_slices(
+        &self,
+        context: &RequestContext,
+        task: &TaskId,
+        progress: &mut Progress,
+    ) -> Result<(), RecordError> {
+        let path = format!("/_tasks?parent_task_id={}&detailed=true", encoded(&task.0));
+        let listed: Listed =
+            self.get(context, path, &format!("ask how far the slices of the task {task} are")).await?;
+        let slices = listed.nodes.into_values().flat_map(|node| node.tasks.into_values());
+        for slice in slices.filter_map(|slice| slice.status) {
+            progress.total += slice.total;
+            progress.deleted += slice.deleted;
+            progress.conflicts += slice.version_conflicts;
+        }
+        Ok(())
+    }
+
     fn doomed_body(&self, doomed: &Doomed) -> Vec<u8> {
         let query = doomed_query(doomed, &self.config.documents.dot_replacement);
         json!({ "query": query }).to_string().into_bytes()
@@ -218,10 +239,15 @@ impl SpanEraser for ElasticsearchIndices {
     ) -> Result<Option<Progress>, RecordError> {
         let attempted = format!("ask how far the task {task} is");
         let request = Request::get(format!("/_tasks/{}", encoded(&task.0)), &attempted);
-        match self.client.send(request, context.deadline).await {
-            Err(error) if is_missing(&error) => Ok(None),
-            reply => Ok(Some(parse::<Told>(&reply?, &attempted)?.progress())),
+        let reply = match self.client.send(request, context.deadline).await {
+            Err(error) if is_missing(&error) => return Ok(None),
+            reply => reply?,
+        };
+        let mut progress = parse::<Told>(&reply, &attempted)?.progress();
+        if !progress.is_over {
+            self.add_slices(context, task, &mut progress).await?;
         }
+        Ok(Some(progress))
     }
 
     async fn expunge(&self, context: &RequestContext, index: &str) -> Result<(), RecordError> {

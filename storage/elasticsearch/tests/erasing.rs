@@ -115,13 +115,33 @@ async fn how_far_a_task_is_is_told_while_it_works_and_after() {
             Some("no such index"),
         ),
     ] {
-        let server = answering("GET /_tasks/node", 200, answer);
+        let server = FakeServer::start(move |asked: &Asked| match asked.line.contains("parent_task_id") {
+            true => (200, "", r#"{"nodes":{}}"#.to_owned()),
+            false => (200, "", answer.to_owned()),
+        });
         let told = opened(&server).progress(&context(), &TaskId("node:7".to_owned())).await.unwrap().unwrap();
         let seen = (told.is_over, told.deleted, told.conflicts, told.failure.as_deref());
         assert_eq!(seen, (is_over, deleted, conflicts, failure), "{answer}");
     }
     let server = answering("GET /_tasks/node", 404, r#"{"error":{"reason":"it is gone"},"status":404}"#);
     assert_eq!(opened(&server).progress(&context(), &TaskId("node:7".to_owned())).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn slices_that_are_at_work_count_beside_those_that_have_ended() {
+    let slices = r#"{"nodes":{"node":{"tasks":{
+        "node:8":{"parent_task_id":"node:7","status":{"total":5,"deleted":2,"version_conflicts":1}},
+        "node:9":{"parent_task_id":"node:7","status":{"total":6,"deleted":3,"version_conflicts":0}}}}}}"#;
+    let server = FakeServer::start(move |asked: &Asked| match asked.line.as_str() {
+        line if line.contains("parent_task_id=node:7") => (200, "", slices.to_owned()),
+        _ => {
+            let ended =
+                r#"{"completed":false,"task":{"status":{"total":4,"deleted":4,"version_conflicts":0}}}"#;
+            (200, "", ended.to_owned())
+        }
+    });
+    let told = opened(&server).progress(&context(), &TaskId("node:7".to_owned())).await.unwrap().unwrap();
+    assert_eq!((told.is_over, told.total, told.deleted, told.conflicts), (false, 15, 9, 1));
 }
 
 #[tokio::test]
