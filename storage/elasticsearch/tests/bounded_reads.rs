@@ -108,6 +108,37 @@ fn one_trace(asked: &Asked) -> Answer {
     healthy(asked)
 }
 
+/// The places found by a search for two traces in 25,600 s of which the last 100 s have so many, and the questions that took.
+async fn places_with_newest(in_newest_part: u64) -> (usize, Vec<Asked>) {
+    let server = FakeServer::start(move |asked| {
+        if !asked.line.contains("_search") {
+            return healthy(asked);
+        }
+        let traces = if asked.body.contains(r#""gte":25500000000"#) { in_newest_part } else { 3 };
+        let hit = |number: u64| {
+            let (id, start) = (trace_id(number), 25_600_000_000 - number);
+            format!(r#"{{"fields":{{"traceID":["{id}"]}},"sort":[{start},"{id}"]}}"#)
+        };
+        let hits: Vec<String> = (1..=traces).map(hit).collect();
+        (200, "", format!(r#"{{{WHOLE},"hits":{{"hits":[{}]}}}}"#, hits.join(",")))
+    });
+    let store = open(&server, |_| {});
+    let start = TimeRange { start: UnixNanos(0), end: UnixNanos(25_600_000_000_000) };
+    let question = TraceQuery { start, limit: 2, ..search() };
+    let context = context(Duration::from_secs(30));
+    let places = store.reader().find_trace_ids(&context, &question, None).await.unwrap();
+    (places.len(), server.asked("_search"))
+}
+
+#[tokio::test]
+async fn the_newest_part_of_a_range_is_looked_at_first_and_the_rest_when_too_few_are_there() {
+    let (found, questions) = places_with_newest(3).await;
+    assert_eq!((found, questions.len()), (2, 1));
+    let (found, questions) = places_with_newest(0).await;
+    assert_eq!((found, questions.len()), (2, 2));
+    assert!(questions[1].body.contains(r#""startTime":{"gte":0,"#), "{}", questions[1].body);
+}
+
 #[tokio::test]
 async fn the_store_is_told_how_long_somebody_waits() {
     for (timeout, told) in

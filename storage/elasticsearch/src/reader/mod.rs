@@ -11,6 +11,7 @@ mod page;
 mod places;
 mod query;
 mod search;
+mod slice;
 mod summaries;
 mod summary_query;
 mod trace;

@@ -3,17 +3,20 @@
 //! A search that is collapsed on the trace id gives each trace at its newest matching span, on all shards. Behind a place
 //! it would name again the traces from before that have older matching spans as well; so the traces that it names are asked
 //! for once more on the other side of the place, and those found there go.
+//!
+//! To collapse, the store looks at every span that matches, so it is asked about the newest part of the range first: see [`Slice`].
 
 use std::collections::HashSet;
 
 use serde_json::value::RawValue;
-use spoor_model::{FoundTrace, TraceId, TraceQuery};
+use spoor_model::{FoundTrace, TimeRange, TraceId, TraceQuery};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 
 use super::ElasticsearchReader;
 use super::answer::{Answer, Hit};
 use super::convert::stored_id;
 use super::query::{self, Part, Patterns};
+use super::slice::Slice;
 
 /// What a server gives at once by default (`index.max_result_window`).
 const MOST_HITS: usize = 10_000;
@@ -82,9 +85,14 @@ impl Search<'_> {
         let (part, most) =
             after.map_or((Part::Whole, MOST_HITS), |after| (Part::Behind(after), MOST_CHECKED));
         let mut size = wanted.saturating_add(1).clamp(2, most);
+        let mut slice = Slice::newest(self.question.start, after);
         loop {
-            let mut hits = self.hits(part, size).await?;
+            let mut hits = self.hits(part, slice.range(), size).await?;
             let full = hits.len() >= size;
+            if !full && !slice.is_whole() {
+                slice = slice.wider(hits.len(), size);
+                continue;
+            }
             // Traces of one microsecond stand by the number of their ids, which the store does not know: they are taken
             // together, or left to the next page.
             let edge = hits.last().map(|last| last.newest_match_micros).filter(|_| full);
@@ -115,26 +123,34 @@ impl Search<'_> {
             return Ok(places);
         }
         let ids: Vec<TraceId> = places.iter().map(|place| place.trace_id).collect();
-        let newer = self.hits(Part::NotOlder(behind, &ids), ids.len() * SPELLINGS).await?;
+        let newer =
+            self.hits(Part::NotOlder(behind, &ids), self.question.start, ids.len() * SPELLINGS).await?;
         let named: HashSet<TraceId> =
             newer.into_iter().filter(|hit| *hit <= behind).map(|hit| hit.trace_id).collect();
         places.retain(|place| !named.contains(&place.trace_id));
         Ok(places)
     }
 
-    /// What the store finds, as it says it.
-    async fn hits(&mut self, part: Part<'_>, size: usize) -> Result<Vec<FoundTrace>, ReadError> {
+    /// What the store finds of spans that start within the range, as it says it.
+    async fn hits(
+        &mut self,
+        part: Part<'_>,
+        range: TimeRange,
+        size: usize,
+    ) -> Result<Vec<FoundTrace>, ReadError> {
         let Self { reader, context, question, attempted, .. } = *self;
         let condition = self.condition.as_ref();
+        // Of the whole question: where clocks are wrong a span lies in the index of another day than it starts on.
         let targets = reader.names.span_targets(question.start);
+        let question = TraceQuery { start: range, ..question.clone() };
         let body = |patterns| {
-            query::find_trace_ids(question, condition, &reader.dot_replacement, patterns, part, size)
+            query::find_trace_ids(&question, condition, &reader.dot_replacement, patterns, part, size)
         };
         let mut reply =
             reader.access.search(context, &targets, FILTER, &body(self.patterns), attempted).await;
         // A value that is no regular expression is still a value.
         if self.patterns == Patterns::Allowed
-            && query::has_patterns(question)
+            && query::has_patterns(&question)
             && matches!(&reply, Err(error) if error.kind == ReadErrorKind::Invalid)
         {
             self.patterns = Patterns::Literal;

@@ -35,7 +35,7 @@ fn a_search_asks_for_each_trace_once_newest_first() {
         find_trace_ids(&search(), None, "@", Patterns::Allowed, Part::Whole, 20),
         json!({
             "size": 20,
-            "_source": false,
+            "stored_fields": "_none_",
             "track_total_hits": false,
             "query": { "bool": { "filter": [
                 { "range": { "startTimeMillis": { "gte": 1, "lte": 5 } } },
