@@ -167,7 +167,8 @@ pub struct Config {
 
     /// How often the dependencies of today (who calls whom, what the UI shows under System Architecture) are counted from the spans
     /// and stored, and yesterday's once more when it is over. Of the processes that have the setting one at a time does it, with at
-    /// most a twentieth of its time. 0s never does; then spark-dependencies may, or `spoor query dependencies` from cron. When not set:
+    /// most a twentieth of its time. Where the store keeps tenants apart (`--multi-tenancy.enabled`), as in memory, each tenant's calls
+    /// are counted by themselves; Elasticsearch keeps all together. 0s never does; then spark-dependencies may, or `spoor query dependencies` from cron. When not set:
     /// 15s in an all-in-one that stores in memory, else never.
     #[arg(
         id = "query.dependencies.interval",

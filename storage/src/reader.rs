@@ -8,7 +8,7 @@ use spoor_model::{
     TraceSummary, TraceSummaryBuilder,
 };
 
-use crate::{Capabilities, ReadError, RequestContext};
+use crate::{Capabilities, ReadError, RequestContext, Tenant};
 
 /// Spans on their way out.
 ///
@@ -30,6 +30,12 @@ pub type SpanStream<'a> = BoxStream<'a, Result<SpanBatch, ReadError>>;
 pub trait SpanReader: Send + Sync + 'static {
     /// What this store can do beyond the least.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whose spans there are, in no order: for work that nobody asked for and that is to be done for each tenant. A store that does
+    /// not keep tenants apart has one, the default tenant.
+    async fn tenants(&self, _context: &RequestContext) -> Result<Vec<Tenant>, ReadError> {
+        Ok(vec![Tenant::default()])
+    }
 
     /// Names of the services seen within the retention that the reader looks at, sorted, each once.
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError>;

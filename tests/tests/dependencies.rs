@@ -114,6 +114,36 @@ async fn one_of_two_query_processes_counts_and_the_other_goes_on_when_it_stops()
     clean_up(&server, &prefix).await
 }
 
+/// Who is killed gives nothing back: the other sees the lead unchanged for as long as it lasts, a minute, and takes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_counts_when_the_one_that_did_is_killed() -> Result<()> {
+    let server = xtask::servers::opensearch_url()?;
+    let prefix = unique_prefix("dependencies-killed");
+    let settings = settings(&server, &prefix);
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let collector = Spoor::start(Role::Collector, &settings).await?;
+    collector.ready().await?;
+    send(&collector, 1..21).await?;
+    refresh(&server, &prefix).await?;
+    let with_job = [&settings[..], &["--query.dependencies.interval=200ms"]].concat();
+    let first = Spoor::start(Role::Query, &with_job).await?;
+    eventually_shown(&first, &links(20)).await?;
+    let second = Spoor::start(Role::Query, &with_job).await?;
+    second.ready().await?;
+    ensure!(leads(&first).await? && !leads(&second).await?, "one counts, and no other");
+
+    first.kill().await?;
+    send(&collector, 21..31).await?;
+    eventually("the other has taken over", 2 * PATIENCE, || async {
+        ensure!(leads(&second).await?, "it does not count");
+        Ok(())
+    })
+    .await?;
+    eventually_shown(&second, &links(30)).await?;
+    second.stop().await?;
+    clean_up(&server, &prefix).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_counts_a_day_and_doing_it_again_counts_nothing_twice() -> Result<()> {
     let server = xtask::servers::opensearch_url()?;

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use spoor_model::UnixNanos;
 use spoor_query::dependencies::{Day, recount};
+use spoor_storage::Tenant;
 
 use crate::backend::{self, StorageConfig};
 
@@ -58,7 +59,7 @@ pub(crate) async fn run(args: &DependenciesArgs) -> Result<()> {
         WantedDay::Yesterday => Day::of(now).before(),
         WantedDay::Named(day) => day,
     };
-    let counted = recount(stores.reader.as_ref(), dependencies.as_ref(), day, now).await;
+    let counted = recount(stores.reader.as_ref(), dependencies.as_ref(), &Tenant::default(), day, now).await;
     let counted = counted.with_context(|| format!("count the dependencies of {day}"))?;
     let (traces, spans, links) = (counted.traces, counted.spans, counted.calls.len());
     if traces == 0 {

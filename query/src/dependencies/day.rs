@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use spoor_model::{FoundTrace, ServiceCalls, SpanBatch, TimeRange, TraceId, TraceQuery, UnixNanos};
-use spoor_storage::{ReadError, RequestContext, SpanReader};
+use spoor_storage::{ReadError, RequestContext, SpanReader, Tenant};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
@@ -84,21 +84,23 @@ pub struct DayCount {
     pub calls: Vec<ServiceCalls>,
 }
 
-/// Reads the traces that began on the day, whole, each once: a trace that goes on after midnight counts for the day of its first span.
+/// Reads the tenant's traces that began on the day, whole, each once: a trace that goes on after midnight counts for the day of its first span.
 ///
 /// Only what started until `until` leads to a trace, so that a day that is not over holds still while it is read.
 pub(super) async fn count(
     reader: &dyn SpanReader,
+    tenant: &Tenant,
     day: Day,
     until: UnixNanos,
 ) -> Result<DayCount, RecountError> {
     let whole = day.range();
     let range = TimeRange { end: whole.end.min(until).max(whole.start), ..whole };
-    let mut counting = Counting { range, service: None, calls: Calls::default(), sums: DayCount::default() };
+    let (calls, sums) = (Calls::default(), DayCount::default());
+    let mut counting = Counting { tenant, range, service: None, calls, sums };
     if reader.capabilities().search_without_service {
         counting.read_pages(reader).await?;
     } else {
-        for service in reader.services(&RequestContext::with_timeout(PAGE_TIMEOUT)).await? {
+        for service in reader.services(&counting.context()).await? {
             counting.service = Some(service);
             counting.read_pages(reader).await?;
         }
@@ -106,7 +108,8 @@ pub(super) async fn count(
     Ok(DayCount { calls: counting.calls.finish(), ..counting.sums })
 }
 
-struct Counting {
+struct Counting<'a> {
+    tenant: &'a Tenant,
     range: TimeRange,
     /// Whose traces are being read, where the store can only be asked by service.
     service: Option<String>,
@@ -122,7 +125,12 @@ struct Reading {
     first_service: Option<String>,
 }
 
-impl Counting {
+impl Counting<'_> {
+    /// For one page.
+    fn context(&self) -> RequestContext {
+        RequestContext { tenant: self.tenant.clone(), ..RequestContext::with_timeout(PAGE_TIMEOUT) }
+    }
+
     async fn read_pages(&mut self, reader: &dyn SpanReader) -> Result<(), RecountError> {
         let query = TraceQuery {
             service: self.service.clone(),
@@ -137,7 +145,7 @@ impl Counting {
         };
         let mut after = None;
         loop {
-            let context = RequestContext::with_timeout(PAGE_TIMEOUT);
+            let context = self.context();
             let places = reader.find_trace_ids(&context, &query, after).await?;
             let Some(&last) = places.last() else { return Ok(()) };
             self.read_traces(reader, &context, &query, &places).await?;

@@ -10,11 +10,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use spoor_model::UnixNanos;
-use spoor_storage::{DependencyStore, Lease, LeaseLock, RecordError, RequestContext, SpanReader};
+use spoor_storage::{
+    DependencyStore, Lease, LeaseLock, ReadError, RecordError, RequestContext, SpanReader, Tenant,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::day::Day;
-use super::{recount, schedule};
+use super::day::{Day, DayCount};
+use super::recount::{RecountError, recount};
+use super::schedule;
 
 /// What the processes compete for.
 const LOCK: &str = "spoor-dependencies";
@@ -70,7 +73,11 @@ impl JobMetrics {
         for result in [Outcome::ok, Outcome::err] {
             drop(metrics.runs.get_or_create(&ByResult { result }));
         }
-        registry.register("spoor_dependencies_runs", "Days counted by the job", metrics.runs.clone());
+        registry.register(
+            "spoor_dependencies_runs",
+            "Days counted by the job, each tenant's by itself",
+            metrics.runs.clone(),
+        );
         registry.register(
             "spoor_dependencies_leading",
             "1 where this process counts the dependencies",
@@ -180,10 +187,32 @@ impl DependencyJob {
         }
     }
 
-    /// True when the day was counted.
+    /// True when the day was counted, for every tenant.
     async fn count(&self, day: Day) -> bool {
+        let tenants = match self.tenants().await {
+            Ok(tenants) => tenants,
+            Err(error) => return self.counted(day, Err(RecountError::Read(error))),
+        };
         let JobStores { reader, dependencies, .. } = &self.stores;
-        let result = recount(reader.as_ref(), dependencies.as_ref(), day, now()).await;
+        let mut all = true;
+        for tenant in tenants {
+            let result = recount(reader.as_ref(), dependencies.as_ref(), &tenant, day, now()).await;
+            all &= self.counted(day, result);
+        }
+        all
+    }
+
+    /// Whose days are counted: without any span the default tenant's, so that it shows that the job works.
+    async fn tenants(&self) -> Result<Vec<Tenant>, ReadError> {
+        let mut tenants = self.stores.reader.tenants(&self.context()).await?;
+        if tenants.is_empty() {
+            tenants.push(Tenant::default());
+        }
+        Ok(tenants)
+    }
+
+    /// Tells of a count; true when it was done.
+    fn counted(&self, day: Day, result: Result<DayCount, RecountError>) -> bool {
         let outcome = if result.is_ok() { Outcome::ok } else { Outcome::err };
         self.metrics.runs.get_or_create(&ByResult { result: outcome }).inc();
         match result {

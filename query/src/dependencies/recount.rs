@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use spoor_model::{DependencyReport, UnixNanos};
-use spoor_storage::{DependencyStore, ReadError, RecordError, RequestContext, SpanReader};
+use spoor_storage::{DependencyStore, ReadError, RecordError, RequestContext, SpanReader, Tenant};
 
 use super::calls::TooManyServices;
 use super::day::{self, Day, DayCount};
@@ -28,7 +28,7 @@ pub enum RecountError {
     Write(#[from] RecordError),
 }
 
-/// Counts the calls of the traces that began on the day, as far as they had begun by `now`, and stores them as the day's report. Done
+/// Counts the calls of the tenant's traces that began on the day, as far as they had begun by `now`, and stores them as the day's report. Done
 /// again it changes nothing but by what came meanwhile. A day without traces leaves its report as it is: retention may have taken
 /// them.
 ///
@@ -37,14 +37,17 @@ pub enum RecountError {
 pub async fn recount(
     reader: &dyn SpanReader,
     store: &dyn DependencyStore,
+    tenant: &Tenant,
     day: Day,
     now: UnixNanos,
 ) -> Result<DayCount, RecountError> {
-    let count = day::count(reader, day, now).await?;
+    let count = day::count(reader, tenant, day, now).await?;
     if count.traces > 0 {
         let report =
             DependencyReport { day: day.midnight(), source: SOURCE.to_owned(), calls: count.calls.clone() };
-        store.write_dependencies(&RequestContext::with_timeout(WRITE_TIMEOUT), &report).await?;
+        let context =
+            RequestContext { tenant: tenant.clone(), ..RequestContext::with_timeout(WRITE_TIMEOUT) };
+        store.write_dependencies(&context, &report).await?;
     }
     Ok(count)
 }

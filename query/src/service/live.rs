@@ -9,6 +9,7 @@ use spoor_model::{SpanBatch, TraceLookup};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::slow::Shape;
 use super::{Room, Service};
 use crate::metrics::Operation;
 
@@ -107,15 +108,20 @@ impl Reading {
     }
 
     async fn feed(&self, room: &SharedRoom, to_client: &Sender<Part>) {
-        let mut parts = match self.in_time(self.reader.trace(&self.context, &self.lookup)).await {
+        let mut watch = self.service.slow.watch(Shape::Lookup { ids: 1, raw: true });
+        let asked = self.in_time(self.reader.trace(&self.context, &self.lookup));
+        let mut parts = match watch.asking(asked).await {
             Ok(parts) => parts,
             Err(error) => return drop(to_client.send(Err(error)).await),
         };
         loop {
-            let part = self.in_time(async { parts.next().await.transpose() }).await;
+            let part = watch.asking(self.in_time(async { parts.next().await.transpose() })).await;
             let part = part.and_then(|part| self.with_room(room, part));
+            if let Ok(part) = &part {
+                watch.came(part.as_ref());
+            }
             let is_last = !matches!(part, Ok(Some(_)));
-            if to_client.send_timeout(part, PATIENCE).await.is_err() || is_last {
+            if watch.giving(to_client.send_timeout(part, PATIENCE)).await.is_err() || is_last {
                 return;
             }
         }

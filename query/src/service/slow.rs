@@ -33,12 +33,17 @@ pub(super) struct Watch<'a> {
     store: Duration,
     /// Since when the store is being asked.
     asking: Option<Instant>,
-    answered: Option<Answered>,
+    /// What of it was spent waiting for who takes the answer.
+    taken: Duration,
+    /// Since when that is waited for.
+    giving: Option<Instant>,
+    came: Came,
+    succeeded: bool,
 }
 
 /// How much came.
 #[derive(Debug, Clone, Copy, Default)]
-struct Answered {
+struct Came {
     traces: usize,
     spans: usize,
     bytes: usize,
@@ -52,8 +57,17 @@ impl SlowLog {
 
     /// Begins to watch a question for traces.
     pub(super) fn watch<'a>(&self, shape: Shape<'a>) -> Watch<'a> {
-        let (began, store) = (Instant::now(), Duration::ZERO);
-        Watch { threshold: self.threshold, shape, began, store, asking: None, answered: None }
+        Watch {
+            threshold: self.threshold,
+            shape,
+            began: Instant::now(),
+            store: Duration::ZERO,
+            asking: None,
+            taken: Duration::ZERO,
+            giving: None,
+            came: Came::default(),
+            succeeded: false,
+        }
     }
 
     /// Tells of a slow question that is not for traces; those are watched.
@@ -80,32 +94,53 @@ impl Watch<'_> {
         answer
     }
 
+    /// Waits for who takes the answer, which makes no question slow.
+    pub(super) async fn giving<T>(&mut self, taken: impl Future<Output = T>) -> T {
+        self.giving = Some(Instant::now());
+        let done = taken.await;
+        self.taken += self.giving.take().unwrap_or(self.began).elapsed();
+        done
+    }
+
+    /// Some of a trace is ready; none is its end.
+    pub(super) fn came(&mut self, part: Option<&SpanBatch>) {
+        let Some(part) = part else {
+            self.succeeded = true;
+            return;
+        };
+        let Came { traces: _, spans, bytes } = self.came;
+        self.came = Came { traces: 1, spans: spans + part.len(), bytes: bytes + part.memory_bytes() };
+    }
+
     /// The answer is ready.
     pub(super) fn answered(&mut self, found: &Traces) {
         let spans = found.traces.iter().map(SpanBatch::len).sum();
         let bytes = found.room.held_bytes();
-        self.answered = Some(Answered { traces: found.traces.len(), spans, bytes });
+        self.came = Came { traces: found.traces.len(), spans, bytes };
+        self.succeeded = true;
     }
 
     /// The answer is ready, and has no spans but these summaries.
     pub(super) fn summed_up(&mut self, summaries: usize, room: &Room) {
-        self.answered = Some(Answered { traces: summaries, spans: 0, bytes: room.held_bytes() });
+        self.came = Came { traces: summaries, spans: 0, bytes: room.held_bytes() };
+        self.succeeded = true;
     }
 }
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        let took = self.began.elapsed();
+        let so_far = |since: Option<Instant>| since.map_or(Duration::ZERO, |since| since.elapsed());
+        let took = self.began.elapsed().saturating_sub(self.taken + so_far(self.giving));
         if !is_slow(self.threshold, took) {
             return;
         }
-        let store = self.store + self.asking.map_or(Duration::ZERO, |since| since.elapsed());
-        let Answered { traces, spans, bytes } = self.answered.unwrap_or_default();
+        let store = self.store + so_far(self.asking);
+        let Came { traces, spans, bytes } = self.came;
         tracing::warn!(
             question = %self.shape,
             ms = millis(took),
             store_ms = millis(store),
-            succeeded = self.answered.is_some(),
+            succeeded = self.succeeded,
             traces,
             spans,
             bytes,

@@ -35,7 +35,7 @@ use spoor_model::{
 
 use crate::{
     BoxError, Capabilities, ReadError, ReadErrorKind, RecordError, RecordErrorKind, Rejection,
-    RequestContext, SpanReader, SpanStream, SpanWriter, WriteError, WriteErrorKind, Written,
+    RequestContext, SpanReader, SpanStream, SpanWriter, Tenant, WriteError, WriteErrorKind, Written,
 };
 
 use content::{Fingerprint, fingerprints};
@@ -171,6 +171,11 @@ impl SpanWriter for MemoryStore {
 impl SpanReader for MemoryStore {
     fn capabilities(&self) -> Capabilities {
         Capabilities { search_without_service: true, operation_kinds: true, tenants: true }
+    }
+
+    async fn tenants(&self, context: &RequestContext) -> Result<Vec<Tenant>, ReadError> {
+        in_time(context, || "list tenants".to_owned())?;
+        Ok(self.lock().tenants())
     }
 
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {

@@ -167,6 +167,11 @@ impl Shelves {
         trace.len()
     }
 
+    /// Whose traces there are.
+    pub(super) fn tenants(&self) -> Vec<Tenant> {
+        self.shelves.keys().cloned().collect()
+    }
+
     /// The services of a tenant, sorted.
     pub(super) fn services(&self, tenant: &Tenant) -> Vec<String> {
         self.shelves.get(tenant).map(|shelf| shelf.names.services()).unwrap_or_default()

@@ -185,6 +185,17 @@ async fn the_log_tells_of_questions_and_of_none_of_their_values() -> Result<()> 
     let shape = slow["question"].as_str().context("a question has a shape")?;
     ensure!(shape == "find_traces by service tags=1 window=172800s limit=7", "{shape}");
     ensure!(slow["succeeded"] == true && slow["traces"] == 1 && slow["spans"] == 1, "{slow}");
+    let raw = "/api/traces/5b8efff798038103d269b633813fc60c?raw=true";
+    let (status, answer) = get(&spoor, &[], raw).await?;
+    ensure!(status == 200 && answer.contains("sesame"), "{status} {answer}");
+    eventually("the trace that was sent as it was read", Duration::from_secs(20), || async {
+        let log = spoor.log();
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let slow = lines.find(|line| line["question"] == "get_trace ids=1 raw").context("it is not there")?;
+        ensure!(slow["succeeded"] == true && slow["traces"] == 1 && slow["spans"] == 1, "{slow}");
+        Ok(())
+    })
+    .await?;
     let log = spoor.log();
     ensure!(!log.contains("sesame") && !log.contains("hush"), "{log}");
     Ok(())

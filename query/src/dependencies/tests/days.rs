@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use spoor_model::{FoundTrace, Operation, OperationQuery, ServiceCalls, TimeRange, TraceLookup, TraceQuery};
 use spoor_storage::memory::{self, MemoryStore};
 use spoor_storage::{
-    Capabilities, DependencyStore, ReadError, RequestContext, SpanReader, SpanStream, SpanWriter,
+    Capabilities, DependencyStore, ReadError, RequestContext, SpanReader, SpanStream, SpanWriter, Tenant,
 };
 
 use super::*;
@@ -90,11 +90,13 @@ async fn all_traces_of_a_day_count_once_each_and_no_others() {
         cut: 0,
         calls: vec![call("a", "b", 1_201), call("b", "c", 1_201)],
     };
-    let counted = recount(store.as_ref(), store.as_ref(), day(), end_of_day()).await.unwrap();
+    let counted =
+        recount(store.as_ref(), store.as_ref(), &Tenant::default(), day(), end_of_day()).await.unwrap();
     assert_eq!(counted, first_days);
     assert_eq!(links(&store).await, [("a".into(), "b".into(), 1_201), ("b".into(), "c".into(), 1_201)]);
     let next = Day::of(at(86_400));
-    let counted = recount(store.as_ref(), store.as_ref(), next, at(200_000)).await.unwrap();
+    let counted =
+        recount(store.as_ref(), store.as_ref(), &Tenant::default(), next, at(200_000)).await.unwrap();
     assert_eq!(
         (counted.traces, counted.spans),
         (1, 3),
@@ -107,11 +109,11 @@ async fn a_day_counted_again_counts_what_came_meanwhile_and_nothing_twice() {
     let store = store();
     write(&store, &trace(1, 60, 1)).await;
     for _ in 0..2 {
-        recount(store.as_ref(), store.as_ref(), day(), end_of_day()).await.unwrap();
+        recount(store.as_ref(), store.as_ref(), &Tenant::default(), day(), end_of_day()).await.unwrap();
         assert_eq!(links(&store).await, [("a".into(), "b".into(), 1), ("b".into(), "c".into(), 1)]);
     }
     write(&store, &trace(2, 120, 1)).await;
-    recount(store.as_ref(), store.as_ref(), day(), end_of_day()).await.unwrap();
+    recount(store.as_ref(), store.as_ref(), &Tenant::default(), day(), end_of_day()).await.unwrap();
     assert_eq!(links(&store).await, [("a".into(), "b".into(), 2), ("b".into(), "c".into(), 2)]);
 }
 
@@ -120,7 +122,7 @@ async fn what_starts_after_the_count_began_waits_for_the_next() {
     let store = store();
     write(&store, &trace(1, 60, 1)).await;
     write(&store, &trace(2, 120, 1)).await;
-    let counted = recount(store.as_ref(), store.as_ref(), day(), at(100)).await.unwrap();
+    let counted = recount(store.as_ref(), store.as_ref(), &Tenant::default(), day(), at(100)).await.unwrap();
     assert_eq!(counted.traces, 1);
 }
 
@@ -128,8 +130,9 @@ async fn what_starts_after_the_count_began_waits_for_the_next() {
 async fn a_day_without_traces_leaves_its_report_alone() {
     let (full, empty) = (store(), store());
     write(&full, &trace(1, 60, 1)).await;
-    recount(full.as_ref(), full.as_ref(), day(), end_of_day()).await.unwrap();
-    let counted = recount(empty.as_ref(), full.as_ref(), day(), end_of_day()).await.unwrap();
+    recount(full.as_ref(), full.as_ref(), &Tenant::default(), day(), end_of_day()).await.unwrap();
+    let counted =
+        recount(empty.as_ref(), full.as_ref(), &Tenant::default(), day(), end_of_day()).await.unwrap();
     assert_eq!(counted, DayCount::default());
     assert_eq!(links(&full).await.len(), 2);
 }
@@ -190,8 +193,10 @@ async fn a_store_that_is_asked_by_service_counts_the_same() {
     }
     let by_service = ByService(store.clone());
     for day in [day(), Day::of(at(86_400))] {
-        let expected = recount(store.as_ref(), store.as_ref(), day, at(200_000)).await.unwrap();
-        let counted = recount(&by_service, store.as_ref(), day, at(200_000)).await.unwrap();
+        let expected =
+            recount(store.as_ref(), store.as_ref(), &Tenant::default(), day, at(200_000)).await.unwrap();
+        let counted =
+            recount(&by_service, store.as_ref(), &Tenant::default(), day, at(200_000)).await.unwrap();
         assert_eq!(counted, expected);
         assert!(counted.traces > 0);
     }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use spoor_model::{DependencyLink, DependencyReport, TimeRange};
 use spoor_storage::memory::{self, MemoryStore};
-use spoor_storage::{DependencyStore, ReadError, RecordError, RequestContext, SpanWriter};
+use spoor_storage::{DependencyStore, ReadError, RecordError, RequestContext, SpanWriter, Tenant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -48,12 +48,36 @@ fn now() -> UnixNanos {
     UnixNanos::ZERO.saturating_add(SystemTime::now().duration_since(UNIX_EPOCH).unwrap())
 }
 
+fn of(tenant: &str) -> RequestContext {
+    RequestContext { tenant: Tenant::new(tenant), ..RequestContext::with_timeout(PATIENCE) }
+}
+
+fn empty_store() -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::new(&memory::Config::default(), &mut Registry::default()))
+}
+
+/// Stores a trace of the tenant in which `parent` calls `child`.
+async fn store_call(store: &MemoryStore, tenant: &str, parent: &str, child: &str) {
+    let root = Span { service: parent, start: now(), ..SPAN };
+    let spans = batch(&[root, Span { id: 2, parent: 1, service: child, ..root }]);
+    store.write(&of(tenant), &spans).await.unwrap();
+}
+
 async fn store_with_a_trace() -> Arc<MemoryStore> {
-    let store = Arc::new(MemoryStore::new(&memory::Config::default(), &mut Registry::default()));
-    let root = Span { start: now(), ..SPAN };
-    let spans = batch(&[root, Span { id: 2, parent: 1, service: "b", ..root }]);
-    store.write(&RequestContext::with_timeout(PATIENCE), &spans).await.unwrap();
+    let store = empty_store();
+    store_call(&store, "", "a", "b").await;
     store
+}
+
+/// What the tenant's reports tell of the last two days: who calls whom how often.
+async fn links(store: &MemoryStore, tenant: &str) -> Vec<(String, String, u64)> {
+    let days = TimeRange { start: now().saturating_sub(Duration::from_secs(2 * 86_400)), end: now() };
+    let links = store.dependencies(&of(tenant), days).await.unwrap();
+    links.into_iter().map(|link| (link.parent, link.child, link.call_count)).collect()
+}
+
+fn called_once(parent: &str, child: &str) -> Vec<(String, String, u64)> {
+    vec![(parent.to_owned(), child.to_owned(), 1)]
 }
 
 /// A process that offers to count.
@@ -99,12 +123,21 @@ async fn one_counts_again_and_again_and_the_others_wait_until_it_stops() {
     first.shutdown.cancel();
     first.task.await.unwrap();
     second.counts_on(0).await;
-    let today = TimeRange { start: now().saturating_sub(Duration::from_secs(2 * 86_400)), end: now() };
-    let links = store.dependencies(&RequestContext::with_timeout(PATIENCE), today).await.unwrap();
-    let links: Vec<_> =
-        links.iter().map(|link| (link.parent.as_str(), link.child.as_str(), link.call_count)).collect();
-    assert_eq!(links, [("a", "b", 1)]);
+    assert_eq!(links(&store, "").await, called_once("a", "b"));
     second.task.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_tenant_is_told_of_its_own_calls_alone() {
+    let store = empty_store();
+    store_call(&store, "red", "shop", "stock").await;
+    store_call(&store, "blue", "shop", "cart").await;
+    let process = Process::start(&store, PATIENCE);
+    process.counts_on(3).await;
+    assert_eq!(links(&store, "red").await, called_once("shop", "stock"));
+    assert_eq!(links(&store, "blue").await, called_once("shop", "cart"));
+    assert_eq!(links(&store, "").await, []);
+    process.task.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
