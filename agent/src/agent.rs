@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
-use spoor_net::{Listener, ServeOptions};
+use spoor_net::{ListenAddress, Listener, ServeOptions};
 use spoor_pipeline::Quiet;
 use spoor_sampling::HttpMetrics;
 use spoor_sampling::http::agent_routes;
@@ -22,14 +22,15 @@ use crate::datagram::Decode;
 use crate::gathering::Gathering;
 use crate::intake::Intake;
 use crate::metrics::{Accounts, ConnectionMetrics, PortMetrics};
+use crate::otlp::{self, Receiver};
 use crate::reporter::Reporter;
 use crate::sampling::Proxy;
 use crate::udp::{self, Port};
 
-/// Connections at a time to the HTTP port; more wait.
+/// Connections at a time to a TCP port; more wait.
 const MAX_HTTP_CONNECTIONS: usize = 256;
 
-/// How long, after the last span, an answer about sampling may still take.
+/// How long after the stop a request may still take that had begun.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
 
 /// A port that could not be opened.
@@ -57,6 +58,8 @@ pub enum BuildError {
 pub struct Sockets {
     udp: Vec<Port>,
     http: Option<Listener>,
+    otlp_grpc: Option<Listener>,
+    otlp_http: Option<Listener>,
 }
 
 impl Sockets {
@@ -67,9 +70,15 @@ impl Sockets {
     pub fn bind(config: &PortsConfig) -> Result<Self, BindError> {
         let udp = config.processors().into_iter().map(Port::bind);
         let udp = udp.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        let http = config.http.host_port();
-        let http = http.map(|address| Listener::bind("http-server.host-port", address)).transpose()?;
-        Ok(Self { udp, http })
+        let tcp = |setting, address: Option<&ListenAddress>| {
+            address.map(|address| Listener::bind(setting, address)).transpose()
+        };
+        Ok(Self {
+            udp,
+            http: tcp("http-server.host-port", config.http.host_port())?,
+            otlp_grpc: tcp("agent.otlp.grpc.host-port", config.otlp.grpc())?,
+            otlp_http: tcp("agent.otlp.http.host-port", config.otlp.http())?,
+        })
     }
 
     /// Where the UDP ports listen, by their names in the settings.
@@ -83,16 +92,31 @@ impl Sockets {
     pub fn http(&self) -> Option<SocketAddr> {
         self.http.as_ref().map(Listener::local_addr)
     }
+
+    /// Where OTLP comes in by gRPC and by HTTP; `None` what is off.
+    #[must_use]
+    pub fn otlp(&self) -> [Option<SocketAddr>; 2] {
+        [&self.otlp_grpc, &self.otlp_http].map(|listener| listener.as_ref().map(Listener::local_addr))
+    }
 }
 
 /// An agent that is built and waits to run.
 pub struct Agent {
     ports: Vec<(Port, PortMetrics)>,
-    http: Option<(Listener, Router)>,
+    http: Vec<HttpPort>,
+    otlp: Vec<HttpPort>,
     intake: Intake,
     buffer: Arc<Buffer>,
     reporter: Reporter,
     ending: Ending,
+}
+
+struct HttpPort {
+    name: &'static str,
+    listener: Listener,
+    router: Router,
+    /// gRPC is HTTP/2 alone.
+    http2_only: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -135,13 +159,30 @@ impl Agent {
         let http = sockets.http.map(|listener| {
             let provider = Proxy::register(registry, reporter.peers(), config.ports.http.cache_ttl);
             let metrics = HttpMetrics::register(registry.sub_registry_with_prefix("jaeger_agent"));
-            (listener, agent_routes(Arc::new(provider), metrics))
+            let router = agent_routes(Arc::new(provider), metrics);
+            HttpPort { name: "sampling-http", listener, router, http2_only: false }
         });
+        let otlp = [sockets.otlp_grpc, sockets.otlp_http];
+        let otlp = if otlp.iter().any(Option::is_some) {
+            let (settings, tags) = (&config.ports.otlp, config.tags.clone());
+            let receiver = Receiver::register(registry, settings, tags, batch, Arc::clone(&buffer));
+            otlp_ports(otlp, receiver)
+        } else {
+            Vec::new()
+        };
         let ending = Ending {
             drain_timeout: config.buffer.drain_timeout,
             sync_interval: config.buffer.spool.sync_interval,
         };
-        Ok(Self { ports: ports.collect(), http, intake, buffer, reporter, ending })
+        Ok(Self {
+            ports: ports.collect(),
+            http: http.into_iter().collect(),
+            otlp,
+            intake,
+            buffer,
+            reporter,
+            ending,
+        })
     }
 
     /// Serves until `shutdown`; then takes nothing new, decodes what has arrived, and delivers what it has until the drain's time is over.
@@ -149,7 +190,7 @@ impl Agent {
     /// # Errors
     /// When a bound port cannot be served.
     pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
-        let Self { ports, http, intake, buffer, reporter, ending } = self;
+        let Self { ports, http, otlp, intake, buffer, reporter, ending } = self;
         let (stop_gathering, stop_reporting) = (CancellationToken::new(), CancellationToken::new());
         let gathering = tokio::spawn({
             let (gathering, stop) = (Arc::clone(&intake.gathering), stop_gathering.clone());
@@ -168,19 +209,16 @@ impl Agent {
             tracing::info!(listener = port.name(), address = %port.address(), "listens");
             port.run(intake.clone(), metrics, shutdown.clone())
         });
-        let stop_answering = shutdown.clone();
-        // On its own: half a question holds up no span.
-        let answering = AbortOnDropHandle::new(tokio::spawn(async move {
-            match http {
-                Some((listener, router)) => serve_http(listener, router, stop_answering).await,
-                None => Ok(()),
-            }
-        }));
+        // On their own: half a request holds up no span.
+        let answering = AbortOnDropHandle::new(tokio::spawn(serve_http(http, shutdown.clone())));
+        let taking = AbortOnDropHandle::new(tokio::spawn(serve_http(otlp, shutdown.clone())));
         let served = try_join_all(serving).await.map(drop);
         // With every port off it still delivers. With one lost it ends, so that whoever looks after it hears of that.
         if served.is_ok() {
             shutdown.cancelled().await;
         }
+        // What is cut off here is not acknowledged.
+        let taken = last_answers(taking).await;
         stop_gathering.cancel();
         let _ = gathering.await;
         let in_time = tokio::time::timeout(ending.drain_timeout, buffer.emptied()).await.is_ok();
@@ -194,18 +232,40 @@ impl Agent {
                 "not all spans could be delivered within --agent.drain-timeout; those kept are in the spool"
             );
         }
-        buffer.sync().await;
-        match tokio::time::timeout(LAST_ANSWER, answering).await {
-            Ok(Ok(answered)) => served.and(answered),
-            _ => served,
-        }
+        // It has been told.
+        let _ = buffer.sync().await;
+        served.and(taken).and(last_answers(answering).await)
     }
 }
 
-async fn serve_http(listener: Listener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
-    tracing::info!(listener = "sampling-http", address = %listener.local_addr(), "listens");
-    let options = ServeOptions { max_connections: MAX_HTTP_CONNECTIONS, ..ServeOptions::default() };
-    spoor_net::serve(listener, router, options, shutdown).await
+/// The end of a task that serves, which is cut off when that takes long.
+async fn last_answers(serving: AbortOnDropHandle<io::Result<()>>) -> io::Result<()> {
+    match tokio::time::timeout(LAST_ANSWER, serving).await {
+        Ok(Ok(ended)) => ended,
+        _ => Ok(()),
+    }
+}
+
+fn otlp_ports([grpc, http]: [Option<Listener>; 2], receiver: Receiver) -> Vec<HttpPort> {
+    let grpc = grpc.map(|listener| {
+        let router = otlp::grpc_routes(receiver.clone());
+        HttpPort { name: "agent-otlp-grpc", listener, router, http2_only: true }
+    });
+    let http = http.map(|listener| {
+        let router = otlp::http_routes(receiver);
+        HttpPort { name: "agent-otlp-http", listener, router, http2_only: false }
+    });
+    grpc.into_iter().chain(http).collect()
+}
+
+async fn serve_http(ports: Vec<HttpPort>, shutdown: CancellationToken) -> io::Result<()> {
+    let serving = ports.into_iter().map(|HttpPort { name, listener, router, http2_only }| {
+        tracing::info!(listener = name, address = %listener.local_addr(), "listens");
+        let options =
+            ServeOptions { max_connections: MAX_HTTP_CONNECTIONS, http2_only, ..ServeOptions::default() };
+        spoor_net::serve(listener, router, options, shutdown.clone())
+    });
+    try_join_all(serving).await.map(drop)
 }
 
 fn open_buffer(config: &BufferConfig, accounts: &Arc<Accounts>) -> Result<Buffer, SpoolError> {

@@ -62,7 +62,7 @@ impl Format {
 pub struct Datagram {
     /// The model that it was written in.
     pub format: Format,
-    /// Its spans; none is fine.
+    /// Its spans; none where it tells of losses alone.
     pub spans: SpanBatch,
     /// Jaeger clients that account for losses number their batches.
     pub sequence: Option<i64>,

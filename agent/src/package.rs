@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use spoor_proto::convert::jaeger_v2::encode_post_spans_of;
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::datagram::Format;
 
@@ -11,15 +11,13 @@ const PREFIX: usize = 5;
 /// What a package costs in memory beside its bytes, about.
 const OVERHEAD: usize = 128;
 
-/// What became of a package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// A collector has answered Ok.
-    Delivered,
-    /// A collector refuses it for good; its words.
-    Refused(String),
-    /// Dropped here: no room, or no time.
-    Dropped,
+/// What speaks against a package itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Suspicion {
+    /// How often a collector has failed at it for a reason that may be its own.
+    pub(crate) failures: u32,
+    /// Since when.
+    pub(crate) since: Option<Instant>,
 }
 
 /// A sealed request.
@@ -27,12 +25,9 @@ pub(crate) enum Fate {
 pub(crate) struct Package {
     pub(crate) format: Format,
     pub(crate) spans: u32,
-    /// How often a collector has failed at it for a reason that may be its own.
-    pub(crate) failures: u32,
+    pub(crate) suspicion: Suspicion,
     /// The framed message.
     pub(crate) request: Bytes,
-    /// Who wants to know its fate.
-    pub(crate) waiter: Option<oneshot::Sender<Fate>>,
 }
 
 impl Package {
@@ -48,20 +43,12 @@ impl Package {
 
     /// A request that was framed before.
     pub(crate) fn framed(format: Format, spans: u32, request: Bytes) -> Self {
-        Self { format, spans, failures: 0, request, waiter: None }
+        Self { format, spans, suspicion: Suspicion::default(), request }
     }
 
     /// Memory that it holds, in bytes.
     pub(crate) fn cost(&self) -> usize {
         self.request.len() + OVERHEAD
-    }
-
-    /// Tells whoever waits.
-    pub(crate) fn end(&mut self, fate: Fate) {
-        if let Some(waiter) = self.waiter.take() {
-            // Whoever waited may have hung up.
-            let _ = waiter.send(fate);
-        }
     }
 }
 

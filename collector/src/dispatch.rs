@@ -168,7 +168,7 @@ impl Inner {
             );
             // The store's reasons may quote values of attributes, which do not belong into logs that everybody keeps.
             tracing::debug!(
-                spans = crate::rejection::describe(rejected, received),
+                spans = spoor_pipeline::describe_rejected(rejected, received, "stored"),
                 "why they cannot be stored"
             );
         }

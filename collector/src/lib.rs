@@ -7,7 +7,6 @@ mod config;
 mod dispatch;
 mod metrics;
 mod receiver;
-mod rejection;
 
 pub use collector::{Collector, Sockets};
 pub use config::{Config, ConfigError};

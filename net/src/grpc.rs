@@ -2,6 +2,8 @@
 //! Budget: one copy of the received bytes. tonic's own reader buffers a message before anybody can refuse it; here the limits
 //! and the byte budget come first. Facts: gRPC over HTTP/2 (`grpc/grpc doc/PROTOCOL-HTTP2.md`).
 
+mod answer;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use http_body::Body;
 
 use crate::body::{BodyError, BoxError, Encoding, decompress, receive};
 use crate::limits::Permit;
+pub use answer::{Answer, is_grpc, refusal};
 
 /// Compression flag (1 byte) and length (4 bytes, big-endian) before each message.
 const PREFIX: usize = 5;

@@ -3,6 +3,7 @@
 
 mod access_log;
 pub mod address;
+pub mod answer;
 pub mod body;
 pub mod cors;
 pub mod grpc;

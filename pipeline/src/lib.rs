@@ -6,6 +6,7 @@ mod normalizer;
 mod operation;
 mod outage;
 mod quiet;
+mod rejection;
 mod service;
 mod tags;
 #[cfg(test)]
@@ -16,4 +17,5 @@ pub use ids::is_nameless;
 pub use normalizer::{Normalizer, position_before};
 pub use outage::{Ended, Outage};
 pub use quiet::Quiet;
+pub use rejection::describe_rejected;
 pub use tags::{ParseTagsError, Tags};

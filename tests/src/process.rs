@@ -143,7 +143,11 @@ impl Spoor {
         tokio::spawn(follow_log(BufReader::new(stderr), seen.clone()));
         let mut spoor = Self { child, seen };
         // Ports that are off by default, and asked for.
-        let more = args.iter().filter(|arg| arg.ends_with(".zipkin.host-port=127.0.0.1:0")).count();
+        let is_more = |arg: &&&str| {
+            arg.ends_with(".zipkin.host-port=127.0.0.1:0")
+                || (arg.starts_with("--agent.otlp.") && arg.ends_with(".host-port=127.0.0.1:0"))
+        };
+        let more = args.iter().filter(is_more).count();
         spoor.wait_for_listeners(role.ports().len() + 1 + more).await?;
         Ok(spoor)
     }
@@ -180,7 +184,7 @@ impl Spoor {
     }
 
     /// `HOST:PORT` of a listener: `admin`, `otlp-grpc`, `otlp-http`, `jaeger-grpc`, `jaeger-http`, `zipkin`, `query-http`, `query-grpc`,
-    /// `zipkin-compact`, `jaeger-compact`, `jaeger-binary`, `sampling-http`.
+    /// `zipkin-compact`, `jaeger-compact`, `jaeger-binary`, `sampling-http`, `agent-otlp-grpc`, `agent-otlp-http`.
     #[must_use]
     pub fn address(&self, listener: &str) -> String {
         self.seen()

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Loss;
+use super::{Loss, OfferError};
 use crate::metrics::DropReason;
 use crate::package::Package;
 
@@ -26,6 +26,21 @@ impl Memory {
         self.make_room()
     }
 
+    /// Adds all at the end, or none; adds their spans to `taken`.
+    pub(super) fn offer(&mut self, packages: Vec<Package>, taken: &mut usize) -> Result<(), OfferError> {
+        let wanted: usize = packages.iter().map(Package::cost).sum();
+        if wanted > self.max_bytes {
+            return Err(OfferError::NeverFits { limit: self.max_bytes });
+        }
+        if self.bytes.saturating_add(wanted) > self.max_bytes {
+            return Err(OfferError::Full);
+        }
+        *taken += packages.iter().map(|package| package.spans as usize).sum::<usize>();
+        self.bytes += wanted;
+        self.packages.extend(packages);
+        Ok(())
+    }
+
     /// Adds one at the front, where it came from.
     pub(super) fn give_back(&mut self, package: Package) {
         self.packages.push_front(package);
@@ -41,7 +56,7 @@ impl Memory {
         while self.bytes > self.max_bytes {
             let Some(oldest) = self.pop() else { break };
             self.bytes -= oldest.cost();
-            dropped.push(Loss::of(oldest, DropReason::BufferFull));
+            dropped.push(Loss::of(&oldest, DropReason::BufferFull));
         }
         dropped
     }
@@ -63,6 +78,6 @@ impl Memory {
     /// Takes out what is left at the end.
     pub(super) fn drain(&mut self) -> Vec<Loss> {
         self.bytes -= self.packages.iter().map(Package::cost).sum::<usize>();
-        self.packages.drain(..).map(|package| Loss::of(package, DropReason::Shutdown)).collect()
+        self.packages.drain(..).map(|package| Loss::of(&package, DropReason::Shutdown)).collect()
     }
 }

@@ -7,15 +7,17 @@ mod spool;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::datagram::Format;
 use crate::metrics::{Accounts, DropReason};
-use crate::package::{Fate, Package};
+use crate::package::{Package, Suspicion};
 use memory::Memory;
 pub use spool::SpoolError;
 use spool::{Origin, Spool};
@@ -29,6 +31,8 @@ pub(crate) struct Buffer {
     written: Notify,
     /// Told whenever something has ended.
     ended: Notify,
+    /// Held while the spool is forced to the disk.
+    syncing: tokio::sync::Mutex<()>,
     accounts: Arc<Accounts>,
 }
 
@@ -52,15 +56,29 @@ pub(crate) struct Loss {
     batches: u64,
     spans: u64,
     reason: DropReason,
-    /// The one that it was, if it is at hand.
-    package: Option<Package>,
 }
 
 impl Loss {
-    fn of(package: Package, reason: DropReason) -> Self {
-        let (format, spans) = (package.format, u64::from(package.spans));
-        Self { format, batches: 1, spans, reason, package: Some(package) }
+    fn of(package: &Package, reason: DropReason) -> Self {
+        Self { format: package.format, batches: 1, spans: u64::from(package.spans), reason }
     }
+}
+
+/// Packages that were not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OfferError {
+    /// There is no room now.
+    #[error("the buffer is full")]
+    Full,
+    /// There never will be.
+    #[error("they are larger than the buffer of {limit} bytes")]
+    NeverFits {
+        /// In bytes.
+        limit: usize,
+    },
+    /// They could not be written to the spool, or not all of them.
+    #[error("write to the spool: {0}")]
+    Disk(io::Error),
 }
 
 /// Spans that have not been delivered at the end.
@@ -106,6 +124,7 @@ impl Buffer {
             more: Notify::new(),
             written: Notify::new(),
             ended: Notify::new(),
+            syncing: tokio::sync::Mutex::default(),
             accounts,
         }
     }
@@ -122,11 +141,31 @@ impl Buffer {
             Queue::Memory(memory) => memory.push(package),
             Queue::Spool(spool) => {
                 self.written.notify_one();
-                spool.push(package)
+                spool.push(&package)
             }
         };
         self.more.notify_one();
         self.count(losses);
+    }
+
+    /// Adds packages that were received just now, if there is room for all: what waits already stays. With a spool they are written and not
+    /// yet forced to the disk. `repaired_texts` is for the accounts.
+    ///
+    /// # Errors
+    /// [`OfferError`]; after [`OfferError::Disk`] some may have been taken, and all may be offered again.
+    pub(crate) fn offer(&self, packages: Vec<Package>, repaired_texts: u32) -> Result<(), OfferError> {
+        let mut taken = 0;
+        let result = match &mut self.state().queue {
+            Queue::Memory(memory) => memory.offer(packages, &mut taken),
+            Queue::Spool(spool) => {
+                self.written.notify_one();
+                spool.offer(&packages, &mut taken)
+            }
+        };
+        // Before anybody who waits looks.
+        self.accounts.received(taken, repaired_texts);
+        self.more.notify_one();
+        result
     }
 
     /// The oldest package, as soon as there is one. For one asker at a time.
@@ -174,17 +213,17 @@ impl Buffer {
             }
     }
 
-    /// The end: what is in memory is dropped, what is on disk stays there.
+    /// The end, when nothing is under way any more: what is in memory alone is dropped, what is on disk stays there.
     pub(crate) fn give_up(&self) -> Left {
         let mut state = self.state();
-        let losses = match &mut state.queue {
-            Queue::Memory(memory) => memory.drain(),
-            Queue::Spool(spool) => return Left { dropped: 0, kept: spool.spans() },
+        let (losses, kept) = match &mut state.queue {
+            Queue::Memory(memory) => (memory.drain(), 0),
+            Queue::Spool(spool) => (spool.drop_homeless(), spool.spans()),
         };
         drop(state);
         let dropped = losses.iter().map(|loss| loss.spans).sum();
         self.count(losses);
-        Left { dropped, kept: 0 }
+        Left { dropped, kept }
     }
 
     /// Forces to the disk what was written to the spool, `interval` after it was, until dropped.
@@ -192,36 +231,51 @@ impl Buffer {
         loop {
             self.written.notified().await;
             tokio::time::sleep(interval).await;
-            self.sync().await;
+            // It is told, and tried again with what is written next.
+            let _ = self.sync().await;
         }
     }
 
-    /// Forces to the disk what was written to the spool.
-    pub(crate) async fn sync(&self) {
+    /// Forces to the disk what was written to the spool before; in memory there is nothing to do.
+    ///
+    /// # Errors
+    /// When the disk refuses; the next sync tries the same again.
+    pub(crate) async fn sync(&self) -> io::Result<()> {
+        // What a sync under way covers is on the disk only when it has ended.
+        let _one_at_a_time = self.syncing.lock().await;
         let files = match &mut self.state().queue {
-            Queue::Memory(_) => return,
+            Queue::Memory(_) => return Ok(()),
             Queue::Spool(spool) => spool.take_unsynced(),
         };
-        let sync = move || files.iter().try_for_each(std::fs::File::sync_data);
-        match tokio::task::spawn_blocking(sync).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                self.accounts.spool_failed();
-                tracing::warn!(%error, "cannot force the spool to the disk");
-            }
-            // The runtime is ending.
-            Err(_) => {}
+        if files.is_empty() {
+            return Ok(());
         }
+        let sync = move || {
+            let result = files.iter().try_for_each(std::fs::File::sync_data);
+            (files, result)
+        };
+        // It breaks off when the runtime ends.
+        let (files, result) = tokio::task::spawn_blocking(sync).await.map_err(io::Error::other)?;
+        if let Err(error) = &result {
+            self.accounts.spool_failed();
+            tracing::warn!(%error, "cannot force the spool to the disk");
+            if let Queue::Spool(spool) = &mut self.state().queue {
+                spool.put_back_unsynced(files);
+            }
+        }
+        result
     }
 
     fn count(&self, losses: Vec<Loss>) {
-        for Loss { format, batches, spans, reason, package } in losses {
+        if losses.is_empty() {
+            return;
+        }
+        for Loss { format, batches, spans, reason } in losses {
             self.accounts.waiting(-i64::try_from(spans).unwrap_or(i64::MAX));
             self.accounts.lost_many(format, batches, spans, reason);
-            if let Some(mut package) = package {
-                package.end(Fate::Dropped);
-            }
         }
+        // They may have been all that was left.
+        self.ended.notify_waiters();
     }
 
     fn settle(&self, package: &Package, origin: Origin) {
@@ -264,27 +318,26 @@ impl Taken {
 
     /// A collector has it.
     pub(crate) fn delivered(mut self) {
-        if let Some(mut package) = self.package.take() {
+        if let Some(package) = self.package.take() {
             self.buffer.accounts.delivered(package.format, package.spans, package.request.len());
             self.buffer.settle(&package, self.origin);
-            package.end(Fate::Delivered);
         }
     }
 
     /// No collector will have it.
-    pub(crate) fn refused(mut self, why: String) {
-        if let Some(mut package) = self.package.take() {
+    pub(crate) fn refused(mut self) {
+        if let Some(package) = self.package.take() {
             self.buffer.accounts.lost(package.format, package.spans, DropReason::Refused);
             self.buffer.settle(&package, self.origin);
-            package.end(Fate::Refused(why));
         }
     }
 
-    /// Counts a failure that may be its own; answers how many there were.
-    pub(crate) fn failed_again(&mut self) -> u32 {
+    /// Counts a failure that may be its own; answers all of them.
+    pub(crate) fn failed_again(&mut self) -> Suspicion {
         let package = self.package.as_mut().expect("it is there until it has ended");
-        package.failures += 1;
-        package.failures
+        package.suspicion.failures += 1;
+        package.suspicion.since.get_or_insert_with(Instant::now);
+        package.suspicion
     }
 }
 

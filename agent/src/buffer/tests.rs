@@ -38,11 +38,11 @@ async fn what_was_taken_without_a_verdict_is_the_first_again() {
     assert!(!buffer.is_empty());
     drop(taken);
     let mut taken = buffer.take().await;
-    assert_eq!((taken.package().spans, taken.failed_again()), (1, 1));
+    assert_eq!((taken.package().spans, taken.failed_again().failures), (1, 1));
     drop(taken);
     let mut taken = buffer.take().await;
-    assert_eq!(taken.failed_again(), 2, "failures are remembered");
-    taken.refused("no".to_owned());
+    assert_eq!(taken.failed_again().failures, 2, "failures are remembered");
+    taken.refused();
     assert_eq!(rest(&buffer).await, [2]);
     let counts = buffer.accounts.counts();
     assert_eq!((counts.refused, counts.delivered), (1, 2));
@@ -83,7 +83,7 @@ async fn on_disk_the_same_accounts_hold_and_the_end_keeps_what_is_left() {
     drop(buffer.take().await);
     assert_eq!(buffer.accounts.counts().waiting, 3);
     buffer.take().await.delivered();
-    buffer.sync().await;
+    buffer.sync().await.unwrap();
     assert_eq!(buffer.give_up(), Left { dropped: 0, kept: 2 });
     assert_eq!(buffer.accounts.counts().dropped_shutdown, 0);
     drop(buffer);
@@ -92,4 +92,46 @@ async fn on_disk_the_same_accounts_hold_and_the_end_keeps_what_is_left() {
     buffer.emptied().await;
     drop(buffer);
     assert!(open().is_empty());
+}
+
+#[tokio::test]
+async fn what_lies_on_the_disk_no_more_is_counted_as_dropped_at_the_end_and_not_as_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let buffer = Arc::new(Buffer::on_disk(folder.path(), 1 << 20, Arc::default()).unwrap());
+    buffer.push(package("a", 7));
+    let under_way = buffer.take().await;
+    let mut pushed = 0;
+    while buffer.accounts.counts().dropped_full == 0 {
+        buffer.push(package("a", 100));
+        pushed += 100;
+    }
+    drop(under_way);
+    let counts = buffer.accounts.counts();
+    let kept = pushed - counts.dropped_full;
+    assert_eq!(buffer.give_up(), Left { dropped: 7, kept });
+    let counts = buffer.accounts.counts();
+    assert_eq!((counts.dropped_shutdown, u64::try_from(counts.waiting).unwrap()), (7, kept));
+    drop(buffer);
+    let buffer = Buffer::on_disk(folder.path(), 1 << 20, Arc::default()).unwrap();
+    assert_eq!(u64::try_from(buffer.accounts.counts().waiting).unwrap(), kept);
+}
+
+#[tokio::test]
+async fn who_waits_for_the_end_hears_of_it_when_all_that_was_left_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let buffer = Arc::new(Buffer::on_disk(folder.path(), 1 << 20, Arc::default()).unwrap());
+    buffer.push(package("a", 3));
+    let mut segment = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segment.find(|path| path.extension().is_some()).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let waiting = tokio::spawn({
+        let buffer = Arc::clone(&buffer);
+        async move { buffer.emptied().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(buffer.take_now().is_none());
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it is told").unwrap();
+    assert_eq!(buffer.accounts.counts().waiting, 0);
 }

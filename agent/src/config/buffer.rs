@@ -70,6 +70,11 @@ pub struct SpoolConfig {
 }
 
 impl BufferConfig {
+    /// Bytes of what it holds, in memory or on disk.
+    pub(super) fn room(&self) -> ByteSize {
+        if self.spool.directory.is_some() { self.spool.max_bytes } else { self.max_bytes }
+    }
+
     pub(super) fn validate(&self, batch: ByteSize) -> Result<(), ConfigError> {
         let error = |setting: &str, problem: String| {
             Err(ConfigError::Setting { setting: setting.to_owned(), problem })

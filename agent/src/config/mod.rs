@@ -2,11 +2,13 @@
 
 mod buffer;
 mod http;
+mod otlp;
 mod processor;
 mod reporter;
 
 pub use buffer::{BufferConfig, SpoolConfig};
 pub use http::HttpConfig;
+pub use otlp::OtlpConfig;
 pub use processor::{JaegerBinary, JaegerCompact, Processor, ProcessorArgs, ProcessorConfig, ZipkinCompact};
 pub use reporter::{ReporterConfig, TlsConfig};
 
@@ -62,6 +64,10 @@ pub struct PortsConfig {
     #[expect(missing_docs, reason = "the type's words are the help's")]
     #[command(flatten)]
     pub http: HttpConfig,
+
+    #[expect(missing_docs, reason = "the type's words are the help's")]
+    #[command(flatten)]
+    pub otlp: OtlpConfig,
 }
 
 impl PortsConfig {
@@ -130,7 +136,8 @@ impl Config {
 
     fn validate_bounds(&self) -> Result<(), ConfigError> {
         self.ports.processors().into_iter().try_for_each(ProcessorConfig::validate)?;
-        self.buffer.validate(self.reporter.batch_max_bytes)
+        self.buffer.validate(self.reporter.batch_max_bytes)?;
+        self.ports.otlp.validate(self.buffer.room())
     }
 }
 

@@ -45,7 +45,7 @@ pub struct ReporterConfig {
     pub host_port: String,
 
     /// How often a batch is tried that collectors answer with INTERNAL or UNKNOWN, which may be its own fault; then it is dropped and
-    /// counted. A batch that finds collectors away, busy or unwilling waits, however long.
+    /// counted, with UNKNOWN not before a minute is over. A batch that finds collectors away, busy or unwilling waits, however long.
     #[arg(id = "reporter.grpc.retry.max", long = "reporter.grpc.retry.max", value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub retry_max: u32,
 

@@ -4,6 +4,7 @@
 //! spans of an earlier run count as received by `spans_recovered`.
 
 mod connection;
+mod otlp;
 mod processor;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -15,6 +16,7 @@ use prometheus_client::registry::Registry;
 use crate::datagram::Format;
 
 pub(crate) use connection::ConnectionMetrics;
+pub(crate) use otlp::{OtlpMetrics, Transport};
 pub(crate) use processor::{PortMetrics, ProcessorMetrics};
 
 /// Why spans are lost.

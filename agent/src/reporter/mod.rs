@@ -33,7 +33,7 @@ use crate::metrics::ConnectionMetrics;
 use connection::Dialer;
 use peer::{Call, Keeper};
 use peers::{Finder, Resolve, system_resolver};
-use verdict::{Verdict, judge};
+use verdict::{Verdict, is_its_own_fault, judge};
 
 const POST_SPANS: &str = "/jaeger.api_v2.CollectorService/PostSpans";
 
@@ -147,27 +147,31 @@ impl Sending {
                 call.peer().succeeded();
                 taken.delivered();
             }
-            Verdict::Refused(why) => self.refuse(taken, why),
+            Verdict::Refused(why) => self.refuse(taken, &why),
             Verdict::Elsewhere { rest, why } => {
                 self.buffer.accounts().retried();
                 call.peer().failed(rest, &why);
                 // Dropping it gives it back.
             }
-            Verdict::Suspect(why) => {
+            Verdict::Suspect { patience, why } => {
                 self.buffer.accounts().retried();
                 call.peer().failed(None, &why);
-                if taken.failed_again() >= self.retry_max {
-                    self.refuse(taken, why);
+                let suspicion = taken.failed_again();
+                if is_its_own_fault(suspicion, self.retry_max, patience) {
+                    return self.refuse(taken, &why);
                 }
+                // It waits itself, too, and meanwhile others have their turn: whom they succeed at is well.
+                drop(call);
+                tokio::time::sleep(backoff::pause(suspicion.failures)).await;
             }
         }
     }
 
-    fn refuse(&self, taken: Taken, why: String) {
+    fn refuse(&self, taken: Taken, why: &str) {
         if let Some(left_out) = self.quiet.allows() {
             let spans = taken.package().spans;
             tracing::warn!(why, spans, left_out, "collectors refuse a batch; its spans are lost");
         }
-        taken.refused(why);
+        taken.refused();
     }
 }

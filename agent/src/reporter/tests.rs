@@ -239,6 +239,18 @@ async fn what_collectors_refuse_is_counted_and_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn failures_of_which_nothing_is_known_cost_a_batch_time_and_no_spans() {
+    let unsure = |_| Status::unknown("upstream connect error");
+    let fake = Fake::answering((0..5).map(unsure));
+    let server = fake.serve("127.0.0.1:0", None);
+    let running = start(&server.address.to_string(), &["--reporter.grpc.max-requests=1"]);
+    running.send(1);
+    let counts = running.done().await;
+    assert_eq!((counts.refused, counts.delivered, counts.retries, fake.calls()), (0, 1, 5, 6));
+    running.end().await;
+}
+
+#[tokio::test]
 async fn the_tenant_is_told_with_every_batch() {
     let fake = Fake::default();
     let server = fake.serve("127.0.0.1:0", None);

@@ -6,9 +6,13 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::connection::CallError;
+use crate::package::Suspicion;
 
 /// The longest that a collector may ask to be left alone.
 const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// How long a batch is tried again that meets failures of which nothing is known.
+const UNSURE: Duration = Duration::from_secs(60);
 
 /// What to do with a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +23,8 @@ pub(super) enum Verdict {
     Refused(String),
     /// This collector cannot, now; it is left alone for `rest` or the usual pause. Nothing is held against the batch.
     Elsewhere { rest: Option<Duration>, why: String },
-    /// The batch or the collector is at fault; after several times it was the batch.
-    Suspect(String),
+    /// The batch or the collector is at fault; after several times, and no sooner than after `patience`, it was the batch.
+    Suspect { patience: Duration, why: String },
 }
 
 /// Judges the answer to a batch.
@@ -48,7 +52,10 @@ fn judge_status(status: &Status) -> Verdict {
         | Code::DataLoss
         | Code::NotFound
         | Code::AlreadyExists => Verdict::Refused(why),
-        Code::Internal | Code::Unknown => Verdict::Suspect(why),
+        // Spoor's collector says so of what it cannot read.
+        Code::Internal => Verdict::Suspect { patience: Duration::ZERO, why },
+        // Jaeger's collector says so of many things; proxies and collectors that are half dead do, too.
+        Code::Unknown => Verdict::Suspect { patience: UNSURE, why },
         // Away or busy; or this collector's settings do not fit ours, which a person puts right while the batch waits.
         Code::Unavailable
         | Code::ResourceExhausted
@@ -61,8 +68,14 @@ fn judge_status(status: &Status) -> Verdict {
     }
 }
 
+/// Whether so many failures since then were the batch's own fault.
+pub(super) fn is_its_own_fault(suspicion: Suspicion, retry_max: u32, patience: Duration) -> bool {
+    suspicion.failures >= retry_max && suspicion.since.is_some_and(|since| since.elapsed() >= patience)
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
     use tonic_types::ErrorDetails;
 
     use super::*;
@@ -96,7 +109,21 @@ mod tests {
         let large = Status::new(Code::ResourceExhausted, "grpc: received message larger than max (9 vs. 4)");
         assert!(matches!(verdict(large), Verdict::Refused(_)));
         assert!(matches!(verdict(Status::invalid_argument("no")), Verdict::Refused(_)));
-        assert!(matches!(verdict(Status::internal("undecodable")), Verdict::Suspect(_)));
+        let Verdict::Suspect { patience: Duration::ZERO, .. } = verdict(Status::internal("undecodable"))
+        else {
+            panic!("it may be the batch");
+        };
         assert_eq!(judge(Ok(())), Verdict::Delivered);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unknown_failures_are_the_batchs_fault_only_when_they_go_on() {
+        let Verdict::Suspect { patience, .. } = verdict(Status::unknown("half dead")) else {
+            panic!("it may be the batch");
+        };
+        let first = Suspicion { failures: 3, since: Some(Instant::now()) };
+        assert!(is_its_own_fault(first, 3, Duration::ZERO) && !is_its_own_fault(first, 3, patience));
+        tokio::time::advance(patience).await;
+        assert!(is_its_own_fault(first, 3, patience) && !is_its_own_fault(first, 4, patience));
     }
 }

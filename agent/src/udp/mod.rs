@@ -132,10 +132,7 @@ impl Reader {
     fn read_rest(self) {
         let Self { socket, queue, metrics, mut buffer } = self;
         let Ok(socket) = socket.into_std() else { return };
-        for _ in 0..MOST_LEFT {
-            let Ok(length) = socket.recv(&mut buffer) else { return };
-            queue_up(&queue, &metrics, &buffer[..length]);
-        }
+        drain(|buffer| socket.recv(buffer), &mut buffer, |packet| queue_up(&queue, &metrics, packet));
     }
 
     /// Moves up to `most` datagrams into the queue; answers how many.
@@ -150,6 +147,18 @@ impl Reader {
             }
         }
         most
+    }
+}
+
+/// Hands on what a socket that does not block has, up to a bound.
+fn drain(
+    mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    buffer: &mut [u8],
+    mut hand_on: impl FnMut(&[u8]),
+) {
+    for _ in 0..MOST_LEFT {
+        let Ok(length) = receive(buffer) else { return };
+        hand_on(&buffer[..length]);
     }
 }
 
@@ -182,5 +191,29 @@ impl Worker {
             }
             tokio::task::consume_budget().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_that_never_end_do_not_keep_the_process_and_those_that_do_lose_nothing() {
+        let count_of = |most: usize| {
+            let (mut received, mut handed_on) = (0, 0);
+            let receive = |buffer: &mut [u8]| {
+                received += 1;
+                assert!(received <= 2 * MOST_LEFT, "it goes on for ever");
+                buffer[0] = 7;
+                if received > most { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(1) }
+            };
+            drain(receive, &mut [0; 8], |packet| {
+                assert_eq!(packet, [7]);
+                handed_on += 1;
+            });
+            handed_on
+        };
+        assert_eq!((count_of(usize::MAX), count_of(300)), (MOST_LEFT, 300));
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use spoor_model::SpanBatch;
-use spoor_net::body::{discard, read_limited};
+use spoor_net::body::read_limited;
 use spoor_net::grpc::read_message;
 use spoor_net::limits::{Budget, Permit};
 use spoor_net::tenancy::{Tenancy, TenantName};
@@ -20,9 +20,6 @@ use crate::metrics::Metrics;
 
 /// Larger bodies are decoded beside the threads that serve, so that they hold up nobody.
 const LARGE: usize = 1 << 20;
-
-/// How long a refused HTTP/1 sender may go on writing before its connection is cut.
-const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// What all receivers share.
 #[derive(Clone)]
@@ -75,11 +72,6 @@ impl Intake {
             })?;
         let source = protocol.source;
         shared.dispatcher.deliver(Work { batch, tenant, source, arrived, deadline, permits }).await
-    }
-
-    /// Lets a refused HTTP/1 sender finish writing, for a while, so that it reads the answer.
-    pub(crate) async fn let_finish(&self, body: &mut Body, limit: usize) {
-        let _ = tokio::time::timeout(DISCARD_TIME, discard(body, limit)).await;
     }
 }
 

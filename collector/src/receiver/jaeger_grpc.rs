@@ -3,12 +3,12 @@
 //! answer is INVALID_ARGUMENT naming those (agents count and drop such a batch, they do not repeat it).
 
 use axum::Router;
+use spoor_pipeline::describe_rejected;
 use spoor_proto::convert::jaeger_v2::decode_post_spans;
 use tonic::Status;
 
 use super::{Framing, Intake, Protocol, Source, grpc};
 use crate::dispatch::Delivered;
-use crate::rejection::describe;
 
 /// The service's name, for health checks too.
 pub(crate) const SERVICE: &str = "jaeger.api_v2.CollectorService";
@@ -23,6 +23,6 @@ pub(crate) fn add_to(routes: Router, intake: Intake, limit: usize) -> Router {
 fn answer(delivered: &Delivered) -> Result<Vec<u8>, Status> {
     match &delivered.rejected[..] {
         [] => Ok(Vec::new()),
-        rejected => Err(Status::invalid_argument(describe(rejected, delivered.received))),
+        rejected => Err(Status::invalid_argument(describe_rejected(rejected, delivered.received, "stored"))),
     }
 }

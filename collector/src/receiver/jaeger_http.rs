@@ -13,12 +13,13 @@ use axum::response::Response;
 use axum::routing::post;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use spoor_net::answer;
+use spoor_pipeline::describe_rejected;
 use spoor_proto::convert::jaeger_thrift::decode_batch;
 
-use super::{Framing, Intake, Protocol, Refusal, Source, answer};
+use super::{Framing, Intake, Protocol, Refusal, Source};
 use crate::config::JaegerHttpConfig;
 use crate::metrics::{HttpLabels, observe};
-use crate::rejection::describe;
 
 const PATH: &str = "/api/traces";
 
@@ -54,7 +55,7 @@ async fn spans(State(receiver): State<Receiver>, request: Request) -> Response {
             response
         }
         Ok(delivered) => {
-            let why = describe(&delivered.rejected, delivered.received);
+            let why = describe_rejected(&delivered.rejected, delivered.received, "stored");
             answer::text(StatusCode::BAD_REQUEST, format!("Cannot submit Jaeger batch: {why}\n"))
         }
         Err(refusal) => receiver.refuse(head.version, body, failure(&refusal)).await,
@@ -63,7 +64,7 @@ async fn spans(State(receiver): State<Receiver>, request: Request) -> Response {
 
 impl Receiver {
     async fn refuse(&self, version: Version, body: Body, response: Response) -> Response {
-        answer::refuse(&self.intake, self.limit, version, body, response).await
+        answer::refuse(self.limit, version, body, response).await
     }
 }
 
@@ -123,11 +124,14 @@ fn failure(refusal: &Refusal) -> Response {
         _ => {
             return answer::with_hints(
                 answer::text(code, format!("Cannot submit Jaeger batch: {refusal}\n")),
-                refusal,
+                refusal.codes().retry_after,
             );
         }
     };
-    answer::with_hints(answer::text(code, format!("Unable to {what}: {refusal}\n")), refusal)
+    answer::with_hints(
+        answer::text(code, format!("Unable to {what}: {refusal}\n")),
+        refusal.codes().retry_after,
+    )
 }
 
 async fn time_request(State(receiver): State<Receiver>, request: Request, next: Next) -> Response {

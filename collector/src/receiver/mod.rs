@@ -1,7 +1,6 @@
 //! The ports. A receiver is one file: its routes, its [`Protocol`] (how bodies are bounded and decoded), and how it words
 //! the outcome. All they share (limits, deadlines, counting, delivery) is the [`Intake`].
 
-mod answer;
 mod grpc;
 mod intake;
 pub(crate) mod jaeger_grpc;

@@ -2,16 +2,14 @@
 //! received bytes; the answer to a wholly stored request is empty.
 
 use axum::Router;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use spoor_proto::convert::otlp::decode_export_request;
+use spoor_pipeline::describe_rejected;
+use spoor_proto::convert::otlp::{decode_export_request, export_response};
 use tonic::Status;
 
 use super::{Framing, Intake, Protocol, Source, grpc};
 use crate::dispatch::Delivered;
-use crate::rejection::describe;
 
 /// The service's name, for health checks too.
 pub(crate) const SERVICE: &str = "opentelemetry.proto.collector.trace.v1.TraceService";
@@ -27,12 +25,8 @@ fn answer(delivered: &Delivered) -> Result<Vec<u8>, Status> {
     Ok(response(delivered).encode_to_vec())
 }
 
-/// OTLP's answer to a request that is settled: empty, or with the spans that were rejected.
+/// OTLP's answer to a request that is settled.
 pub(super) fn response(delivered: &Delivered) -> ExportTraceServiceResponse {
     let Delivered { received, rejected } = delivered;
-    let partial_success = (!rejected.is_empty()).then(|| ExportTracePartialSuccess {
-        rejected_spans: i64::try_from(rejected.len()).unwrap_or(i64::MAX),
-        error_message: describe(rejected, *received),
-    });
-    ExportTraceServiceResponse { partial_success }
+    export_response(rejected.len(), || describe_rejected(rejected, *received, "stored"))
 }

@@ -16,10 +16,11 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Version};
 use spoor_model::{SpanBatch, UnixNanos};
+use spoor_net::answer;
 use spoor_proto::DecodeError;
 use spoor_proto::convert::zipkin::{decode_v1_json, decode_v1_thrift, decode_v2_json, decode_v2_proto};
 
-use super::{Framing, Intake, Protocol, Refusal, Source, answer};
+use super::{Framing, Intake, Protocol, Refusal, Source};
 use crate::config::ZipkinConfig;
 use crate::metrics::{HttpLabels, observe};
 
@@ -109,7 +110,7 @@ impl Format {
 
 impl Receiver {
     async fn refuse(&self, version: Version, body: Body, response: Response) -> Response {
-        answer::refuse(&self.intake, self.limit, version, body, response).await
+        answer::refuse(self.limit, version, body, response).await
     }
 }
 
@@ -121,7 +122,7 @@ fn failure(refusal: &Refusal) -> Response {
         }
         code => answer::text(code, format!("{refusal}\n")),
     };
-    answer::with_hints(response, refusal)
+    answer::with_hints(response, refusal.codes().retry_after)
 }
 
 fn now() -> UnixNanos {

@@ -2,6 +2,7 @@
 //! Used by the OTLP receivers, the Kafka encodings `otlp_proto` and `otlp_json`, and every forwarder.
 //! Facts: `open-telemetry/opentelemetry-proto` trace, resource and common v1; the JSON rules of the OTLP specification.
 
+mod answer;
 mod attributes;
 mod chunk;
 mod decode;
@@ -15,6 +16,7 @@ mod nested;
 mod span;
 
 pub use super::limits::Limits;
+pub use answer::{AnswerEncoding, Failure, export_response};
 pub use chunk::encode_traces_chunk;
 pub(crate) use decode::Decoder;
 pub use decode::{decode_export_request, decode_export_request_within};

@@ -15,9 +15,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Loss;
+use super::{Loss, OfferError};
 use crate::metrics::{Accounts, DropReason};
 use crate::package::Package;
+use record::HEAD;
 use segment::Segment;
 
 /// The file that says: in use.
@@ -34,7 +35,7 @@ pub struct SpoolError {
     source: Option<io::Error>,
 }
 
-/// Where a package lies on disk; `None` where it does not (any more).
+/// The segment that a package lies in, which may have been dropped meanwhile; `None` in memory.
 pub(super) type Origin = Option<u64>;
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(super) struct Spool {
     _lock: File,
     /// The oldest first; the last one is written to.
     segments: VecDeque<Segment>,
-    /// Came back without a verdict, or came with somebody waiting; they are held by the tasks that send anyway.
+    /// Came back without a verdict; they are held by the tasks that send anyway.
     at_hand: VecDeque<(Package, Origin)>,
     max_bytes: u64,
     segment_bytes: u64,
@@ -130,15 +131,11 @@ impl Spool {
     }
 
     /// Writes a package; answers what had to go.
-    pub(super) fn push(&mut self, package: Package) -> Vec<Loss> {
-        if package.waiter.is_some() {
-            self.at_hand.push_back((package, None));
-            return Vec::new();
-        }
+    pub(super) fn push(&mut self, package: &Package) -> Vec<Loss> {
         let mut losses = Vec::new();
         // A full disk has room again when the oldest segment is gone.
         for _ in 0..2 {
-            match self.append(&package) {
+            match self.append(package) {
                 Ok(()) => {
                     self.make_room(&mut losses);
                     return losses;
@@ -154,6 +151,29 @@ impl Spool {
         }
         losses.push(Loss::of(package, DropReason::Spool));
         losses
+    }
+
+    /// Writes all if there is room, without making any; adds the spans of what was written to `taken`.
+    pub(super) fn offer(&mut self, packages: &[Package], taken: &mut usize) -> Result<(), OfferError> {
+        let wanted: u64 = packages.iter().map(|package| (HEAD + package.request.len()) as u64).sum();
+        if wanted > self.max_bytes {
+            return Err(OfferError::NeverFits {
+                limit: usize::try_from(self.max_bytes).unwrap_or(usize::MAX),
+            });
+        }
+        if self.bytes().saturating_add(wanted) > self.max_bytes {
+            return Err(OfferError::Full);
+        }
+        for package in packages {
+            self.append(package).map_err(|error| {
+                self.accounts.spool_failed();
+                tracing::warn!(%error, "cannot write to the spool");
+                OfferError::Disk(error)
+            })?;
+            *taken += package.spans as usize;
+        }
+        self.accounts.spool_bytes(self.bytes());
+        Ok(())
     }
 
     fn append(&mut self, package: &Package) -> io::Result<()> {
@@ -254,6 +274,22 @@ impl Spool {
     pub(super) fn spans(&self) -> u64 {
         let at_hand: u64 = self.at_hand.iter().map(|(package, _)| u64::from(package.spans)).sum();
         at_hand + self.segments.iter().map(|segment| segment.unread().spans()).sum::<u64>()
+    }
+
+    /// Takes out what lies on the disk no more: its segment was dropped while it was under way.
+    pub(super) fn drop_homeless(&mut self) -> Vec<Loss> {
+        let segments = &self.segments;
+        let is_on_disk = |origin: &Origin| segments.iter().any(|segment| Some(segment.id()) == *origin);
+        let (kept, gone) =
+            std::mem::take(&mut self.at_hand).into_iter().partition(|(_, origin)| is_on_disk(origin));
+        self.at_hand = kept;
+        let gone: VecDeque<(Package, Origin)> = gone;
+        gone.iter().map(|(package, _)| Loss::of(package, DropReason::Shutdown)).collect()
+    }
+
+    /// They could not be synced.
+    pub(super) fn put_back_unsynced(&mut self, files: Vec<File>) {
+        self.unsynced.extend(files);
     }
 
     /// Files that were written to since the last time.

@@ -38,7 +38,7 @@ impl Tally {
 
     pub(super) fn losses(self, reason: DropReason) -> impl Iterator<Item = Loss> {
         let each = Format::ALL.into_iter().zip(self.0).filter(|(_, (packages, _))| *packages > 0);
-        each.map(move |(format, (batches, spans))| Loss { format, batches, spans, reason, package: None })
+        each.map(move |(format, (batches, spans))| Loss { format, batches, spans, reason })
     }
 }
 

@@ -13,7 +13,7 @@ fn open_with(directory: &Path, room: u64) -> (Spool, Arc<Accounts>) {
 }
 
 fn push(spool: &mut Spool, spans: u32) -> u64 {
-    spool.push(package("shop", spans)).iter().map(|loss| loss.spans).sum()
+    spool.push(&package("shop", spans)).iter().map(|loss| loss.spans).sum()
 }
 
 fn pop(spool: &mut Spool) -> Option<(Package, Origin)> {

@@ -9,9 +9,10 @@ const NAMED: usize = 5;
 /// The longest reason given for one span, in bytes.
 const LONGEST_REASON: usize = 200;
 
-/// One line about the rejected spans of a request of `received` spans.
-pub(crate) fn describe(rejected: &[Rejection], received: usize) -> String {
-    let mut text = format!("{} of {received} spans rejected, the others are stored", rejected.len());
+/// One line about the rejected spans of a request of `received` spans, whose others are `kept`: "stored".
+#[must_use]
+pub fn describe_rejected(rejected: &[Rejection], received: usize, kept: &str) -> String {
+    let mut text = format!("{} of {received} spans rejected, the others are {kept}", rejected.len());
     for (number, rejection) in rejected.iter().take(NAMED).enumerate() {
         let separator = if number == 0 { ": " } else { "; " };
         let Rejection { trace_id, span_id, .. } = rejection;
@@ -44,7 +45,7 @@ mod tests {
                 reason: "ä".repeat(1_000),
             })
             .collect();
-        let text = describe(&rejected, 512);
+        let text = describe_rejected(&rejected, 512, "stored");
         assert!(text.starts_with("40 of 512 spans rejected"), "{text}");
         assert!(text.contains("trace 0000000000000000000000000000000a span 0000000000000004: ä"), "{text}");
         assert!(!text.contains("span 0000000000000005") && text.ends_with("; and 35 more"), "{text}");
