@@ -51,7 +51,8 @@ async fn held(collector: &Spoor, wanted: &BTreeSet<SpanKey>) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn what_an_agent_acknowledges_while_collectors_are_away_is_stored_although_it_is_killed() -> Result<()> {
+async fn what_an_agent_acknowledges_while_collectors_are_away_is_stored_although_it_is_killed() -> Result<()>
+{
     let folder = tempfile::tempdir()?;
     let free = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = free.local_addr()?;
@@ -95,11 +96,11 @@ async fn a_full_agent_asks_senders_to_come_again_and_loses_nothing_that_it_took(
     let flags = [
         "--reporter.grpc.host-port=127.0.0.1:1",
         "--agent.otlp.http.host-port=127.0.0.1:0",
-        "--agent.buffer-max-bytes=1300KiB",
-        "--agent.otlp.max-request-bytes=300KiB",
+        "--agent.buffer-max-bytes=8MiB",
+        "--agent.otlp.max-request-bytes=2MiB",
     ];
     let agent = Spoor::start(Role::Agent, &flags).await?;
-    let generate = GenerateConfig::default().with_spans(1_000);
+    let generate = GenerateConfig::default().with_spans(200);
     let request = Requests::new(&generate, now(), Protocol::OtlpHttp).next();
     let Some(request) = request else { anyhow::bail!("one request was asked for") };
     let client = reqwest::Client::new();

@@ -17,6 +17,12 @@ pub const STORM_ROUNDS: &str = "SPOOR_STORM_ROUNDS";
 /// The rounds of a long run: some minutes.
 const LONG_STORM: u32 = 10;
 
+/// The environment variable that tells how many seconds collectors are away from an agent.
+pub const OUTAGE_SECONDS: &str = "SPOOR_OUTAGE_SECONDS";
+
+/// The outage of a long run.
+const LONG_OUTAGE: u32 = 60;
+
 /// The package whose tests run on every server.
 const STORE_PACKAGE: &str = "spoor-storage-elasticsearch";
 
@@ -89,6 +95,7 @@ fn tests(
         let mut command = cargo::command(root, all);
         if long {
             command.env(STORM_ROUNDS, LONG_STORM.to_string());
+            command.env(OUTAGE_SECONDS, LONG_OUTAGE.to_string());
         }
         cargo::run(
             command

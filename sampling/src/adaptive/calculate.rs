@@ -61,6 +61,11 @@ impl Bucket {
         Self { start, length: end.since(start), seen }
     }
 
+    /// As if it had been that much earlier.
+    pub(super) fn put_back(&mut self, by: Duration) {
+        self.start = self.start.saturating_sub(by);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.seen.is_empty()
     }

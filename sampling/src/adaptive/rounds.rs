@@ -36,6 +36,16 @@ struct ReadSoFar {
     followed: OfOperations<Followed>,
 }
 
+impl ReadSoFar {
+    /// The clock was put back: what was seen counts as seen that much earlier, so that the probabilities in force stay what they are and
+    /// are judged by what comes; those that were to be judged from a moment on would wait for it to come again.
+    fn put_back(&mut self, by: Duration, until: UnixNanos) {
+        self.newest_first.iter_mut().for_each(|bucket| bucket.put_back(by));
+        self.until = until;
+        self.followed.clear();
+    }
+}
+
 impl Rounds {
     pub(super) fn new(store: Arc<dyn SamplingStore>, config: &AdaptiveConfig) -> Self {
         Self {
@@ -85,9 +95,12 @@ impl Rounds {
         let longest = self.interval * u32::try_from(self.kept).unwrap_or(u32::MAX);
         let start = read.until.max(end.saturating_sub(longest));
         if end <= start {
-            // A clock that was put back: begin where it stands, unless it is only a little.
-            if start.since(end) > self.interval {
-                self.read = None;
+            // A clock that was put back: go on from where it stands, unless it is only a little.
+            let back = start.since(end);
+            if back > self.interval
+                && let Some(read) = &mut self.read
+            {
+                read.put_back(back, end);
             }
             return Ok(());
         }

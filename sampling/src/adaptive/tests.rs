@@ -190,6 +190,27 @@ async fn a_new_leader_goes_on_from_what_is_in_force() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_put_back_changes_no_probability_and_judging_goes_on() {
+    let stores = store();
+    let collectors = two(&stores).await;
+    let mut at = now();
+    let mut service = Service { traffic: 10_000.0, probabilities: vec![0.001; 12], remainder: 0.0 };
+    minutes(12, &mut at, &mut service, &collectors).await;
+    let before = probability(&collectors[0]).await;
+    assert!(before < 0.000_5, "{before}");
+    at = at.saturating_sub(Duration::from_secs(3600));
+    for _ in 0..6 {
+        minutes(1, &mut at, &mut service, &collectors).await;
+        let after = probability(&collectors[0]).await;
+        assert_eq!(after.to_bits(), before.to_bits(), "clients are told what was in force");
+    }
+    // Traffic grows tenfold: what is in force is judged by it.
+    service.traffic *= 10.0;
+    minutes(12, &mut at, &mut service, &collectors).await;
+    assert!(probability(&collectors[0]).await < before / 5.0);
+}
+
+#[tokio::test]
 async fn one_leads_at_a_time_and_another_when_it_is_gone_or_gives_up() {
     let stores = store();
     let settings = config(&[
