@@ -4,6 +4,7 @@
 
 mod memory;
 mod spool;
+mod taken;
 #[cfg(test)]
 mod tests;
 
@@ -13,14 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::datagram::Format;
 use crate::metrics::{Accounts, DropReason};
-use crate::package::{Package, Suspicion};
+use crate::package::Package;
 use memory::Memory;
 pub use spool::SpoolError;
 use spool::{Origin, Spool};
+pub(crate) use taken::Taken;
 
 /// Shared by who fills it and who empties it.
 #[derive(Debug)]
@@ -87,15 +88,6 @@ pub(crate) struct Left {
     pub(crate) dropped: u64,
     /// In the spool.
     pub(crate) kept: u64,
-}
-
-/// A package on its way.
-#[derive(Debug)]
-pub(crate) struct Taken {
-    buffer: Arc<Buffer>,
-    /// `None` once it has ended.
-    package: Option<Package>,
-    origin: Origin,
 }
 
 impl Buffer {
@@ -307,44 +299,5 @@ impl Buffer {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Taken {
-    /// The package.
-    pub(crate) fn package(&self) -> &Package {
-        self.package.as_ref().expect("it is there until it has ended")
-    }
-
-    /// A collector has it.
-    pub(crate) fn delivered(mut self) {
-        if let Some(package) = self.package.take() {
-            self.buffer.accounts.delivered(package.format, package.spans, package.request.len());
-            self.buffer.settle(&package, self.origin);
-        }
-    }
-
-    /// No collector will have it.
-    pub(crate) fn refused(mut self) {
-        if let Some(package) = self.package.take() {
-            self.buffer.accounts.lost(package.format, package.spans, DropReason::Refused);
-            self.buffer.settle(&package, self.origin);
-        }
-    }
-
-    /// Counts a failure that may be its own; answers all of them.
-    pub(crate) fn failed_again(&mut self) -> Suspicion {
-        let package = self.package.as_mut().expect("it is there until it has ended");
-        package.suspicion.failures += 1;
-        package.suspicion.since.get_or_insert_with(Instant::now);
-        package.suspicion
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        if let Some(package) = self.package.take() {
-            self.buffer.give_back(package, self.origin);
-        }
     }
 }
