@@ -18,6 +18,8 @@ use crate::metrics::Samples;
 
 /// How long a start, a stop or a condition may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Every role has it.
+const ADMIN_PORT: &str = "--admin.http.host-port=127.0.0.1:0";
 
 /// What to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,8 +130,8 @@ impl Spoor {
     pub async fn start_with(role: Role, args: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let mut child = Command::new(binary()?)
             .arg(role.name())
-            .args(role.ports().into_iter().filter(|port| !is_given(port, args)))
-            .args(["--admin.http.host-port=127.0.0.1:0", "--log-encoding=json"])
+            .args(role.ports().into_iter().chain([ADMIN_PORT]).filter(|port| !is_given(port, args)))
+            .arg("--log-encoding=json")
             .args(args)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())

@@ -1,0 +1,91 @@
+//! A process of the house: its role, its settings from `deploy/config`, and ports that stay its own when it is started again.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use spoor_tests::{Role, Spoor};
+
+use crate::names::Names;
+
+/// The listeners of each role: the flag that moves it, and the port that the files in `deploy/` have for it.
+fn listeners(role: Role) -> &'static [(&'static str, u16)] {
+    match role {
+        Role::Agent => {
+            &[("processor.jaeger-compact.server-host-port", 6831), ("admin.http.host-port", 14271)]
+        }
+        Role::Collector => &[
+            ("collector.otlp.grpc.host-port", 4317),
+            ("collector.otlp.http.host-port", 4318),
+            ("collector.grpc-server.host-port", 14250),
+            ("collector.http-server.host-port", 14268),
+            ("admin.http.host-port", 14269),
+        ],
+        Role::Ingester => &[("admin.http.host-port", 14270)],
+        Role::Query => &[
+            ("query.http-server.host-port", 16686),
+            ("query.grpc-server.host-port", 16685),
+            ("admin.http.host-port", 16687),
+        ],
+        Role::AllInOne => &[],
+    }
+}
+
+/// One process, or the place where it will be again.
+pub(super) struct Member {
+    role: Role,
+    flags: Vec<String>,
+    process: Option<Spoor>,
+}
+
+impl Member {
+    /// Gives `host` (as `deploy/` calls it) some of these ports for its own, and tells them to `names`. Nothing runs yet.
+    pub(super) fn new(role: Role, host: &str, names: &mut Names, ports: &mut Vec<u16>) -> Result<Self> {
+        let mut flags = Vec::new();
+        for (flag, shipped) in listeners(role) {
+            let port = ports.pop().context("a port is left")?;
+            flags.push(format!("--{flag}=127.0.0.1:{port}"));
+            names.add(&format!("{host}:{shipped}"), format!("127.0.0.1:{port}"));
+        }
+        Ok(Self { role, flags, process: None })
+    }
+
+    /// Starts it with the shipped settings, in which all names are replaced, and some of its own.
+    pub(super) async fn configure(
+        &mut self,
+        settings: &str,
+        names: &Names,
+        folder: &Path,
+        own: &[String],
+    ) -> Result<()> {
+        let file = folder.join(settings);
+        std::fs::write(&file, names.shipped(&format!("config/{settings}"))?)?;
+        self.flags.push(format!("--config-file={}", file.display()));
+        self.flags.extend_from_slice(own);
+        self.start().await
+    }
+
+    pub(super) async fn start(&mut self) -> Result<()> {
+        ensure!(self.process.is_none(), "it runs already");
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let process = Spoor::start(self.role, &flags).await?;
+        process.ready().await?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    pub(super) fn process(&self) -> Result<&Spoor> {
+        self.process.as_ref().context("the process is away")
+    }
+
+    /// `kill -9`.
+    pub(super) async fn kill(&mut self) -> Result<()> {
+        self.process.take().context("the process is away")?.kill().await
+    }
+
+    /// SIGTERM; it has to end well.
+    pub(super) async fn drain(&mut self) -> Result<()> {
+        let ended = self.process.take().context("the process is away")?.stop().await?;
+        ensure!(ended.status.success(), "{:?} did not drain: {}\n{}", self.role, ended.status, ended.log);
+        Ok(())
+    }
+}
