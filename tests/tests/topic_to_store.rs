@@ -98,6 +98,28 @@ async fn every_encoding_comes_through_and_a_store_that_halts_for_22_s_costs_noth
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_no_topic_may_be_made_letters_go_into_files_and_hold_nothing_up() -> Result<()> {
+    let start_servers =
+        || Ok((Kafka::start_with("auto.create.topics.enable=false\n")?, OpenSearch::start()?));
+    let (kafka, store): (Kafka, OpenSearch) = tokio::task::spawn_blocking(start_servers)
+        .await?
+        .map_err(|error: anyhow::Error| error.context("start the servers"))?;
+    let topic = Topic::create(kafka.brokers(), "no-letters", 2).await?;
+    let poisoned: Vec<_> = (0..5).map(|number| Some(vec![0xff, number])).collect();
+    topic.put(&poisoned).await?;
+    let folder = tempfile::tempdir()?;
+    let directory = format!("--ingester.dead-letter-dir={}", folder.path().display());
+    let flags = [topic.consumer_flags(), store_flags(store.url(), "no-letters")];
+    let ingester = start(Role::Ingester, &flags, &["--kafka.consumer.encoding=protobuf", &directory]).await?;
+    let accounts = rests(&ingester, 5.0).await?;
+    ensure!(accounts.quarantined == 5.0 && accounts.add_up(), "{accounts:?}");
+    ensure!(ingester.stop().await?.status.success(), "the ingester drains");
+    let listed = dead_letters(&topic, &["list", "--output=json", "--from=files", &directory]).await?;
+    ensure!(listed.lines().count() == 5, "{listed}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_read_in_a_wrong_encoding_are_set_aside_and_put_back() -> Result<()> {
     let (kafka, store) = servers().await?;
     let topic = Topic::create(kafka.brokers(), "letters", 2).await?;
