@@ -1,9 +1,11 @@
 //! The way of one batch of records: read, normalized, written until every span is settled, however long that takes. What can never be
 //! stored is handed on to be set aside.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use spoor_pipeline::{Ended, Normalizer, Quiet};
 use spoor_proto::record::Encoding;
 use spoor_storage::write::{Failure, Progress, RetryMetrics, RetryPolicy};
@@ -13,11 +15,15 @@ use tokio::sync::{mpsc, watch};
 
 use crate::leaving::Leaving;
 use crate::metrics::Metrics;
-use crate::shipment::{Misfit, Shipment};
+use crate::quarantine::Reason;
+use crate::shipment::{Broken, Flaw, Misfit, Shipment};
 use crate::trouble::Trouble;
 
 /// A writer tells by itself that the deadline has passed; only one that does not is cut short, so much later.
 const MARGIN: Duration = Duration::from_secs(1);
+
+/// How often the writing of a record that is alone breaks before it is set aside: what it was may have passed.
+const BREAKS: u32 = 3;
 
 /// What all deliveries share.
 pub(crate) struct Courier {
@@ -45,15 +51,55 @@ impl Courier {
         mut leaving: watch::Receiver<Leaving>,
         misfits: mpsc::Sender<Vec<Misfit>>,
     ) {
-        let mut shipment = Shipment::load(records, self.encoding, &self.normalizer);
+        let mut waiting = vec![records];
+        while let Some(records) = waiting.pop() {
+            let Err(Broken(mut records)) = self.deliver_together(records, &mut leaving, &misfits).await
+            else {
+                continue;
+            };
+            // One of them makes the program fail: it is looked for by halving, and the others are delivered.
+            let gone = self.take_leaving(&mut records, &leaving.borrow());
+            self.settle(&gone, Fate::GivenBack);
+            let half = records.split_off(records.len() / 2);
+            waiting.extend([half, records].into_iter().filter(|part| !part.is_empty()));
+        }
+    }
+
+    fn take_leaving(&self, records: &mut Vec<Record>, leaving: &Leaving) -> Vec<Claim> {
+        let gone = records.extract_if(.., |record| leaving.concerns(&record.claim));
+        gone.map(|record| record.claim).collect()
+    }
+
+    /// Delivers the records, unless that breaks; then those that are not settled come back. Never does one that is alone.
+    async fn deliver_together(
+        &self,
+        records: Vec<Record>,
+        leaving: &mut watch::Receiver<Leaving>,
+        misfits: &mpsc::Sender<Vec<Misfit>>,
+    ) -> Result<(), Broken> {
+        let mut shipment = match Shipment::load(records, self.encoding, &self.normalizer) {
+            Err(Broken(records)) if records.len() == 1 => Shipment::of_misfits(records, &broken("read")),
+            loaded => loaded?,
+        };
         self.metrics.loaded(shipment.len(), shipment.batch().len(), shipment.repaired());
         let mut progress = Progress::new(shipment.batch().len());
-        self.unload(&mut shipment, &progress, &misfits).await;
-        let mut failures = 0;
+        self.unload(&mut shipment, &progress, misfits).await;
+        let (mut failures, mut breaks) = (0, 0);
         while !progress.open().is_empty() {
-            let outcome = self.attempt(shipment.batch(), &progress).await;
+            let Some(outcome) = self.attempt(&shipment, &progress).await else {
+                if shipment.len() > 1 {
+                    return Err(Broken(shipment.into_records()));
+                }
+                breaks += 1;
+                if breaks == BREAKS {
+                    shipment = Shipment::of_misfits(shipment.into_records(), &broken("store"));
+                    progress = Progress::new(0);
+                    self.unload(&mut shipment, &progress, misfits).await;
+                }
+                continue;
+            };
             let failure = progress.take(outcome);
-            self.unload(&mut shipment, &progress, &misfits).await;
+            self.unload(&mut shipment, &progress, misfits).await;
             let Some(failure) = failure else {
                 self.log_success();
                 break;
@@ -67,18 +113,17 @@ impl Courier {
             self.metrics.retry();
             self.retries.count(failure.kind, progress.open().len());
             let wait = self.policy.delay(failures, failure.retry_after, fastrand::f64());
-            self.wait(wait, &mut shipment, &mut progress, &mut leaving).await;
+            self.wait(wait, &mut shipment, &mut progress, leaving).await;
         }
         self.metrics.spans(progress.settled());
+        Ok(())
     }
 
-    /// One attempt at the spans that are open.
-    async fn attempt(
-        &self,
-        batch: &spoor_model::SpanBatch,
-        progress: &Progress,
-    ) -> Result<Written, WriteError> {
-        let context = RequestContext::with_timeout(self.write_timeout);
+    /// One attempt at the spans that are open; none when the writer panicked over them.
+    async fn attempt(&self, shipment: &Shipment, progress: &Progress) -> Option<Result<Written, WriteError>> {
+        let batch = shipment.batch();
+        let received = shipment.received();
+        let context = RequestContext { received, ..RequestContext::with_timeout(self.write_timeout) };
         let open;
         let batch = if progress.is_untouched() {
             batch
@@ -88,12 +133,15 @@ impl Courier {
         };
         let began = Instant::now();
         let cut_at = tokio::time::Instant::from_std(context.deadline + MARGIN);
-        let outcome = tokio::time::timeout_at(cut_at, self.writer.write(&context, batch)).await;
+        // Writers take the batch by reference and are shared by all requests: one that panics over a batch must stay usable anyway.
+        let writing = AssertUnwindSafe(self.writer.write(&context, batch)).catch_unwind();
+        let outcome = tokio::time::timeout_at(cut_at, writing).await;
         self.metrics.attempt(began.elapsed());
-        outcome.unwrap_or_else(|_| {
+        let outcome = outcome.unwrap_or_else(|_| {
             let kind = WriteErrorKind::DeadlineExceeded;
-            Err(WriteError::nothing_settled(kind, batch.len(), "the store did not answer in time"))
-        })
+            Ok(Err(WriteError::nothing_settled(kind, batch.len(), "the store did not answer in time")))
+        });
+        outcome.ok()
     }
 
     /// Settles what is stored, and hands on what is to be set aside.
@@ -174,4 +222,11 @@ impl Courier {
             tracing::info!(failed_writes = failures, ?after, "spans are stored again");
         }
     }
+}
+
+fn broken(what: &str) -> Flaw {
+    let detail = format!(
+        "to {what} it makes this program fail; the log has the place. Please report it, with this record if it can be shown"
+    );
+    Flaw { reason: Reason::Broken, detail }
 }

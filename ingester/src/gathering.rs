@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use spoor_topic::{Claim, Record};
 
+use crate::receipt;
+
 /// When a batch is large enough, and when it has waited long enough.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -38,15 +40,16 @@ impl Gathering {
         Some(if is_full { *since } else { *since + self.limits.linger })
     }
 
-    /// The next batch, if it is due; never an empty one.
+    /// The next batch, if it is due; never an empty one, and of one day of receipt.
     pub(crate) fn cut(&mut self, now: Instant) -> Option<Vec<Record>> {
         if self.due()? > now {
             return None;
         }
+        let day = self.records.front().and_then(|(_, record)| receipt::day(record));
         let mut bytes = 0;
         let fits = |(index, (_, record)): &(usize, &(Instant, Record))| {
             bytes += weight(record);
-            *index == 0 || bytes <= self.limits.bytes
+            *index == 0 || (bytes <= self.limits.bytes && receipt::day(record) == day)
         };
         let count = self.records.iter().take(self.limits.records).enumerate().take_while(fits).count();
         let batch: Vec<Record> = self.records.drain(..count).map(|(_, record)| record).collect();
@@ -107,6 +110,21 @@ mod tests {
         subject.add(vec![record(0, 0, 500), record(0, 1, 1)], start);
         assert_eq!(subject.cut(start).map(|batch| batch.len()), Some(1));
         assert_eq!(subject.cut(start), None, "the other may wait for more");
+    }
+
+    #[test]
+    fn records_of_two_days_are_not_written_together() {
+        let (mut subject, start) = (gathering(1_000, 10), Instant::now());
+        let midnight = std::time::UNIX_EPOCH + Duration::from_secs(86_400);
+        let at = |offset, timestamp| Record { timestamp, ..record(0, offset, 1) };
+        let before = midnight - Duration::from_millis(1);
+        subject
+            .add(vec![at(0, Some(before)), at(1, Some(before)), at(2, Some(midnight)), at(3, None)], start);
+        let mut sizes = Vec::new();
+        while let Some(batch) = subject.cut(start + Duration::from_secs(1)) {
+            sizes.push(batch.len());
+        }
+        assert_eq!(sizes, [2, 1, 1]);
     }
 
     proptest! {

@@ -152,8 +152,8 @@ impl Work<'_> {
                 },
                 () = due => {}
                 Some(misfits) = self.misfits.recv() => self.set_aside(misfits),
-                Some(ended) = self.deliveries.join_next() => report_broken(ended),
-                Some(ended) = self.setting_aside.join_next() => report_broken(ended),
+                Some(ended) = self.deliveries.join_next() => if let Err(broken) = ended { return gone_wrong(&broken) },
+                Some(ended) = self.setting_aside.join_next() => if let Err(broken) = ended { return gone_wrong(&broken) },
             }
         }
     }
@@ -244,6 +244,15 @@ fn ended_by_itself() -> ReadError {
         attempted: "read the topic".to_owned(),
         problem: "the reader was closed although nobody asked it to".to_owned(),
     }
+}
+
+/// A delivery looks after what breaks over a record; that it broke itself leaves records that nobody settles. Another process reads them
+/// again, and so does this one when it is started again.
+fn gone_wrong(broken: &tokio::task::JoinError) -> ReadError {
+    let problem = format!(
+        "the delivery of a batch broke ({broken}); its records are not committed, and are read again after a restart"
+    );
+    ReadError { attempted: "deliver records".to_owned(), problem }
 }
 
 /// A task that broke has settled nothing: its records stay in flight, and their offsets are not committed.

@@ -11,6 +11,7 @@ mod ingester;
 mod leaving;
 mod metrics;
 pub mod quarantine;
+mod receipt;
 mod setting_aside;
 mod shipment;
 mod trouble;

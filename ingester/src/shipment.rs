@@ -2,8 +2,9 @@
 //! stored makes its record a letter, whole, since putting it back stores the other spans only once.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use spoor_model::SpanBatch;
+use spoor_model::{SpanBatch, TimeRange};
 use spoor_pipeline::{Normalizer, position_before};
 use spoor_proto::record::{DecodedRecords, Encoding, RecordError, RecordsDecoder};
 use spoor_storage::Rejection;
@@ -11,6 +12,7 @@ use spoor_storage::write::Progress;
 use spoor_topic::{Claim, Record};
 
 use crate::quarantine::Reason;
+use crate::receipt;
 
 /// The most characters of a letter's detail.
 const DETAIL: usize = 1_000;
@@ -27,7 +29,11 @@ pub(crate) struct Shipment {
     /// Rejections of the store that are noted already.
     noted: usize,
     repaired: u64,
+    received: Option<TimeRange>,
 }
+
+/// Reading or normalizing records broke: a fault of the program that one of them brings out.
+pub(crate) struct Broken(pub(crate) Vec<Record>);
 
 struct Loaded {
     record: Record,
@@ -59,23 +65,25 @@ pub(crate) struct Unloaded {
 
 impl Shipment {
     /// Reads and normalizes the records.
-    pub(crate) fn load(records: Vec<Record>, encoding: Option<Encoding>, normalizer: &Normalizer) -> Self {
-        let mut decoder = RecordsDecoder::new(encoding);
-        for record in &records {
-            decoder.push(record.payload.as_deref().unwrap_or_default());
-        }
-        let (mut batch, outcomes) = match decoder.finish() {
-            Ok(DecodedRecords { batch, records }) => (batch, records),
-            Err(too_large) => {
-                let flaw = Flaw { reason: Reason::Malformed, detail: too_large.to_string() };
-                return Self::of_misfits(records, &flaw);
-            }
+    ///
+    /// # Errors
+    /// When that panics: the records, none of which is settled.
+    pub(crate) fn load(
+        records: Vec<Record>,
+        encoding: Option<Encoding>,
+        normalizer: &Normalizer,
+    ) -> Result<Self, Broken> {
+        // Nothing that it works on outlives a panic.
+        let read = catch_unwind(AssertUnwindSafe(|| read(&records, encoding, normalizer)));
+        let Contents { batch, outcomes, removed, repaired } = match read {
+            Ok(Ok(contents)) => contents,
+            Ok(Err(flaw)) => return Ok(Self::of_misfits(records, &flaw)),
+            Err(_) => return Err(Broken(records)),
         };
-        let repaired = u64::from(batch.repaired_texts());
-        let removed = normalizer.run(&mut batch);
         let mut shipment = Self {
             batch,
             removed,
+            received: receipt::between(&records),
             records: Vec::with_capacity(records.len()),
             owners: Vec::with_capacity(records.len()),
             noted: 0,
@@ -85,10 +93,11 @@ impl Shipment {
             shipment.take(record, outcome);
         }
         shipment.note_removed();
-        shipment
+        Ok(shipment)
     }
 
-    fn of_misfits(records: Vec<Record>, flaw: &Flaw) -> Self {
+    /// Of records none of which can be stored.
+    pub(crate) fn of_misfits(records: Vec<Record>, flaw: &Flaw) -> Self {
         let load = |record| Some(Loaded { record, flaw: Some(flaw.clone()) });
         Self {
             batch: SpanBatch::default(),
@@ -97,6 +106,7 @@ impl Shipment {
             owners: Vec::new(),
             noted: 0,
             repaired: 0,
+            received: None,
         }
     }
 
@@ -124,6 +134,11 @@ impl Shipment {
         &self.batch
     }
 
+    /// When they were received; not known where a record does not tell.
+    pub(crate) fn received(&self) -> Option<TimeRange> {
+        self.received
+    }
+
     /// Texts with invalid UTF-8 that were repaired.
     pub(crate) fn repaired(&self) -> u64 {
         self.repaired
@@ -132,6 +147,11 @@ impl Shipment {
     /// The records that are still here.
     pub(crate) fn len(&self) -> usize {
         self.records.iter().flatten().count()
+    }
+
+    /// The records that are still here, as they were read.
+    pub(crate) fn into_records(self) -> Vec<Record> {
+        self.records.into_iter().flatten().map(|loaded| loaded.record).collect()
     }
 
     /// Takes out the records that have no open spans any more.
@@ -207,6 +227,28 @@ impl Shipment {
         let detail = || shortened(&format!("span {id} of trace {trace}: {}", rejection.reason));
         loaded.flaw.get_or_insert_with(|| Flaw { reason, detail: detail() });
     }
+}
+
+/// What records hold.
+struct Contents {
+    batch: SpanBatch,
+    /// Of each record: its spans, by their positions before normalizing.
+    outcomes: Vec<Result<Range<usize>, RecordError>>,
+    removed: Vec<Rejection>,
+    repaired: u64,
+}
+
+fn read(records: &[Record], encoding: Option<Encoding>, normalizer: &Normalizer) -> Result<Contents, Flaw> {
+    let mut decoder = RecordsDecoder::new(encoding);
+    for record in records {
+        decoder.push(record.payload.as_deref().unwrap_or_default());
+    }
+    let decoded = decoder.finish();
+    let DecodedRecords { mut batch, records: outcomes } =
+        decoded.map_err(|too_large| Flaw { reason: Reason::Malformed, detail: too_large.to_string() })?;
+    let repaired = u64::from(batch.repaired_texts());
+    let removed = normalizer.run(&mut batch);
+    Ok(Contents { batch, outcomes, removed, repaired })
 }
 
 fn reason_of(error: &RecordError) -> Reason {

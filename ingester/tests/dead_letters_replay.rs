@@ -19,12 +19,21 @@ fn file_names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// What the letters' records were.
+/// What the letters' records were, each with when it was written.
 fn originals(letters: &[Letter]) -> Vec<OutgoingRecord> {
-    let original = |letter: &Letter| OutgoingRecord {
-        key: letter.key.clone(),
-        payload: letter.payload.clone(),
-        headers: letter.headers.clone(),
+    let original = |letter: &Letter| {
+        let written = letter.written.map(|written| {
+            let written = time::OffsetDateTime::from(written);
+            let text = written
+                .format(&time::format_description::well_known::Rfc3339)
+                .expect("a year of four digits");
+            header("spoor-received", Some(&text))
+        });
+        OutgoingRecord {
+            key: letter.key.clone(),
+            payload: letter.payload.clone(),
+            headers: letter.headers.iter().cloned().chain(written).collect(),
+        }
     };
     letters.iter().map(original).collect()
 }

@@ -88,6 +88,49 @@ async fn a_span_that_the_store_refuses_makes_its_record_a_letter_and_the_others_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_over_which_the_program_fails_is_set_aside_alone_and_its_company_is_stored() {
+    let (topic, store, ward) = (MemoryTopic::new(2), Store::new(), Arc::new(Ward::default()));
+    let batches = generated(1_000, 8);
+    let name = batches[1].span(7).unwrap().name().to_owned();
+    let breaking = |batch: &spoor_model::SpanBatch| batch.spans().filter(|span| span.name() == name).count();
+    let broken: usize = batches.iter().map(breaking).sum();
+    *store.breaks.lock().unwrap() = Some(name.clone());
+    let keys = produce(&topic, &batches, Encoding::Protobuf).await;
+    let ends = ends(&topic).await;
+    let running = start(&topic, &store, &ward, &config(&[]));
+    until("all is committed", || lag(&topic, &ends) == 0).await;
+    let letters = ward.by_origin();
+    assert_eq!((letters.len(), store.spans().len()), (broken, keys.len() - broken));
+    for (letter, times) in letters.values() {
+        assert_eq!((letter.reason, *times), (Reason::Broken, 1));
+        assert!(letter.detail.contains("report it"), "{}", letter.detail);
+    }
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_is_told_when_spans_were_received() {
+    let (topic, store, ward) = (MemoryTopic::new(1), Store::new(), Arc::new(Ward::default()));
+    let now = || {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        spoor_model::UnixNanos::ZERO.saturating_add(since_epoch)
+    };
+    let before = now();
+    produce(&topic, &generated(100, 9), Encoding::Protobuf).await;
+    let after = now();
+    let ends = ends(&topic).await;
+    let running = start(&topic, &store, &ward, &config(&[]));
+    until("all is committed", || lag(&topic, &ends) == 0).await;
+    for received in store.received.lock().unwrap().iter() {
+        let received = received.expect("each record has its time");
+        // Records tell milliseconds.
+        assert!(before.millis() <= received.start.millis() && received.start <= received.end, "{received:?}");
+        assert!(received.end <= after, "{received:?}");
+    }
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_partition_and_a_slow_store_have_twenty_writes_under_way_and_right_offsets() {
     let (topic, store, ward) = (MemoryTopic::new(1), Store::new(), Arc::new(Ward::default()));
     *store.latency.lock().unwrap() = Duration::from_millis(50);

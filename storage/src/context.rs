@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use spoor_model::TimeRange;
+
 /// Whose data it is. The default tenant is the empty name: an installation without tenancy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Tenant(Arc<str>);
@@ -61,6 +63,10 @@ pub struct RequestContext {
     pub deadline: Instant,
     /// What the caller showed to prove who it is, if it is to be passed on.
     pub credentials: Option<Credentials>,
+    /// Between which moments the spans to be written were received, where that was not just now: spans from a topic were received when
+    /// their records were written. Stores that file by the time of receipt go by it, so that a span is filed the same however late and
+    /// however often it is written.
+    pub received: Option<TimeRange>,
 }
 
 impl RequestContext {
@@ -69,7 +75,7 @@ impl RequestContext {
     pub fn with_timeout(timeout: Duration) -> Self {
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(86_400));
-        Self { tenant: Tenant::default(), deadline, credentials: None }
+        Self { tenant: Tenant::default(), deadline, credentials: None, received: None }
     }
 
     /// Time left; zero when the deadline has passed.

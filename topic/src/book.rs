@@ -13,7 +13,8 @@ pub struct Bounds {
     pub records: usize,
     /// The most bytes of such records; a single record may have more.
     pub bytes: usize,
-    /// The most records of one partition that are remembered because a record before them is not settled. 24 bytes each.
+    /// The most records of one partition that are remembered at a time, settled or not: 24 bytes each. Settled ones are kept in numbers
+    /// only beside as many that are not ([`crate::Ledger`]).
     pub remembered: usize,
 }
 

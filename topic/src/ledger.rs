@@ -5,18 +5,25 @@ use std::collections::{BTreeSet, VecDeque};
 /// The account of one holding of a partition. It knows offsets only; records come in order of their offsets, with gaps, and
 /// are settled in any order.
 ///
-/// Memory: 24 bytes for every offset from the lowest unsettled one up, whether settled or not ([`Ledger::len`]); whoever
-/// delivers bounds that.
+/// Memory: 24 bytes for every unsettled record, and for as many settled ones or [`SWEPT_FROM`], whichever is more ([`Ledger::len`]):
+/// one record that is not settled for hours costs nothing while others come and go.
 #[derive(Debug)]
 pub struct Ledger {
     /// Behind the last offset that was delivered or passed over.
     position: i64,
-    /// Every delivered offset from the lowest unsettled one up, ascending. The first one is never settled.
+    /// Every unsettled offset, and settled ones above the lowest of them, ascending. The first one is never settled.
     entries: VecDeque<Entry>,
+    /// Settled ones among the entries.
+    settled: usize,
+    /// As many of them lie there at most, unless there are more unsettled ones.
+    swept_from: usize,
     given_back: BTreeSet<i64>,
     in_flight: usize,
     in_flight_bytes: usize,
 }
+
+/// Settled entries that are let lie: as long as none is taken out, an entry is found by its distance from the first one.
+const SWEPT_FROM: usize = 65_536;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -41,6 +48,8 @@ impl Ledger {
         Self {
             position: start,
             entries: VecDeque::new(),
+            settled: 0,
+            swept_from: SWEPT_FROM,
             given_back: BTreeSet::new(),
             in_flight: 0,
             in_flight_bytes: 0,
@@ -61,7 +70,7 @@ impl Ledger {
                     self.given_back.remove(&offset);
                     self.entries[index] = entry;
                 }
-                // Below the first entry everything is settled; between entries there was no record.
+                // What is no entry is settled, or was no record.
                 Ok(_) | Err(_) => return false,
             }
         }
@@ -73,8 +82,11 @@ impl Ledger {
     /// The record need not be read again. True when it was in flight.
     pub fn settle(&mut self, offset: i64) -> bool {
         let Some(index) = self.leave_flight(offset, State::Settled) else { return false };
+        self.settled += 1;
         if index == 0 {
             self.forget_settled();
+        } else {
+            self.sweep();
         }
         true
     }
@@ -82,6 +94,15 @@ impl Ledger {
     fn forget_settled(&mut self) {
         while self.entries.front().is_some_and(|entry| entry.state == State::Settled) {
             self.entries.pop_front();
+            self.settled -= 1;
+        }
+    }
+
+    /// Takes out what is settled when it is more than half, so that it costs each record little.
+    fn sweep(&mut self) {
+        if self.settled > self.swept_from && self.settled > self.entries.len() / 2 {
+            self.entries.retain(|entry| entry.state != State::Settled);
+            self.settled = 0;
         }
     }
 
@@ -109,9 +130,11 @@ impl Ledger {
             self.given_back.remove(&offset);
             if let Ok(index) = self.find(offset) {
                 self.entries[index].state = State::Settled;
+                self.settled += 1;
             }
         }
         self.forget_settled();
+        self.sweep();
     }
 
     /// How far the group may commit: the lowest offset that is to be read again if this reader ends now.

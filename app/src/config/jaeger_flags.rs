@@ -43,6 +43,8 @@ const FAMILIES: &[Family] = &[
         prefix: "health-check-http-port",
         instead: "health is told on the admin port: --admin.http.host-port",
     },
+    Family { prefix: "es.max-num-spans", instead: "it is called --es.max-doc-count" },
+    Family { prefix: "es-archive.max-num-spans", instead: "it is called --es-archive.max-doc-count" },
     Family {
         prefix: "cassandra",
         instead: "Spoor stores in Elasticsearch or OpenSearch: set --span-storage.type=elasticsearch",
@@ -219,7 +221,7 @@ mod tests {
         );
         assert_eq!(explain_unknown_flag("--no-such-thing", false), None);
         assert_eq!(explain_unknown_flag("--es.server-url", true), None, "a slip of the pen");
-        assert!(explain_unknown_flag("--es.max-num-spans", false).is_some());
+        assert!(explain_unknown_flag("--es.max-num-spans", false).unwrap().contains("--es.max-doc-count"));
         for (old, new) in [
             ("--query.port=1", "--query.http-server.host-port"),
             ("--admin-http-port", "--admin.http.host-port"),

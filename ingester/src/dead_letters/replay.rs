@@ -11,6 +11,7 @@ use spoor_topic::{OutgoingRecord, RecordError, TopicWriter};
 use super::printable::Printable;
 use super::{DeadLettersError, FilterArgs, Letters, LettersError, OpenWriterError, UsageError};
 use crate::quarantine::{Letter, LetterId};
+use crate::receipt;
 
 /// The most letters named by id that are held at a time.
 const GROUP_IDS: usize = 16;
@@ -284,7 +285,9 @@ async fn write(
     answers
 }
 
-/// The record as it was read.
+/// The record as it was read, and when that was written: it is not newer for having been set aside.
 fn original(letter: Letter) -> OutgoingRecord {
-    OutgoingRecord { key: letter.key, payload: letter.payload, headers: letter.headers }
+    let mut headers = letter.headers;
+    receipt::note(&mut headers, letter.written);
+    OutgoingRecord { key: letter.key, payload: letter.payload, headers }
 }

@@ -91,12 +91,21 @@ pub enum Reason {
     NoIds,
     /// The store will never take a span of it.
     Refused,
+    /// Reading or storing it makes the program itself fail, which is a fault worth a report.
+    Broken,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Empty, Self::Unrecognized, Self::Malformed, Self::NoSpan, Self::NoIds, Self::Refused];
+    pub const ALL: [Self; 7] = [
+        Self::Empty,
+        Self::Unrecognized,
+        Self::Malformed,
+        Self::NoSpan,
+        Self::NoIds,
+        Self::Refused,
+        Self::Broken,
+    ];
 
     /// Its name in metrics, headers and files.
     #[must_use]
@@ -108,6 +117,7 @@ impl Reason {
             Self::NoSpan => "no-span",
             Self::NoIds => "no-ids",
             Self::Refused => "refused",
+            Self::Broken => "broken",
         }
     }
 

@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use spoor_ingester::quarantine::{Letter, Quarantine, QuarantineError};
 use spoor_ingester::{Config, Health, Ingester, Parts};
 use spoor_load::{GenerateConfig, Protocol, Requests};
-use spoor_model::{SpanBatch, UnixNanos};
+use spoor_model::{SpanBatch, TimeRange, UnixNanos};
 use spoor_proto::convert::otlp::decode_export_request;
 use spoor_proto::record::{Encoding, RecordEncoder};
 use spoor_storage::write::RetryMetrics;
@@ -90,6 +90,10 @@ pub(crate) struct Store {
     pub(crate) down: AtomicBool,
     /// Spans of these names are refused for good.
     pub(crate) refused: Mutex<Option<String>>,
+    /// The writer panics over spans of these names.
+    pub(crate) breaks: Mutex<Option<String>>,
+    /// What each write was told about the time of receipt.
+    pub(crate) received: Mutex<Vec<Option<TimeRange>>>,
     /// Of each write, only so many spans are stored; the rest stays open.
     pub(crate) stores_at_most: AtomicUsize,
     pub(crate) latency: Mutex<Duration>,
@@ -150,7 +154,13 @@ impl Store {
 
 #[async_trait]
 impl SpanWriter for Store {
-    async fn write(&self, _: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
+    async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
+        self.received.lock().expect("no panic under the lock").push(context.received);
+        let breaks = self.breaks.lock().expect("no panic under the lock").clone();
+        assert!(
+            !batch.spans().any(|span| breaks.as_deref() == Some(span.name())),
+            "the store's writer breaks"
+        );
         self.attempts.fetch_add(1, Ordering::Relaxed);
         let now = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_under_way.fetch_max(now, Ordering::Relaxed);

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use spoor_model::json::write_string;
-use spoor_model::{SpanBatch, SpanView};
+use spoor_model::{SpanBatch, SpanView, TimeRange};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::Layout;
-use crate::document::{CompactWriter, SpanWriter, TagFields, TagStyle, write_action_head};
+use crate::document::{CompactWriter, DocumentStyle, SpanWriter, TagFields, write_action_head};
 use crate::filing::{Belief, Filing};
 use crate::index::{Family, IndexNames};
 use crate::service::{KIND_FIELD, ServiceCache, ServiceKey, ServiceMap, document_id};
@@ -23,7 +23,7 @@ const FIRST_GUESS_BYTES: usize = 2_304;
 #[derive(Debug)]
 pub struct BulkEncoder {
     names: IndexNames,
-    style: TagStyle,
+    style: DocumentStyle,
     services: ServiceCache,
     belief: Belief,
     layout: Layout,
@@ -71,9 +71,10 @@ impl BulkEncoder {
         Ok(Self {
             belief: if believes_all { Belief::default() } else { Belief::new(&config.indices) },
             names,
-            style: TagStyle {
+            style: DocumentStyle {
                 fields: TagFields::new(&config.documents)?,
                 values: config.documents.tag_values,
+                parent_field: config.documents.parent_span_id,
             },
             services: ServiceCache::new(config.documents.service_cache_ttl),
             layout: config.layout.layout,
@@ -84,14 +85,14 @@ impl BulkEncoder {
     /// taken as stored once they were part of a body.
     #[must_use]
     pub fn bulk_body(&self, batch: &SpanBatch) -> Bytes {
-        let encoded = self.encode(batch, Instant::now());
+        let encoded = self.encode(batch, None, Instant::now());
         self.confirm(encoded.services.keys.iter().copied(), Instant::now());
         encoded.body
     }
 
-    /// Writes all items of the batch.
-    pub(crate) fn encode(&self, batch: &SpanBatch, now: Instant) -> Encoded {
-        let filing = self.belief.at(crate::index::now());
+    /// Writes all items of the batch, which was received just now unless it is told when.
+    pub(crate) fn encode(&self, batch: &SpanBatch, received: Option<TimeRange>, now: Instant) -> Encoded {
+        let filing = self.belief.at(crate::index::now(), received);
         match filing.warned(batch) {
             None => self.encode_filed(batch, filing, now),
             Some((misdated, warned)) => Encoded { misdated, ..self.encode_filed(&warned, filing, now) },

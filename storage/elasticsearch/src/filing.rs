@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use spoor_model::{SpanBatch, UnixNanos, jaeger};
+use spoor_model::{SpanBatch, TimeRange, UnixNanos, jaeger};
 
 use crate::IndexConfig;
 
@@ -12,7 +12,10 @@ use crate::IndexConfig;
 const WARNING: &str = "this span's start is too far from the time it was received; it is filed under the day it was received, \
                        and searches by time may not find it";
 
-/// Where starts are believed, around now. Zero bounds nothing.
+/// How long ago spans can have been received. A time of receipt before that is itself a wrong clock's, and so is one ahead.
+const LONGEST_UNDERWAY: Duration = Duration::from_secs(30 * 86_400);
+
+/// Where starts are believed, around the time of receipt. Zero bounds nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Belief {
     past: Duration,
@@ -24,20 +27,26 @@ impl Belief {
         Self { past: config.span_window_past, future: config.span_window_future }
     }
 
-    /// What it means at this moment.
-    pub(crate) fn at(self, now: UnixNanos) -> Filing {
-        let earliest = if self.past.is_zero() { UnixNanos::ZERO } else { now.saturating_sub(self.past) };
+    /// What it means for spans that were received just now, or between those moments. Whatever these are, a start around now is believed.
+    pub(crate) fn at(self, now: UnixNanos, received: Option<TimeRange>) -> Filing {
+        let is_likely = |range: &TimeRange| {
+            now.saturating_sub(LONGEST_UNDERWAY) <= range.start
+                && range.start <= range.end
+                && range.end <= now
+        };
+        let (first, last) = received.filter(is_likely).map_or((now, now), |range| (range.start, range.end));
+        let earliest = if self.past.is_zero() { UnixNanos::ZERO } else { first.saturating_sub(self.past) };
         let latest = if self.future.is_zero() { UnixNanos::MAX } else { now.saturating_add(self.future) };
-        Filing { earliest, latest, now }
+        Filing { earliest, latest, receipt: last }
     }
 }
 
-/// The filing of spans that are received at one moment.
+/// The filing of spans that are written together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Filing {
     earliest: UnixNanos,
     latest: UnixNanos,
-    now: UnixNanos,
+    receipt: UnixNanos,
 }
 
 impl Filing {
@@ -49,7 +58,7 @@ impl Filing {
     /// The moment whose index the span belongs in.
     #[inline]
     pub(crate) fn moment(self, start: UnixNanos) -> UnixNanos {
-        if self.believes(start) { start } else { self.now }
+        if self.believes(start) { start } else { self.receipt }
     }
 
     /// How many spans are dated wrongly, and the batch with a warning on each of them; `None` when all are believed.
@@ -84,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_start_beyond_the_window_is_filed_under_now_with_a_warning() {
-        let filing = Belief { past: 72 * HOUR, future: HOUR }.at(NOW);
+        let filing = Belief { past: 72 * HOUR, future: HOUR }.at(NOW, None);
         let (recent, old, ahead) =
             (NOW.saturating_sub(71 * HOUR), NOW.saturating_sub(73 * HOUR), NOW.saturating_add(2 * HOUR));
         assert_eq!(filing.moment(recent), recent);
@@ -96,8 +105,28 @@ mod tests {
     }
 
     #[test]
+    fn a_start_is_measured_by_the_time_of_receipt_however_late_the_span_is_written() {
+        let belief = Belief { past: 72 * HOUR, future: HOUR };
+        let ago = |hours: u32| NOW.saturating_sub(hours * HOUR);
+        let late = belief.at(NOW, Some(TimeRange { start: ago(101), end: ago(100) }));
+        assert_eq!(late.moment(ago(102)), ago(102), "an hour old when it was received");
+        assert_eq!(
+            late.moment(ago(174)),
+            ago(100),
+            "73 hours old when it was received: filed under then, not under now"
+        );
+        assert_eq!(late.moment(ago(1)), ago(1), "the topic's clock may be the wrong one");
+        for unlikely in
+            [(NOW.saturating_add(HOUR), NOW.saturating_add(HOUR)), (UnixNanos::ZERO, NOW), (ago(1), ago(2))]
+        {
+            let filing = belief.at(NOW, Some(TimeRange { start: unlikely.0, end: unlikely.1 }));
+            assert_eq!((filing.moment(ago(73)), filing.moment(ago(71))), (NOW, ago(71)), "{unlikely:?}");
+        }
+    }
+
+    #[test]
     fn zero_believes_every_clock() {
-        let filing = Belief::default().at(NOW);
+        let filing = Belief::default().at(NOW, None);
         assert_eq!(filing.moment(UnixNanos::MAX), UnixNanos::MAX);
         assert!(filing.warned(&batch(&[UnixNanos::ZERO, UnixNanos::MAX])).is_none());
     }

@@ -152,7 +152,7 @@ impl SpanWriter for ElasticsearchWriter {
             ..nothing(WriteErrorKind::Busy, full.into())
         };
         self.bulk.check_room().map_err(busy)?;
-        let encoded = self.encoder.encode(batch, Instant::now());
+        let encoded = self.encoder.encode(batch, context.received, Instant::now());
         self.misdated.inc_by(encoded.misdated);
         let outcomes = self.bulk.write(&encoded, context.deadline).await.map_err(busy)?;
         self.conclude(batch, &encoded.services, outcomes)

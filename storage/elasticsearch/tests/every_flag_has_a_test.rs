@@ -67,6 +67,7 @@ const STORE: &[Row] = &[
     ("es.max-span-age", "7h", "names_and_traces_by_id_are_looked_for_as_far_back_as_is_set"),
     ("es.num-replicas", "7", SHARDS),
     ("es.num-shards", "7", SHARDS),
+    ("es.parent-span-id", "false", "what_is_written_without_the_parents_field_comes_back_with_its_parent"),
     ("es.password", "secret", CREDENTIALS),
     ("es.password-file", "/password", SECRETS),
     ("es.password-reload-interval", "1h", SECRETS_AGAIN),

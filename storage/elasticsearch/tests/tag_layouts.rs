@@ -141,6 +141,22 @@ async fn tags_in_lists_of_strings_come_back_and_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_without_the_parents_field_comes_back_with_its_parent() {
+    let store = OwnStore::open_with(|config| config.documents.parent_span_id = false);
+    let child = Sample { parent: 1, ..Sample::new(trace_id(1), 2, store.base) };
+    let samples = [Sample::new(trace_id(1), 1, store.base), child];
+    write_all(&store, &batch_of(&samples)).await;
+    let spans = read(&store, 1).await;
+    let mut parents: Vec<_> =
+        spans.spans().map(|span| (span.span_id().0, span.parent_span_id().0, span.links().len())).collect();
+    parents.sort_unstable();
+    assert_eq!(parents, [(1, 0, 0), (2, 1, 0)]);
+    let document =
+        request("GET", &format!("/{}*span*/_search?q=spanID:0000000000000002", store.prefix), None);
+    assert!(document["hits"]["hits"][0]["_source"].get("parentSpanID").is_none(), "{document}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tags_as_fields_come_back_and_are_found_whatever_stands_for_dots() {
     for replacement in ["@", "_", "__"] {
         comes_back_and_is_found(|config| {

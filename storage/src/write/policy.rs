@@ -5,12 +5,13 @@ use std::time::Duration;
 /// Exponential backoff with full jitter: before the n-th repetition a random time between nothing and
 /// `initial` × `multiplier`ⁿ⁻¹, at most `max`, so that writers that failed together do not come back together.
 ///
-/// A store that says when it wants to be asked again is not asked earlier.
+/// A store that says when it wants to be asked again is not asked earlier, but for wishes of more than a minute: who asks for a day
+/// (a proxy in front of the store, a clock that is wrong) may be well again in a moment, and nothing would be stored all day.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
     /// Longest wait before the first repetition.
     pub initial: Duration,
-    /// Longest wait before any, unless the store asks for more.
+    /// Longest wait before any, unless the store asks for more, up to a minute.
     pub max: Duration,
     /// Growth from one to the next; below 1 it counts as 1.
     pub multiplier: f64,
@@ -23,6 +24,8 @@ impl Default for RetryPolicy {
     }
 }
 
+/// The longest time for which a store is left alone because it wants to be.
+const LONGEST_WISH: Duration = Duration::from_secs(60);
 /// Waits are no shorter, so that chance never makes a busy loop.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -35,7 +38,8 @@ impl RetryPolicy {
         let growth = self.multiplier.max(1.0).powi(exponent);
         let most = Duration::try_from_secs_f64(self.initial.as_secs_f64() * growth).unwrap_or(self.max);
         let jittered = most.min(self.max).mul_f64(chance).max(SHORTEST);
-        let asked = retry_after.map(|wait| wait.saturating_add(self.initial.min(self.max).mul_f64(chance)));
+        let apart = self.initial.min(self.max).mul_f64(chance);
+        let asked = retry_after.map(|wait| wait.min(LONGEST_WISH).saturating_add(apart));
         asked.map_or(jittered, |asked| asked.max(jittered))
     }
 }
@@ -64,7 +68,15 @@ mod tests {
         assert_eq!(policy.delay(1, Some(ms(30_000)), 0.0), ms(30_000));
         assert_eq!(policy.delay(1, Some(ms(30_000)), 1.0), ms(30_100));
         assert_eq!(policy.delay(7, Some(ms(1)), 1.0), ms(5_000));
-        assert_eq!(policy.delay(1, Some(Duration::MAX), 1.0), Duration::MAX);
+    }
+
+    #[test]
+    fn a_store_that_wants_to_be_left_alone_for_a_day_is_asked_again_after_a_minute() {
+        let policy = RetryPolicy::default();
+        for wish in [Duration::from_secs(86_400), Duration::MAX] {
+            assert_eq!(policy.delay(1, Some(wish), 0.0), ms(60_000));
+            assert_eq!(policy.delay(1, Some(wish), 1.0), ms(60_100));
+        }
     }
 
     #[test]

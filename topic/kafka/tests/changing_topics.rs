@@ -48,26 +48,30 @@ async fn retention_that_overtakes_a_group_of_any_assignor_does_not_end_its_readi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_made_anew_is_read_from_its_beginning() {
-    let topic = Topic::make(&brokers()).await;
-    let writer = topic.write_by(&[]);
-    write_all(&writer, &alike(20, 3)).await;
-    let reader = topic.read_by(&topic.group("anew"), &[REFRESH]);
-    let mut seen = read(&reader, 20).await;
-    settle(&reader, &seen.claims());
-    let deleted = topic.admin().delete_topics(&[&topic.name], &AdminOptions::new()).await;
-    deleted.expect("the broker takes topics away")[0].as_ref().expect("the topic is taken away");
-    let end = soon();
-    while topic.try_create().await.is_err() {
-        assert!(Instant::now() < end, "the topic is not made anew");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+async fn a_topic_that_is_made_anew_is_read_from_its_beginning_wherever_new_groups_begin() {
+    for begins in ["earliest", "latest"] {
+        let topic = Topic::make(&brokers()).await;
+        let flag = format!("--kafka.consumer.initial-offset={begins}");
+        let reader = topic.read_by(&topic.group("anew"), &[REFRESH, &flag]);
+        let mut seen = Seen::default();
+        until(&reader, &mut seen, |seen| seen.held.len() == 3).await;
+        write_all(&topic.write_by(&[]), &alike(20, 3)).await;
+        until(&reader, &mut seen, |seen| seen.records.len() >= 20).await;
+        settle(&reader, &seen.claims());
+        let deleted = topic.admin().delete_topics(&[&topic.name], &AdminOptions::new()).await;
+        deleted.expect("the broker takes topics away")[0].as_ref().expect("the topic is taken away");
+        let end = soon();
+        while topic.try_create().await.is_err() {
+            assert!(Instant::now() < end, "the topic is not made anew");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        seen.records.clear();
+        write_all(&topic.write_by(&[]), &alike(5, 4)).await;
+        until(&reader, &mut seen, |seen| seen.records.len() >= 5).await;
+        assert_eq!(seen.payloads(), ["0000", "0001", "0002", "0003", "0004"], "{begins}");
+        settle(&reader, &seen.claims());
+        reader.close(soon()).await.expect("the last commit succeeds");
     }
-    seen.records.clear();
-    write_all(&topic.write_by(&[]), &alike(5, 4)).await;
-    until(&reader, &mut seen, |seen| seen.records.len() >= 5).await;
-    assert_eq!(seen.payloads(), ["0000", "0001", "0002", "0003", "0004"]);
-    settle(&reader, &seen.claims());
-    reader.close(soon()).await.expect("the last commit succeeds");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,8 @@ use crate::QuestionMethod;
 
 /// The store lists work under way with it.
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
+/// Seconds that a server, or a proxy before it, may ask for. Senders of spans are told of its wish.
+const LONGEST_WISH: Duration = Duration::from_secs(60);
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// A request on its way, possibly to several nodes one after another.
@@ -160,5 +162,5 @@ fn may_mean_encoding(status: StatusCode) -> bool {
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    Some(Duration::from_secs(seconds).min(LONGEST_WISH))
 }

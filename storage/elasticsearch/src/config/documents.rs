@@ -74,6 +74,20 @@ pub struct DocumentConfig {
     )]
     pub tag_values: TagValues,
 
+    /// Write a child's parent as parentSpanID, too, as Jaeger does since 2.20, and not among the references alone. Switch it off where
+    /// spark-dependencies counts who calls whom: it takes the field and the reference for two calls. Every Jaeger and Spoor read both.
+    #[arg(
+        id = "es.parent-span-id",
+        long = "es.parent-span-id",
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub parent_span_id: bool,
+
     /// After how long a service name and operation are written again though they were written before; 0s means 12h.
     #[arg(id = "es.service-cache-ttl", long = "es.service-cache-ttl", value_name = "DURATION", value_parser = parse_go_duration, default_value = "0s")]
     pub service_cache_ttl: Duration,

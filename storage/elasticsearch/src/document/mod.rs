@@ -21,7 +21,7 @@ use crate::{hex, long_values};
 pub(crate) use compact::CompactWriter;
 pub(crate) use fields::TagFields;
 pub use fields::parse_dot_replacement;
-pub(crate) use tags::TagStyle;
+pub(crate) use tags::DocumentStyle;
 use tags::{TagWriter, close};
 
 /// The mapping of `flags` is a signed 32-bit integer: a larger number would make the server refuse the span. The highest
@@ -35,6 +35,7 @@ pub(crate) struct SpanWriter<'a> {
     batch: &'a SpanBatch,
     indices: &'a Family,
     filing: Filing,
+    parent_field: bool,
     tags: TagWriter<'a>,
     /// The rendered `"process":{…}}` of each resource, one after another.
     processes: Vec<u8>,
@@ -58,12 +59,13 @@ impl<'a> SpanWriter<'a> {
         batch: &'a SpanBatch,
         indices: &'a Family,
         filing: Filing,
-        style: &'a TagStyle,
+        style: &'a DocumentStyle,
     ) -> Self {
         let mut writer = Self {
             batch,
             indices,
             filing,
+            parent_field: style.parent_field,
             tags: TagWriter::new(style),
             processes: Vec::new(),
             process_marks: Vec::new(),
@@ -124,7 +126,7 @@ impl<'a> SpanWriter<'a> {
         out.extend_from_slice(b"\",\"spanID\":\"");
         out.extend_from_slice(span_id);
         out.push(b'"');
-        if !row.parent_span_id.is_none() {
+        if self.parent_field && !row.parent_span_id.is_none() {
             out.extend_from_slice(b",\"parentSpanID\":\"");
             out.extend_from_slice(&row.parent_span_id.to_hex());
             out.push(b'"');

@@ -19,12 +19,14 @@ const BINARY: &[u8] = b",\"type\":\"binary\",\"value\":";
 /// each tag that may become a field is compared with those that did.
 const MOST_FIELDS: usize = 256;
 
-/// How tags are written.
+/// How documents are written.
 #[derive(Debug, Clone)]
-pub(crate) struct TagStyle {
+pub(crate) struct DocumentStyle {
     pub(crate) fields: TagFields,
     /// In lists; fields are always native.
     pub(crate) values: TagValues,
+    /// Whether a child's parent stands in a field, beside the references.
+    pub(crate) parent_field: bool,
 }
 
 /// A tag on its way into a document.
@@ -48,7 +50,7 @@ pub(super) struct TagWriter<'a> {
 }
 
 impl<'a> TagWriter<'a> {
-    pub(super) fn new(style: &'a TagStyle) -> Self {
+    pub(super) fn new(style: &'a DocumentStyle) -> Self {
         Self {
             fields: &style.fields,
             quotes: style.values == TagValues::String,

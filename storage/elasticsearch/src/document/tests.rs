@@ -21,8 +21,12 @@ fn written(batch: &SpanBatch) -> Vec<String> {
 
 fn written_with(batch: &SpanBatch, config: &DocumentConfig) -> Vec<String> {
     let names = IndexNames::new(&crate::IndexConfig::default()).unwrap();
-    let style = TagStyle { fields: TagFields::new(config).unwrap(), values: config.tag_values };
-    let mut writer = SpanWriter::new(batch, &names.spans, Belief::default().at(START), &style);
+    let style = DocumentStyle {
+        fields: TagFields::new(config).unwrap(),
+        values: config.tag_values,
+        parent_field: config.parent_span_id,
+    };
+    let mut writer = SpanWriter::new(batch, &names.spans, Belief::default().at(START, None), &style);
     let mut out = Vec::new();
     batch.spans().for_each(|span| writer.write(&mut out, span));
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
@@ -115,6 +119,14 @@ fn a_child_has_its_parent_as_field_and_as_first_reference() {
     }))[0];
     assert_eq!(follows["references"].as_array().unwrap().len(), 1);
     assert_eq!(follows["references"][0]["refType"], "FOLLOWS_FROM");
+}
+
+#[test]
+fn without_the_field_a_parent_is_the_first_reference() {
+    let config = DocumentConfig { parent_span_id: false, ..DocumentConfig::default() };
+    let document = &documents_with(&one(|_, row| row.parent_span_id = SpanId(5)), &config)[0];
+    assert!(document.get("parentSpanID").is_none());
+    assert_eq!(document["references"][0]["spanID"], "0000000000000005");
 }
 
 #[test]

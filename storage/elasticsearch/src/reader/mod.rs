@@ -87,8 +87,8 @@ impl ElasticsearchReader {
     /// Rates and latencies of the same spans.
     #[must_use]
     pub fn span_metrics(&self) -> ElasticsearchSpanMetrics {
-        let (spans, dots) = (self.names.spans.clone(), self.dot_replacement.clone());
-        ElasticsearchSpanMetrics::new(self.access.clone(), spans, dots, self.max_doc_count)
+        let (names, dots) = (self.names.clone(), self.dot_replacement.clone());
+        ElasticsearchSpanMetrics::new(self.access.clone(), names, dots, self.max_doc_count)
     }
 
     /// At least two: a page of one could never tell whether its group goes on.

@@ -2,15 +2,19 @@
 //! scripts or costly queries are forbidden, where a trace has more services than one answer tells, where a name is too long to
 //! be counted by.
 
+use std::collections::HashMap;
+
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use spoor_model::jaeger::NO_SERVICE_NAME;
+use spoor_model::jaeger::{NO_SERVICE_NAME, is_failed};
 use spoor_model::{RootSpan, ServiceSummary, TimeRange, TraceId, TraceSummary, UnixNanos};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext, summed_up};
 
 use super::ElasticsearchReader;
 use super::answer::{Answer, parse_item};
+use super::convert::PageBuilder;
 use super::document::{ProcessDocument, SpanDocument};
-use super::summary_query::{self, ROOT_CANDIDATES, Sums};
+use super::summary_query::{self, ROOT_CANDIDATES, SUSPECTS, Sums};
 use super::trace::TraceCursor;
 use crate::index::{SLACK, Targets, now, widened};
 
@@ -56,12 +60,19 @@ impl ElasticsearchReader {
         targets: &Targets,
         attempted: &str,
     ) -> Result<Vec<Told>, ReadError> {
-        let questions = group.iter().map(|&trace_id| summary_query::summary(trace_id, &self.dot_replacement));
+        let questions = group.iter().flat_map(|&trace_id| {
+            [summary_query::sums(trace_id), summary_query::suspects(trace_id, &self.dot_replacement)]
+        });
         let filter = summary_query::FILTER;
         let reply = self.access.multi_search(context, targets, filter, questions, attempted).await?;
-        let answers = super::parse_items(&reply, group.len(), attempted)?;
-        let told = |(&trace_id, item)| {
-            let told = parse_item(item, attempted).and_then(|answer| read(trace_id, answer, attempted));
+        let answers = super::parse_items(&reply, 2 * group.len(), attempted)?;
+        let told = |(&trace_id, items): (&TraceId, &[&RawValue])| {
+            let told = parse_item(items[0], attempted)
+                .and_then(|sums| Ok((sums, self.failed_spans(&parse_item(items[1], attempted)?, attempted)?)))
+                .and_then(|(sums, failed)| match failed {
+                    Some(failed) => read(trace_id, sums, &failed, attempted),
+                    None => Ok(Told::TooLittle),
+                });
             told.or_else(|error: ReadError| {
                 if error.kind == ReadErrorKind::Busy {
                     return Err(error);
@@ -70,7 +81,30 @@ impl ElasticsearchReader {
                 Ok(Told::TooLittle)
             })
         };
-        group.iter().zip(answers).map(told).collect()
+        group.iter().zip(answers.chunks_exact(2)).map(told).collect()
+    }
+
+    /// How many of a trace's spans failed, by service; none when more may have than were told.
+    fn failed_spans(
+        &self,
+        suspects: &Answer<'_, IgnoredAny>,
+        attempted: &str,
+    ) -> Result<Option<HashMap<String, u64>>, ReadError> {
+        let hits = &suspects.hits.hits;
+        if hits.len() >= SUSPECTS {
+            return Ok(None);
+        }
+        let not_understood = |what| ReadError::new(ReadErrorKind::Incomplete, attempted, what);
+        let mut page = PageBuilder::new(&self.dot_replacement, hits.len());
+        for document in hits.iter().filter_map(|hit| hit.source.as_ref()) {
+            page.push(document).map_err(|error| not_understood(error.to_string()))?;
+        }
+        let batch = page.finish().map_err(|error| not_understood(error.to_string()))?;
+        let mut failed = HashMap::new();
+        for span in batch.spans().filter(|&span| is_failed(span)) {
+            *failed.entry(span.service().to_owned()).or_default() += 1;
+        }
+        Ok(Some(failed))
     }
 
     async fn read_and_sum_up(
@@ -101,7 +135,12 @@ impl ElasticsearchReader {
     }
 }
 
-fn read(trace_id: TraceId, answer: Answer<'_, Sums>, attempted: &str) -> Result<Told, ReadError> {
+fn read(
+    trace_id: TraceId,
+    answer: Answer<'_, Sums>,
+    failed: &HashMap<String, u64>,
+    attempted: &str,
+) -> Result<Told, ReadError> {
     // Without any index there are no sums.
     let Some(sums) = answer.aggregations else { return Ok(Told::Summary(None)) };
     let spans = sums.spans.whole();
@@ -112,10 +151,10 @@ fn read(trace_id: TraceId, answer: Answer<'_, Sums>, attempted: &str) -> Result<
         .services
         .buckets
         .into_iter()
-        .map(|bucket| ServiceSummary {
-            service: shown(bucket.key),
-            spans: bucket.doc_count,
-            failed_spans: bucket.failed.doc_count,
+        .map(|bucket| {
+            let service = shown(bucket.key);
+            let failed_spans = failed.get(&service).copied().unwrap_or_default();
+            ServiceSummary { service, spans: bucket.doc_count, failed_spans }
         })
         .collect();
     services.sort_unstable_by(|left, right| left.service.cmp(&right.service));

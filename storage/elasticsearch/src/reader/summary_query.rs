@@ -1,9 +1,9 @@
-//! The question for a trace's summary, and its answer. Pure. What is counted is what reading the whole trace would count.
+//! The questions for a trace's summary, and the answer. Pure. What is counted is what reading the whole trace would count.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spoor_model::TraceId;
-use spoor_model::jaeger::{ERROR, SPAN_KIND, STATUS_CODE};
+use spoor_model::jaeger::{ERROR, STATUS_CODE};
 
 use super::query::spellings;
 
@@ -12,15 +12,23 @@ use super::query::spellings;
 pub(super) const ROOT_CANDIDATES: usize = 20;
 /// Services told of one trace; a trace with more is read whole.
 const SERVICES: u32 = 1_000;
+/// Spans told of one trace that may have failed; a trace with more is read whole.
+pub(super) const SUSPECTS: usize = 200;
 /// Where Jaeger, and so the reader, takes a failure from if nothing else tells of one.
 const HTTP_STATUS: &str = "http.response.status_code";
 /// The end of a span; one without a duration ends where it starts.
 const END: &str = "doc['startTime'].value + (doc['duration'].size() == 0 ? 0 : doc['duration'].value)";
 
-/// What is to come back of the answer.
+/// What tags that tell of failures say when nothing failed. A store asks itself for each of up to 16 values only at the spans of
+/// the trace in question; for more, or for a pattern, it would first go through all the spans it has, for every trace.
+const GOOD: [&str; 16] = [
+    "false", "OK", "Ok", "ok", "UNSET", "Unset", "unset", "200", "201", "202", "204", "206", "301", "302",
+    "304", "308",
+];
+
+/// What is to come back of the answers.
 pub(super) const FILTER: &str = "hits.hits._source,aggregations.*.value,\
-aggregations.services.sum_other_doc_count,aggregations.services.buckets.key,aggregations.services.buckets.doc_count,\
-aggregations.services.buckets.failed.doc_count";
+aggregations.services.sum_other_doc_count,aggregations.services.buckets.key,aggregations.services.buckets.doc_count";
 
 /// The answer.
 #[derive(Debug, Deserialize)]
@@ -51,12 +59,6 @@ pub(super) struct Services {
 pub(super) struct ServiceBucket {
     pub(super) key: String,
     pub(super) doc_count: u64,
-    pub(super) failed: Failed,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Failed {
-    pub(super) doc_count: u64,
 }
 
 impl Sum {
@@ -73,7 +75,7 @@ impl Sum {
 
 /// Sums over a trace's spans, and as hits, earliest first, those that may be its root: the spans without a parent as far as
 /// the store knows. The parent is a field or, in documents of Jaeger before 2.20, a reference within the trace.
-pub(super) fn summary(trace_id: TraceId, dot_replacement: &str) -> Value {
+pub(super) fn sums(trace_id: TraceId) -> Value {
     let ids = spellings(trace_id);
     let parent_field = json!({ "bool": {
         "filter": [{ "exists": { "field": "parentSpanID" } }],
@@ -85,7 +87,6 @@ pub(super) fn summary(trace_id: TraceId, dot_replacement: &str) -> Value {
         "ignore_unmapped": true,
         "query": { "terms": { "references.traceID": ids } },
     } });
-    let failed = failed(dot_replacement);
     json!({
         "size": ROOT_CANDIDATES,
         "track_total_hits": false,
@@ -100,46 +101,39 @@ pub(super) fn summary(trace_id: TraceId, dot_replacement: &str) -> Value {
             "spans": { "value_count": { "field": "startTime" } },
             "start": { "min": { "field": "startTime" } },
             "end": { "max": { "script": { "lang": "painless", "source": END } } },
-            "services": {
-                "terms": { "field": "process.serviceName", "size": SERVICES },
-                "aggs": { "failed": { "filter": failed } },
-            },
+            "services": { "terms": { "field": "process.serviceName", "size": SERVICES } },
         },
     })
 }
 
-/// The spans that the reader takes for failed (`spoor_model::jaeger::{TagInterpreter, is_failed}`): by the tag `error`, by the
-/// status, or else by an HTTP status.
-fn failed(dot_replacement: &str) -> Value {
-    let tag = |key: &str, value: fn(&str) -> Value| span_tag(key, dot_replacement, value);
-    let server = tag(SPAN_KIND, |field| json!({ "terms": { field: ["server", "Server", "SERVER"] } }));
-    let good = ["OK", "Ok", "ok", "UNSET", "Unset", "unset"];
-    let other_status = span_tag(STATUS_CODE, dot_replacement, |field| json!({ "terms": { field: good } }));
-    let client_error = tag(HTTP_STATUS, |field| json!({ "regexp": { field: { "value": "4[0-9][0-9]" } } }));
-    let no_success = tag(HTTP_STATUS, |field| {
-        let number = json!({ "regexp": { field: { "value": "-?[0-9]+" } } });
-        let others = json!({ "regexp": { field: { "value": "[1-4][0-9][0-9]" } } });
-        json!({ "bool": { "filter": [number], "must_not": [others] } })
-    });
-    any(vec![
-        tag(ERROR, |field| json!({ "term": { field: "true" } })),
-        tag(STATUS_CODE, |field| json!({ "terms": { field: ["ERROR", "Error", "error"] } })),
-        json!({ "bool": { "filter": [no_success], "must_not": [other_status] } }),
-        json!({ "bool": { "filter": [client_error], "must_not": [other_status, server] } }),
+/// The spans of a trace that the reader may take for failed (`spoor_model::jaeger::{TagInterpreter, is_failed}`), with what it takes
+/// that from: those with a tag that tells of failures and does not say that all is well.
+pub(super) fn suspects(trace_id: TraceId, dot_replacement: &str) -> Value {
+    let good = |field: &str| json!({ "terms": { field: GOOD } });
+    let keys = [ERROR, STATUS_CODE, HTTP_STATUS];
+    let listed = json!({ "nested": { "path": "tags", "query": { "bool": {
+        "filter": [{ "terms": { "tags.key": keys } }],
+        "must_not": [good("tags.value")],
+    } } } });
+    let mut any = vec![
+        listed,
         // In the compact layout the status is told by itself.
         json!({ "term": { "span.d": "error?true" } }),
         json!({ "terms": { "span.a": ["error?true", "error=true"] } }),
-    ])
-}
-
-/// A tag of the span itself, as a field or in the list.
-fn span_tag(key: &str, dot_replacement: &str, value: impl Fn(&str) -> Value) -> Value {
-    let field = format!("tag.{}", key.replace('.', dot_replacement));
-    let conditions = [json!({ "term": { "tags.key": key } }), value("tags.value")];
-    let listed = json!({ "nested": { "path": "tags", "query": { "bool": { "filter": conditions } } } });
-    any(vec![value(&field), listed])
-}
-
-fn any(conditions: Vec<Value>) -> Value {
-    json!({ "bool": { "should": Value::Array(conditions), "minimum_should_match": 1 } })
+    ];
+    any.extend(keys.map(|key| {
+        let field = format!("tag.{}", key.replace('.', dot_replacement));
+        let told = json!({ "exists": { "field": field } });
+        json!({ "bool": { "filter": [told], "must_not": [good(&field)] } })
+    }));
+    json!({
+        "size": SUSPECTS,
+        "track_total_hits": false,
+        "query": { "bool": {
+            "filter": [{ "terms": { "traceID": spellings(trace_id) } }],
+            "should": any,
+            "minimum_should_match": 1,
+        } },
+        "_source": { "excludes": ["logs", "references", "process.tags", "process.tag"] },
+    })
 }

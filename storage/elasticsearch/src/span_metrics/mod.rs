@@ -14,14 +14,14 @@ use spoor_storage::tally::{Count, MIN_STEP, Steps, Tally, Unanswerable};
 use spoor_storage::{MetricsReader, ReadError, ReadErrorKind, RequestContext};
 
 use crate::access::Access;
-use crate::index::Family;
+use crate::index::IndexNames;
 use answer::Bucket;
 use query::Question;
 
 /// Steps with spans in one page, over all series.
 const PAGE: u32 = 5_000;
 
-/// Metrics from the spans in Jaeger's documents, whoever wrote them: kind and error are found among the tags and among the
+/// Metrics from the spans in either layout, in Jaeger's whoever wrote them: kind and error are found among the tags and among the
 /// fields that Jaeger since 2.8 makes of them.
 ///
 /// Counted are documents: a span that Jaeger stored twice counts twice. Latencies are the store's estimate (t-digest) of each step.
@@ -30,14 +30,19 @@ const PAGE: u32 = 5_000;
 #[derive(Debug, Clone)]
 pub struct ElasticsearchSpanMetrics {
     access: Access,
-    spans: Family,
+    names: IndexNames,
     dot_replacement: String,
     page: u32,
 }
 
 impl ElasticsearchSpanMetrics {
-    pub(crate) fn new(access: Access, spans: Family, dot_replacement: String, max_doc_count: u32) -> Self {
-        Self { access, spans, dot_replacement, page: PAGE.min(max_doc_count) }
+    pub(crate) fn new(
+        access: Access,
+        names: IndexNames,
+        dot_replacement: String,
+        max_doc_count: u32,
+    ) -> Self {
+        Self { access, names, dot_replacement, page: PAGE.min(max_doc_count) }
     }
 
     /// Asks for all steps that have spans, page by page, and files what each says.
@@ -48,7 +53,7 @@ impl ElasticsearchSpanMetrics {
         attempted: &str,
         cell: impl Fn(&Bucket) -> Cell,
     ) -> Result<Tally<Cell>, ReadError> {
-        let targets = self.spans.targets(question.range);
+        let targets = self.names.span_targets(question.range);
         let mut tally = Tally::new(question.steps);
         let mut after: Option<Box<RawValue>> = None;
         loop {

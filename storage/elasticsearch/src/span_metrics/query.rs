@@ -7,6 +7,15 @@ use spoor_model::jaeger::{ERROR, SPAN_KIND};
 use spoor_model::{SpanKind, SpanMetricsQuery, TimeRange};
 use spoor_storage::tally::Steps;
 
+use crate::document::token;
+
+/// Where the compact layout has a span's own tags: those of fields, and attributes.
+const TOKENS: [&str; 2] = ["span.d", "span.a"];
+
+/// All that have a name.
+const KINDS: [SpanKind; 5] =
+    [SpanKind::Internal, SpanKind::Server, SpanKind::Client, SpanKind::Producer, SpanKind::Consumer];
+
 /// What is asked.
 pub(super) struct Question<'a> {
     pub(super) query: &'a SpanMetricsQuery,
@@ -65,7 +74,9 @@ impl Question<'_> {
         if self.query.kinds.contains(&SpanKind::Unspecified) {
             let field = json!({ "exists": { "field": self.field(SPAN_KIND) } });
             let listed = nested(&json!({ "term": { "tags.key": SPAN_KIND } }));
-            should.push(json!({ "bool": { "must_not": [field, listed] } }));
+            let named = KINDS.into_iter().map(SpanKind::name);
+            let none = [field, listed].into_iter().chain(compact(SPAN_KIND, named)).collect::<Vec<_>>();
+            should.push(json!({ "bool": { "must_not": none } }));
         }
         any_of(&should)
     }
@@ -81,18 +92,24 @@ impl Question<'_> {
         }
     }
 
-    /// A tag of the span with one of the values, as a field or in the list.
+    /// A tag of the span with one of the values: in Jaeger's layout as a field or in the list, in the compact one as a token.
     fn has_tag(&self, key: &str, values: &[&str]) -> Value {
         let field = json!({ "terms": { self.field(key): values } });
         let listed = nested(&json!({
             "bool": { "filter": [{ "term": { "tags.key": key } }, { "terms": { "tags.value": values } }] },
         }));
-        any_of(&[field, listed])
+        let tokens = compact(key, values.iter().copied());
+        any_of(&[field, listed].into_iter().chain(tokens).collect::<Vec<_>>())
     }
 
     fn field(&self, key: &str) -> String {
         format!("tag.{}", key.replace('.', self.dot_replacement))
     }
+}
+
+fn compact<'a>(key: &str, values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = Value> {
+    let tokens: Vec<String> = values.flat_map(|value| token::tokens_of(key, value)).collect();
+    TOKENS.into_iter().map(move |field| json!({ "terms": { field: tokens } }))
 }
 
 fn nested(query: &Value) -> Value {

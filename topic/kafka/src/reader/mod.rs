@@ -23,7 +23,7 @@ use crate::{SettingsError, client_config};
 use desk::Desk;
 use worker::Worker;
 
-/// The most records of one partition that are remembered because one before them is not settled.
+/// The most records of one partition that are remembered at a time; what is under way is bounded by settings before.
 const REMEMBERED: usize = 1_000_000;
 
 /// Reads a topic in Kafka.

@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
-use spoor_topic::{Event, Held, Place, Record, Start};
+use spoor_topic::{Event, Held, Place, Record};
 
 use super::context::{ReaderContext, is_cooperative};
 use super::desk::{Desk, State};
@@ -120,7 +120,7 @@ impl Shelf {
     }
 
     /// Takes records from the queues and hands them to the role, as far as there is room.
-    pub(super) fn read(&mut self, consumer: &Consumer, desk: &Desk, start: Start) -> Outcome {
+    pub(super) fn read(&mut self, consumer: &Consumer, desk: &Desk) -> Outcome {
         let limit = Instant::now() + PATIENCE;
         self.read_again(consumer, desk, limit);
         let mut outcome = Outcome::Nothing;
@@ -146,7 +146,7 @@ impl Shelf {
         let lost: Vec<i32> =
             self.slots.iter().filter(|(_, slot)| slot.is_lost).map(|(&partition, _)| partition).collect();
         for partition in lost {
-            self.find_again(consumer, desk, partition, start, limit);
+            self.find_again(consumer, desk, partition, limit);
         }
         outcome
     }
@@ -173,7 +173,7 @@ impl Shelf {
     }
 
     /// Retention was faster than the group, or the topic has been made anew: goes on at the oldest record there is, and tells.
-    fn find_again(&mut self, consumer: &Consumer, desk: &Desk, partition: i32, start: Start, limit: Instant) {
+    fn find_again(&mut self, consumer: &Consumer, desk: &Desk, partition: i32, limit: Instant) {
         let patience = limit.saturating_duration_since(Instant::now());
         if patience.is_zero() || !desk.lock().book.is_open(partition) {
             return;
@@ -187,9 +187,9 @@ impl Shelf {
                 return;
             }
         };
-        let now = if was < low || start == Start::Earliest { low } else { high };
-        if let Err(error) = self.begin_again(consumer, partition, now) {
-            tracing::warn!("go to offset {now} of partition {partition}: {error}");
+        // Wherever a new group is to begin: this one has begun, and skips nothing.
+        if let Err(error) = self.begin_again(consumer, partition, low) {
+            tracing::warn!("go to offset {low} of partition {partition}: {error}");
             return;
         }
         let mut state = desk.lock();
@@ -206,10 +206,10 @@ impl Shelf {
         }
         tracing::error!(
             "partition {partition} ends at {high}, before {was} where the group stands: the topic was made anew or lost records; \
-             reading goes on at {now}"
+             reading goes on at {low}"
         );
         let old = state.book.release(partition);
-        let held = state.book.hold(partition, now, None);
+        let held = state.book.hold(partition, low, None);
         drop(state);
         if let Some(old) = old {
             desk.tell(Event::Released { partitions: vec![old], lost: true });

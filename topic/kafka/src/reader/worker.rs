@@ -80,7 +80,7 @@ impl Worker {
             self.listen();
             self.take_notes();
             self.carry_out();
-            let is_busy = self.shelf.read(&self.consumer, &self.desk, self.start) == Outcome::More;
+            let is_busy = self.shelf.read(&self.consumer, &self.desk) == Outcome::More;
             self.store_settled();
             self.look_at_ends();
             if self.close_when_wished() {

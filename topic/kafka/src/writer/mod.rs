@@ -35,11 +35,18 @@ pub struct KafkaWriter {
     _watch: Watch,
 }
 
+/// A producer, and the how many-th it is.
+#[derive(Clone)]
+struct Numbered {
+    number: u64,
+    producer: Producer,
+}
+
 struct Shared {
     topic: String,
     config: ClientConfig,
     max_record_bytes: usize,
-    producer: RwLock<Producer>,
+    producer: RwLock<Numbered>,
     /// As the brokers last said; 0 before they said anything.
     partitions: AtomicI32,
     health: Arc<Health>,
@@ -72,7 +79,7 @@ impl KafkaWriter {
             topic: topic.to_owned(),
             config,
             max_record_bytes: settings.max_message_bytes as usize,
-            producer: RwLock::new(producer),
+            producer: RwLock::new(Numbered { number: 0, producer }),
             partitions: AtomicI32::new(0),
             health,
             absence: Absence::default(),
@@ -96,16 +103,24 @@ fn create(config: &ClientConfig, health: &Arc<Health>) -> Result<Producer, Setti
 }
 
 impl Shared {
-    fn producer(&self) -> Producer {
+    fn producer(&self) -> Numbered {
         self.producer.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// After an error that the library does not get over, a new producer takes the place of the old one.
-    fn renew(&self) {
+    /// After an error that the library does not get over, a new producer takes the place of the one of that number: once, however many
+    /// writes have met the error.
+    fn renew(&self, number: u64) {
+        let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+        if place.number != number {
+            return;
+        }
         match create(&self.config, &self.health) {
             Ok(producer) => {
                 tracing::warn!("write topic {}: the producer is opened anew", self.topic);
-                *self.producer.write().unwrap_or_else(PoisonError::into_inner) = producer;
+                let old = std::mem::replace(&mut *place, Numbered { number: number + 1, producer });
+                // Its end may take a moment, for which nobody else is to wait.
+                drop(place);
+                drop(old);
             }
             Err(error) => tracing::error!("write topic {}: open the producer anew: {error}", self.topic),
         }
@@ -124,7 +139,8 @@ impl Shared {
     }
 
     /// Hands the records to the library; each of them has its answer in the batch now or later.
-    fn send_all(&self, records: &[OutgoingRecord], batch: &Arc<Batch>) {
+    /// Answers which producer has them.
+    fn send_all(&self, records: &[OutgoingRecord], batch: &Arc<Batch>) -> u64 {
         let producer = self.producer();
         let count = self.partitions.load(Ordering::Relaxed);
         // Records without a key stay together, as many as are written together.
@@ -135,11 +151,12 @@ impl Shared {
                 batch.answer(index, Err(error));
             }
         }
+        producer.number
     }
 
     fn send(
         &self,
-        producer: &Producer,
+        Numbered { number, producer }: &Numbered,
         record: &OutgoingRecord,
         partition: i32,
         batch: &Arc<Batch>,
@@ -165,13 +182,13 @@ impl Shared {
         if !record.headers.is_empty() {
             message = message.headers(headers(record));
         }
-        producer.send(message).map_err(|(error, _)| self.refused(&error, size))
+        producer.send(message).map_err(|(error, _)| self.refused(&error, size, *number))
     }
 
-    fn refused(&self, error: &KafkaError, size: usize) -> RecordError {
+    fn refused(&self, error: &KafkaError, size: usize, number: u64) -> RecordError {
         let Some(code) = error.rdkafka_error_code() else { return self.unavailable(&error.to_string()) };
         if code == RDKafkaErrorCode::Fatal {
-            self.renew();
+            self.renew(number);
         }
         context::record_error(code, &self.topic, size, self.max_record_bytes)
     }
@@ -200,10 +217,10 @@ impl TopicWriter for KafkaWriter {
             return records.iter().map(|_| Err(RecordError::DeadlineExceeded)).collect();
         }
         let batch = Arc::new(Batch::new(records.len(), &shared.topic, shared.max_record_bytes));
-        shared.send_all(records, &batch);
+        let number = shared.send_all(records, &batch);
         let in_time = tokio::time::timeout_at(deadline.into(), batch.answered()).await.is_ok();
         if batch.saw_fatal() {
-            shared.renew();
+            shared.renew(number);
         }
         // Why the others have no answer is told by what has become of the brokers meanwhile.
         let unanswered = match shared.health.reachable() {

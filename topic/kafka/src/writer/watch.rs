@@ -48,7 +48,7 @@ impl Watch {
 }
 
 fn look(shared: &Shared) {
-    let producer = shared.producer();
+    let producer = shared.producer().producer;
     let metadata = match producer.client().fetch_metadata(Some(&shared.topic), PATIENCE) {
         Ok(metadata) => metadata,
         Err(error) => {

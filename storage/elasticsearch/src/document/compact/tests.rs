@@ -13,7 +13,7 @@ const START: UnixNanos = UnixNanos(1_787_184_000_123_456_789);
 
 fn written(batch: &SpanBatch) -> Vec<String> {
     let names = IndexNames::new(&crate::IndexConfig::default()).unwrap();
-    let mut writer = CompactWriter::new(batch, &names.compact, Belief::default().at(START));
+    let mut writer = CompactWriter::new(batch, &names.compact, Belief::default().at(START, None));
     let mut out = Vec::new();
     batch.spans().for_each(|span| writer.write(&mut out, span));
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()

@@ -19,7 +19,7 @@ use crate::index::IndexNames;
 
 fn documents(batch: &SpanBatch) -> Vec<String> {
     let names = IndexNames::new(&crate::IndexConfig::default()).unwrap();
-    let mut writer = CompactWriter::new(batch, &names.compact, Belief::default().at(UnixNanos::ZERO));
+    let mut writer = CompactWriter::new(batch, &names.compact, Belief::default().at(UnixNanos::ZERO, None));
     let mut out = Vec::new();
     batch.spans().for_each(|span| writer.write(&mut out, span));
     String::from_utf8(out).unwrap().lines().skip(1).step_by(2).map(str::to_owned).collect()
