@@ -120,8 +120,8 @@ pub struct Config {
     )]
     pub request_timeout: Duration,
 
-    /// Most questions for traces worked on at a time, their answers being sent included. One more waits a second for its turn,
-    /// then the answer is 429.
+    /// Most questions for traces worked on at a time, and as many for lists of names beside them: as long as the store is read. One more
+    /// waits a second for its turn, then the answer is 429. Answers that are being sent are bounded by their bytes.
     #[arg(
         id = "query.max-concurrent-searches",
         long = "query.max-concurrent-searches",
@@ -143,6 +143,27 @@ pub struct Config {
         default_value = "10000"
     )]
     pub max_search_trace_spans: NonZeroUsize,
+
+    /// Most memory for the spans of one trace in a search's answer. A larger trace is cut there, with a warning on its first span; asked
+    /// for by its id it is whole.
+    #[arg(
+        id = "query.max-search-trace-bytes",
+        long = "query.max-search-trace-bytes",
+        value_name = "SIZE",
+        default_value_t = ByteSize(64 << 20),
+        value_parser = ByteSize::parse_at_least_one_mebibyte
+    )]
+    pub max_search_trace_bytes: ByteSize,
+
+    /// Most spans of all traces in a search's answer. The trace that goes beyond is cut, with a warning on its first span, and further
+    /// ones are left out, which the answer says among its errors.
+    #[arg(
+        id = "query.max-search-spans",
+        long = "query.max-search-spans",
+        value_name = "COUNT",
+        default_value = "1000000"
+    )]
+    pub max_search_spans: NonZeroUsize,
 
     /// Most spans of a trace that is asked for by its id. A larger one is cut there, with a warning on its first span, unless it is
     /// asked for raw. 0 cuts none.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use spoor_model::{Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery, jaeger};
+use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery, jaeger};
 use spoor_net::limits::Budget;
 use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::Semaphore;
@@ -41,6 +41,8 @@ pub(crate) struct Service {
     adjust: Settings,
     timeout: Duration,
     turns: Arc<Semaphore>,
+    /// Turns of those who ask for names.
+    lists: Arc<Semaphore>,
     bytes: Budget,
     search: Bounds,
     by_id: Bounds,
@@ -64,15 +66,28 @@ pub(crate) struct Traces {
 
 impl Service {
     pub(crate) fn new(config: &Config, stores: Stores, metrics: Metrics) -> Self {
-        let bytes = usize::try_from(config.max_answer_bytes.0).unwrap_or(usize::MAX);
+        let size = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+        let bytes = size(config.max_answer_bytes);
+        let turns = config.max_concurrent_searches.get().min(Semaphore::MAX_PERMITS);
         Self {
             stores,
             adjust: Settings { max_clock_skew: config.max_clock_skew },
             timeout: config.request_timeout,
-            turns: Arc::new(Semaphore::new(config.max_concurrent_searches.get().min(Semaphore::MAX_PERMITS))),
-            bytes: Budget::new(usize::try_from(config.max_bytes_in_flight.0).unwrap_or(usize::MAX)),
-            search: Bounds { trace_spans: config.max_search_trace_spans.get(), bytes },
-            by_id: Bounds { trace_spans: unless_zero(config.max_trace_spans), bytes },
+            turns: Arc::new(Semaphore::new(turns)),
+            lists: Arc::new(Semaphore::new(turns)),
+            bytes: Budget::new(size(config.max_bytes_in_flight)),
+            search: Bounds {
+                trace_spans: config.max_search_trace_spans.get(),
+                trace_bytes: size(config.max_search_trace_bytes),
+                spans: config.max_search_spans.get(),
+                bytes,
+            },
+            by_id: Bounds {
+                trace_spans: unless_zero(config.max_trace_spans),
+                trace_bytes: usize::MAX,
+                spans: usize::MAX,
+                bytes,
+            },
             slow: SlowLog::new(config.slow_query_threshold),
             metrics,
         }
@@ -95,6 +110,7 @@ impl Service {
 
     /// Names of all services, sorted.
     pub(crate) async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
+        let _turn = self.turn_among(&self.lists).await?;
         let answer = self.stores.reader.services(context);
         self.measured(metrics::Operation::get_services, context, Vec::len, answer).await
     }
@@ -105,6 +121,7 @@ impl Service {
         context: &RequestContext,
         query: &OperationQuery,
     ) -> Result<Vec<Operation>, ReadError> {
+        let _turn = self.turn_among(&self.lists).await?;
         let answer = self.stores.reader.operations(context, query);
         self.measured(metrics::Operation::get_operations, context, Vec::len, answer).await
     }
@@ -219,7 +236,9 @@ impl Service {
         for trace in collected {
             traces.push(self.finished(trace, raw).await);
         }
-        Traces { traces, missing, omitted, cut, room: Room::new(bytes, turn) }
+        // What is left is to send it, at the client's pace: that takes room, and nobody's turn.
+        drop(turn);
+        Traces { traces, missing, omitted, cut, room: Room::new(bytes, None) }
     }
 
     /// Adjusts a trace and says in it what a limit cut off.

@@ -8,6 +8,10 @@ use spoor_net::limits::{Full, Permit};
 pub(super) struct Bounds {
     /// Most spans of one trace.
     pub(super) trace_spans: usize,
+    /// Most memory of the spans of one trace, in bytes.
+    pub(super) trace_bytes: usize,
+    /// Most spans of all traces.
+    pub(super) spans: usize,
     /// Most memory of all spans, in bytes.
     pub(super) bytes: usize,
 }
@@ -39,7 +43,8 @@ pub(super) struct Collector {
     done: Vec<Collected>,
     growing: Option<Growing>,
     used: usize,
-    /// A trace was cut for lack of bytes: nothing behind it is taken, however small.
+    used_spans: usize,
+    /// A trace was cut for lack of room in the answer: nothing behind it is taken, however small.
     full: bool,
     /// A further trace had no room.
     pub(super) omitted: bool,
@@ -49,6 +54,7 @@ struct Growing {
     trace_id: TraceId,
     parts: Parts,
     spans: usize,
+    bytes: usize,
     cut: bool,
 }
 
@@ -60,7 +66,16 @@ enum Parts {
 
 impl Collector {
     pub(super) fn new(bounds: Bounds, room: Permit) -> Self {
-        Self { bounds, room, done: Vec::new(), growing: None, used: 0, full: false, omitted: false }
+        Self {
+            bounds,
+            room,
+            done: Vec::new(),
+            growing: None,
+            used: 0,
+            used_spans: 0,
+            full: false,
+            omitted: false,
+        }
     }
 
     /// Takes the next part. A part without spans is passed over.
@@ -72,11 +87,12 @@ impl Collector {
         if self.growing.as_ref().is_some_and(|growing| growing.trace_id != trace_id) {
             self.end_trace();
         }
-        let spans_before = self.growing.as_ref().map_or(0, |growing| growing.spans);
+        let (spans_before, bytes_before) =
+            self.growing.as_ref().map_or((0, 0), |growing| (growing.spans, growing.bytes));
         if self.growing.as_ref().is_some_and(|growing| growing.cut) {
             return Ok(Want::NextTrace);
         }
-        let fits = self.fitting_spans(&part, spans_before);
+        let fits = self.fitting_spans(&part, spans_before, bytes_before);
         let cut = fits < part.len();
         if fits == 0 && spans_before == 0 {
             self.omitted = true;
@@ -87,7 +103,8 @@ impl Collector {
             let bytes = part.memory_bytes();
             self.room.grow(bytes)?;
             self.used += bytes;
-            self.grow(trace_id, part);
+            self.used_spans += fits;
+            self.grow(trace_id, part, bytes);
         }
         if let Some(growing) = &mut self.growing {
             growing.cut = cut;
@@ -96,28 +113,30 @@ impl Collector {
     }
 
     /// How many spans of a part may be taken. The first span of an answer always may.
-    fn fitting_spans(&mut self, part: &SpanBatch, spans_before: usize) -> usize {
-        let by_count = part.len().min(self.bounds.trace_spans.saturating_sub(spans_before));
+    fn fitting_spans(&mut self, part: &SpanBatch, spans_before: usize, bytes_before: usize) -> usize {
         if self.full {
             return 0;
         }
-        let (bytes, room) = (part.memory_bytes(), self.bounds.bytes.saturating_sub(self.used));
-        if bytes <= room {
-            return by_count;
-        }
-        let share = part.len() as u128 * room as u128 / bytes as u128;
-        let by_bytes = usize::try_from(share).unwrap_or(usize::MAX).max(usize::from(self.used == 0));
-        self.full = by_bytes < by_count;
-        by_count.min(by_bytes)
+        let Bounds { trace_spans, trace_bytes, spans, bytes } = self.bounds;
+        let of_trace = part
+            .len()
+            .min(trace_spans.saturating_sub(spans_before))
+            .min(within(part, trace_bytes.saturating_sub(bytes_before)).max(usize::from(spans_before == 0)));
+        let of_answer = within(part, bytes.saturating_sub(self.used))
+            .min(spans.saturating_sub(self.used_spans))
+            .max(usize::from(self.used_spans == 0));
+        self.full = of_answer < of_trace;
+        of_trace.min(of_answer)
     }
 
-    fn grow(&mut self, trace_id: TraceId, part: SpanBatch) {
+    fn grow(&mut self, trace_id: TraceId, part: SpanBatch, bytes: usize) {
         let spans = part.len();
         let Some(growing) = &mut self.growing else {
-            self.growing = Some(Growing { trace_id, parts: Parts::One(part), spans, cut: false });
+            self.growing = Some(Growing { trace_id, parts: Parts::One(part), spans, bytes, cut: false });
             return;
         };
         growing.spans += spans;
+        growing.bytes += bytes;
         growing.parts = match std::mem::replace(&mut growing.parts, Parts::Many(SpanBatchBuilder::new())) {
             Parts::One(first) => {
                 let mut builder = SpanBatchBuilder::new();
@@ -157,4 +176,14 @@ impl Collector {
         self.end_trace();
         (self.done, self.room)
     }
+}
+
+/// How many of the part's spans have room, each taken to need as much as the others.
+fn within(part: &SpanBatch, room: usize) -> usize {
+    let bytes = part.memory_bytes();
+    if bytes <= room {
+        return part.len();
+    }
+    let share = part.len() as u128 * room as u128 / bytes as u128;
+    usize::try_from(share).unwrap_or(usize::MAX)
 }

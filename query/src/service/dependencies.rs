@@ -20,6 +20,7 @@ impl Service {
             let reason = "this store keeps no dependencies";
             return Err(ReadError::new(ReadErrorKind::Unavailable, "read dependencies", reason));
         };
+        let _turn = self.turn_among(&self.lists).await?;
         let links = store.dependencies(context, range);
         let links = self.measured(Operation::get_dependencies, context, Vec::len, links).await?;
         Ok(summed(links))

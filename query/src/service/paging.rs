@@ -91,6 +91,7 @@ impl Service {
         };
         self.resize(&mut room, summaries.iter().map(memory_bytes).sum())?;
         watch.summed_up(summaries.len(), &room);
+        room.end_turn();
         Ok(SummariesPage { summaries, next, room })
     }
 

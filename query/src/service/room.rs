@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use spoor_net::limits::{Full, Permit};
 use spoor_storage::{ReadError, ReadErrorKind};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Service;
 use crate::metrics::{Metrics, Refusal};
@@ -13,15 +13,20 @@ use crate::metrics::{Metrics, Refusal};
 /// How long a question waits for its turn when too many are running.
 const TURN_WAIT: Duration = Duration::from_secs(1);
 
-/// A turn among the running questions, and bytes among those in flight. Dropping it gives both back.
+/// Bytes among those in flight and, for as long as the store is read, a turn among the running questions. Dropping it gives both back.
 pub(crate) struct Room {
     bytes: Permit,
-    _turn: Turn,
+    turn: Option<Turn>,
 }
 
 impl Room {
-    pub(super) fn new(bytes: Permit, turn: Turn) -> Self {
-        Self { bytes, _turn: turn }
+    pub(super) fn new(bytes: Permit, turn: Option<Turn>) -> Self {
+        Self { bytes, turn }
+    }
+
+    /// The store is read: what is left is to send the answer, at the client's pace, which is no reason for others to wait.
+    pub(crate) fn end_turn(&mut self) {
+        self.turn = None;
     }
 
     /// How much room it is.
@@ -51,7 +56,7 @@ impl Service {
     /// Room for an answer that comes from no store.
     pub(crate) async fn room(&self) -> Result<Room, ReadError> {
         let turn = self.turn().await?;
-        Ok(Room::new(self.no_bytes()?, turn))
+        Ok(Room::new(self.no_bytes()?, Some(turn)))
     }
 
     /// Makes the room so many bytes large.
@@ -61,7 +66,11 @@ impl Service {
     }
 
     pub(super) async fn turn(&self) -> Result<Turn, ReadError> {
-        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
+        self.turn_among(&self.turns).await
+    }
+
+    pub(super) async fn turn_among(&self, turns: &Arc<Semaphore>) -> Result<Turn, ReadError> {
+        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(turns).acquire_owned()).await;
         if let Ok(Ok(permit)) = turn {
             self.metrics.running.inc();
             return Ok(Turn { metrics: self.metrics.clone(), _permit: permit });

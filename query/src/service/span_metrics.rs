@@ -64,6 +64,7 @@ impl Service {
             }
         };
         self.resize(&mut room, series.iter().map(memory_bytes).sum())?;
+        room.end_turn();
         Ok(Series { series, room })
     }
 

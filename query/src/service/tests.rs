@@ -149,6 +149,28 @@ async fn an_answer_over_its_bytes_leaves_out_traces_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_search_takes_so_many_bytes_of_each_trace_and_goes_on_with_the_next() {
+    let script = || Script::Parts([parts(1, &[2_000; 20]), parts(2, &[50_000]), parts(3, &[1])].concat());
+    let (service, _) = service(&["--query.max-search-trace-bytes=1MiB"], script());
+    let found = search(&service).await.unwrap();
+    assert_eq!(found.traces.iter().map(warned).collect::<Vec<_>>(), [true, true, false]);
+    assert!(found.traces.iter().all(|trace| trace.memory_bytes() <= 2 << 20) && !found.omitted);
+    drop(found);
+    assert_eq!(sizes(&by_id(&service, &[1]).await.unwrap()), [40_000], "by its id it is whole");
+}
+
+#[tokio::test]
+async fn a_search_ends_where_its_answer_has_enough_spans_and_says_so() {
+    let script = || Script::Parts([parts(1, &[6]), parts(2, &[3, 3]), parts(3, &[1])].concat());
+    let (service, _) = service(&["--query.max-search-spans=10"], script());
+    let found = search(&service).await.unwrap();
+    assert_eq!((sizes(&found), found.omitted), (vec![6, 4], true));
+    assert!(warned(&found.traces[1]) && !warned(&found.traces[0]));
+    drop(found);
+    assert_eq!(sizes(&by_id(&service, &[1, 2]).await.unwrap()), [6, 6]);
+}
+
+#[tokio::test]
 async fn even_one_huge_part_gives_a_first_span() {
     let (service, _) = service(&["--query.max-answer-bytes=1MiB"], Script::Parts(parts(1, &[50_000])));
     let found = by_id(&service, &[1]).await.unwrap();
@@ -173,13 +195,34 @@ async fn all_answers_together_hold_no_more_than_they_may() {
 #[tokio::test(start_paused = true)]
 async fn one_question_too_many_waits_a_moment_and_is_told_to_come_back() {
     let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Parts(parts(1, &[1])));
-    let first = search(&service).await.unwrap();
+    let asking = service.turn().await.unwrap();
     let error = by_id(&service, &[1]).await.err().unwrap();
     assert_eq!(error.kind, ReadErrorKind::Busy);
-    let (second, ()) = tokio::join!(search(&service), async { drop(first) });
+    let (second, ()) = tokio::join!(search(&service), async { drop(asking) });
     assert!(second.is_ok(), "a turn that comes free within the second is taken");
-    drop(second);
     assert_eq!(service.metrics.running.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_being_sent_takes_room_and_nobodys_turn() {
+    let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Parts(parts(1, &[1])));
+    let slow = search(&service).await.unwrap();
+    assert_eq!(service.metrics.running.get(), 0);
+    assert!(service.bytes.held() > 0);
+    drop((search(&service).await.unwrap(), slow));
+    assert_eq!(service.bytes.held(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_names_does_not_wait_for_searches_but_for_others_like_it() {
+    let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Hang);
+    let searching = service.turn().await.unwrap();
+    let listing = service.turn_among(&service.lists).await.unwrap();
+    let error = service.services(&service.context()).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::Busy);
+    drop(listing);
+    assert!(service.services(&service.context()).await.is_ok());
+    drop(searching);
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,6 +82,18 @@ async fn a_client_that_hangs_up_in_the_middle_of_an_answer_gives_its_room_back()
 }
 
 #[tokio::test]
+async fn a_client_that_reads_nothing_of_its_answer_is_no_running_search() {
+    let running = Running::start(Arc::new(FakeReader::new(Script::Parts(vec![plain_trace(0xa, 100_000)]))));
+    let mut slow = running.send("/api/traces/a").await;
+    let mut first = [0; 1];
+    slow.read_exact(&mut first).await.unwrap();
+    assert!(!running.running(), "the store is read, and the rest of 20 MB waits for the client alone");
+    let other =
+        first_line(&running, "GET /api/traces/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(other.contains("200"), "{other}");
+}
+
+#[tokio::test]
 async fn an_answer_in_flight_is_sent_to_its_end_when_the_role_stops() {
     let running = Running::start(Arc::new(FakeReader::new(Script::Parts(vec![plain_trace(0xa, 50_000)]))));
     let mut client = running.send("/api/traces/a?raw=true").await;

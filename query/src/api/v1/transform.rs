@@ -37,6 +37,7 @@ pub(in crate::api) async fn transform(
         Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
     };
     api.service.resize(&mut room, spans.memory_bytes())?;
+    room.end_turn();
     Ok(json_response(pieces::body(TracesAnswer::new(by_trace(spans), Vec::new(), pretty), room)))
 }
 
