@@ -4,7 +4,7 @@ use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, StoredIndex};
 
 use crate::name::beginnings;
 use crate::turn::{Asking, begins, context, give_up, holds};
-use crate::{Alias, Decision, Index, Policy, plan};
+use crate::{Alias, Decision, Effect, Index, Policy, plan};
 
 /// Longest list of names in a request, in bytes, which is part of its address.
 const LONGEST_LIST: usize = 3_500;
@@ -18,15 +18,32 @@ pub struct Fate {
     pub decision: Decision,
     /// Its bytes, where the store tells.
     pub bytes: Option<u64>,
+    /// Its documents, where the store tells.
+    pub documents: Option<u64>,
 }
 
 /// What a round did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// One for each index that was looked at.
     pub fates: Vec<Fate>,
     /// Names of what is gone; none after a round that only looked.
     pub deleted: Vec<String>,
+}
+
+impl Cleaned {
+    /// In figures.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        let gone = || self.fates.iter().filter(|fate| self.deleted.contains(&fate.decision.name));
+        let (deleted, all) = (self.deleted.len(), self.fates.len());
+        Effect {
+            indices_deleted: u64::try_from(deleted).unwrap_or(u64::MAX),
+            indices_kept: u64::try_from(all.saturating_sub(deleted)).unwrap_or(u64::MAX),
+            documents_deleted: gone().filter_map(|fate| fate.documents).sum(),
+            bytes_freed: gone().filter_map(|fate| fate.bytes).sum(),
+        }
+    }
 }
 
 /// Why a round did not come to its end.
@@ -61,6 +78,7 @@ impl From<RecordError> for CleanError {
 
 /// Looks, plans, and deletes unless it only looks. With `locks`, only one of several processes over a store deletes at a time. Where the lock
 /// cannot be written (a full disk lets nothing be written, and much be deleted) it goes on without, since deleting twice does no harm.
+/// `cleaned` begins empty, and tells what was done even when the round does not come to its end.
 ///
 /// # Errors
 /// [`CleanError`]. Another round goes on where this one ended.
@@ -69,12 +87,13 @@ pub async fn clean(
     locks: Option<&dyn LeaseLock>,
     policy: &Policy,
     asking: Asking<'_>,
-) -> Result<Cleaned, CleanError> {
+    cleaned: &mut Cleaned,
+) -> Result<(), CleanError> {
     let locks = locks.filter(|_| !asking.dry_run);
     if !lets_delete(begins(locks, asking).await) {
         return Err(CleanError::Taken);
     }
-    let result = alone(admin, locks, policy, asking).await;
+    let result = alone(admin, locks, policy, asking, cleaned).await;
     give_up(locks, asking).await;
     result
 }
@@ -84,7 +103,8 @@ async fn alone(
     locks: Option<&dyn LeaseLock>,
     policy: &Policy,
     asking: Asking<'_>,
-) -> Result<Cleaned, CleanError> {
+    cleaned: &mut Cleaned,
+) -> Result<(), CleanError> {
     let Inventory { indices, now } = admin.inventory(&context(asking), &beginnings(&policy.prefix)).await?;
     let apart = now.map_or(0, |stores| (seconds(stores.0) - asking.now).abs());
     if apart > MOST_APART && !asking.dry_run {
@@ -92,26 +112,31 @@ async fn alone(
     }
     let known: Vec<Index> = indices.iter().map(index).collect();
     let decisions = plan(&known, policy, asking.now);
-    let bytes = |name: &str| indices.iter().find(|index| index.name == name).and_then(|index| index.bytes);
-    let fates: Vec<Fate> =
-        decisions.into_iter().map(|decision| Fate { bytes: bytes(&decision.name), decision }).collect();
-    let mut deleted = Vec::new();
+    let stored = |name: &str| indices.iter().find(|index| index.name == name);
+    cleaned.fates = decisions
+        .into_iter()
+        .map(|decision| {
+            let stored = stored(&decision.name);
+            let (bytes, documents) =
+                (stored.and_then(|index| index.bytes), stored.and_then(|index| index.documents));
+            Fate { decision, bytes, documents }
+        })
+        .collect();
     if asking.dry_run {
-        return Ok(Cleaned { fates, deleted });
+        return Ok(());
     }
     // The oldest first: a round that does not come to its end has done the more urgent part.
-    let going =
-        fates.iter().rev().filter(|fate| fate.decision.delete).map(|fate| fate.decision.name.as_str());
-    for batch in batches(going) {
-        let failed = |source| CleanError::Store { deleted: deleted.clone(), source };
+    let going = cleaned.fates.iter().rev().filter(|fate| fate.decision.delete);
+    for batch in batches(going.map(|fate| fate.decision.name.as_str())) {
+        let failed = |source| CleanError::Store { deleted: cleaned.deleted.clone(), source };
         if !lets_delete(holds(locks, asking).await) {
             return Err(CleanError::Taken);
         }
         admin.delete(&context(asking), &batch).await.map_err(failed)?;
         tracing::info!(indices = batch.join(","), "deleted");
-        deleted.extend(batch);
+        cleaned.deleted.extend(batch);
     }
-    Ok(Cleaned { fates, deleted })
+    Ok(())
 }
 
 /// Whether nobody else is known to be at it.

@@ -9,6 +9,7 @@ mod name;
 mod plan;
 mod report;
 pub mod rollover;
+mod run;
 mod settings;
 mod turn;
 
@@ -16,6 +17,7 @@ pub use clean::{CleanError, Cleaned, Fate, clean};
 pub use name::{Naming, Series};
 pub use plan::{AgeFrom, Alias, Decision, Index, Policy, plan};
 pub use report::{as_json, as_table};
+pub use run::{Effect, LAST_SUCCESS, Run, RunMetrics};
 pub use settings::{CleanConfig, SettingsError, policy_of_jaegers_cleaner};
 pub use spoor_storage::IndexFamily as Family;
 pub use turn::{Asking, LEASE};

@@ -11,7 +11,7 @@ use crate::{Cleaned, Fate};
 pub fn as_table(cleaned: &Cleaned, dry_run: bool) -> String {
     let width = cleaned.fates.iter().map(|fate| fate.decision.name.len()).max().unwrap_or(0).max(5);
     let mut out = format!("{:width$}  {:>14}  {:6}  why\n", "index", "bytes", "action");
-    for Fate { decision, bytes } in &cleaned.fates {
+    for Fate { decision, bytes, .. } in &cleaned.fates {
         let bytes = bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
         let (name, action, reason) = (&decision.name, action(decision.delete), decision.reason);
         // Writing to a String cannot fail.
@@ -28,7 +28,7 @@ pub fn as_table(cleaned: &Cleaned, dry_run: bool) -> String {
 /// One JSON object: `dryRun`, `deleted` names, and `indices` with what was decided about each.
 #[must_use]
 pub fn as_json(cleaned: &Cleaned, dry_run: bool) -> String {
-    let index = |Fate { decision, bytes }: &Fate| {
+    let index = |Fate { decision, bytes, .. }: &Fate| {
         json!({
             "index": decision.name, "family": decision.family.base(), "bytes": bytes,
             "action": action(decision.delete), "reason": decision.reason,

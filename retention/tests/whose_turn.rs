@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use spoor_model::UnixNanos;
-use spoor_retention::{Asking, CleanError, Naming, Policy, clean, policy_of_jaegers_cleaner};
+use spoor_retention::{Asking, CleanError, Cleaned, Naming, Policy, clean, policy_of_jaegers_cleaner};
 use spoor_storage::memory::{Config, MemoryStore};
 use spoor_storage::{
     IndexAdmin, Inventory, Lease, LeaseLock, RecordError, RecordErrorKind, RequestContext, StoredIndex,
@@ -85,7 +85,8 @@ async fn the_turn_of_who_was_killed_is_waited_for() {
     let (admin, locks) = (OldIndex::default(), locks());
     let begun = Instant::now();
     locks.acquire(&context(), LOCK, "killed", LEASE).await.unwrap().unwrap();
-    let cleaned = clean(&admin, Some(&locks), &policy(), asking()).await.unwrap();
+    let mut cleaned = Cleaned::default();
+    clean(&admin, Some(&locks), &policy(), asking(), &mut cleaned).await.unwrap();
     assert_eq!(cleaned.deleted, ["jaeger-span-2026-08-01"]);
     assert!(begun.elapsed() >= LEASE, "not before that turn had ended");
 }
@@ -100,10 +101,10 @@ async fn who_goes_on_with_its_turn_keeps_it() {
             tokio::time::sleep(LEASE / 20).await;
         }
     };
-    let policy = policy();
+    let (policy, mut cleaned) = (policy(), Cleaned::default());
     let sent_away = tokio::select! {
         () = goes_on => unreachable!("it goes on"),
-        result = clean(&admin, Some(&locks), &policy, asking()) => result,
+        result = clean(&admin, Some(&locks), &policy, asking(), &mut cleaned) => result,
     };
     assert!(matches!(sent_away, Err(CleanError::Taken)), "{sent_away:?}");
     assert!(admin.0.lock().unwrap().is_empty());
@@ -112,6 +113,7 @@ async fn who_goes_on_with_its_turn_keeps_it() {
 #[tokio::test]
 async fn a_lock_that_cannot_be_written_keeps_nothing_that_is_old() {
     let admin = OldIndex::default();
-    let cleaned = clean(&admin, Some(&NothingCanBeWritten), &policy(), asking()).await.unwrap();
+    let mut cleaned = Cleaned::default();
+    clean(&admin, Some(&NothingCanBeWritten), &policy(), asking(), &mut cleaned).await.unwrap();
     assert_eq!(cleaned.deleted, ["jaeger-span-2026-08-01"]);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use spoor_load::Protocol;
+use spoor_tests::metrics::Samples;
 use spoor_tests::traffic::{keys_of, now, requests, send, stored_keys, to};
 use spoor_tests::{Role, Spoor, binary, eventually, unique_prefix};
 use time::OffsetDateTime;
@@ -112,6 +113,38 @@ async fn seven_days_become_three_and_a_second_round_changes_nothing() -> Result<
 
     let again = report(&store.retention(&["--retention.days=2", "--output=json"]).await?)?;
     ensure!(again["deleted"] == json!([]) && store.data().await? == expected, "{again}");
+    store.remove().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_tells_what_the_last_round_did_and_when_one_last_went_well() -> Result<()> {
+    let store = Store::with_days(5).await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("spoor_retention.prom");
+    let to_file = format!("--retention.metrics-file={}", file.display());
+    let told = |name: &str| -> Result<f64> {
+        let samples = Samples::parse(&std::fs::read_to_string(&file)?)?;
+        ensure!(samples.has(&format!("spoor_retention_{name}")), "{samples:?}");
+        let labels = format!("action=\"clean\",prefix=\"{}\"", store.prefix);
+        Ok(samples.sum(&format!("spoor_retention_{name}"), &labels))
+    };
+    let before = now().0 / 1_000_000_000;
+    report(&store.retention(&["--retention.days=2", "--output=json", &to_file]).await?)?;
+    let success = told("last_success_timestamp_seconds")?;
+    ensure!(success >= before as f64 && told("last_run_timestamp_seconds")? == success, "{success}");
+    ensure!(told("last_exit_code")? == 0.0 && told("last_duration_seconds")? > 0.0);
+    ensure!(told("last_indices_deleted")? == 2.0 && told("last_indices_kept")? == 3.0);
+    ensure!(told("last_freed_bytes")? > 0.0 && told("last_documents_deleted")? == 0.0);
+
+    let away = ["--retention.days=2", "--es.server-urls=http://127.0.0.1:9", "--retention.timeout=1s"];
+    let failed = Command::new(binary()?)
+        .args(["retention", "clean", &format!("--es.index-prefix={}", store.prefix), &to_file])
+        .args(away)
+        .output()
+        .await?;
+    ensure!(failed.status.code() == Some(1), "{}", String::from_utf8_lossy(&failed.stderr));
+    ensure!(told("last_success_timestamp_seconds")? == success && told("last_exit_code")? == 1.0);
+    ensure!(told("last_indices_deleted")? == 0.0 && told("last_run_timestamp_seconds")? >= success);
     store.remove().await
 }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use spoor_retention::Asking;
 use spoor_retention::erase::{
     EraseConfig, EraseError, Erased, LEASE, Plan, Purpose, as_json, as_table, erase,
 };
+use spoor_retention::{Asking, Effect};
 use spoor_storage_elasticsearch::{
     Config, ConnectionConfig, ElasticsearchIndices, IndexConfig, parse_dot_replacement,
 };
 
 use super::retention::{Output, TAKEN, clock, locks, print};
+use super::run_record::{RecordConfig, RunRecord};
 use crate::telemetry::{self, LogConfig};
 
 /// Why spans go.
@@ -60,6 +61,9 @@ pub(crate) struct EraseArgs {
     #[command(flatten)]
     erase: EraseConfig,
 
+    #[command(flatten)]
+    record: RecordConfig,
+
     /// The longest that one request to the store may take.
     #[arg(
         id = "retention.timeout",
@@ -80,12 +84,19 @@ pub(crate) struct EraseArgs {
 
 /// Does what is asked for, and reports.
 pub(crate) async fn run(args: &EraseArgs) -> Result<ExitCode> {
-    let purpose = match args.action {
-        Action::DeleteByQuery => Purpose::Age,
-        Action::Erase => Purpose::Request,
+    let (purpose, action) = match args.action {
+        Action::DeleteByQuery => (Purpose::Age, "delete-by-query"),
+        Action::Erase => (Purpose::Request, "erase"),
     };
     let plan = args.erase.plan(purpose, &args.prefix)?;
     telemetry::start(&args.log, "spoor-retention")?;
+    let record = RunRecord::begin(&args.record, action, &args.prefix, args.erase.dry_run)?;
+    let mut erased = Erased::default();
+    let done = removal(args, purpose, &plan, &mut erased).await;
+    record.end(Effect { documents_deleted: erased.deleted(), ..Effect::default() }, done)
+}
+
+async fn removal(args: &EraseArgs, purpose: Purpose, plan: &Plan, erased: &mut Erased) -> Result<u8> {
     let mut config = Config {
         connection: args.connection.clone(),
         indices: IndexConfig { prefix: args.prefix.clone(), ..IndexConfig::default() },
@@ -100,25 +111,24 @@ pub(crate) async fn run(args: &EraseArgs) -> Result<ExitCode> {
     let asking = Asking { holder: &holder, now, dry_run, timeout: args.timeout, lease: LEASE };
     let is_on_record = purpose == Purpose::Request && !dry_run;
     if is_on_record {
-        record_begin(&plan);
+        record_begin(plan);
     }
-    let mut erased = Erased::default();
     let mut told = |sentence: &str| tracing::info!("{sentence}");
-    let done = erase(&store, locks, &plan, asking, &mut erased, &mut told).await;
+    let done = erase(&store, locks, plan, asking, erased, &mut told).await;
     if is_on_record {
-        record_end(&plan, &erased, &done);
+        record_end(plan, erased, &done);
     }
     if let Err(error @ EraseError::Taken) = &done {
         eprintln!("spoor: {error}");
-        return Ok(ExitCode::from(TAKEN));
+        return Ok(TAKEN);
     }
     // What was done before a failure is done, too.
     print(&match args.output {
-        Output::Table => as_table(&erased, dry_run),
-        Output::Json => as_json(&erased, dry_run),
+        Output::Table => as_table(erased, dry_run),
+        Output::Json => as_json(erased, dry_run),
     })?;
     done?;
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
 /// Who asks for what, for the record: keys as they are, values as hashes, since they may be somebody's own.

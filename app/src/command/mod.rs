@@ -12,6 +12,7 @@ mod ingester;
 mod query;
 mod retention;
 mod rollover;
+mod run_record;
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use all_in_one::AllInOneArgs;

@@ -9,13 +9,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
 use spoor_retention::{
-    Asking, CleanConfig, CleanError, LEASE, Naming, Policy, as_json, as_table, clean,
+    Asking, CleanConfig, CleanError, Cleaned, LEASE, Naming, Policy, as_json, as_table, clean,
     policy_of_jaegers_cleaner,
 };
 use spoor_storage_elasticsearch::{
     Config, ConnectionConfig, ElasticsearchIndices, ElasticsearchSampling, ElasticsearchStore, IndexConfig,
     NodeUrl,
 };
+
+use super::run_record::{RecordConfig, RunRecord};
 
 /// Another process is at it: what `sysexits` calls a temporary failure.
 pub(super) const TAKEN: u8 = 75;
@@ -69,6 +71,9 @@ pub(crate) struct RetentionArgs {
 
     #[command(flatten)]
     clean: CleanConfig,
+
+    #[command(flatten)]
+    record: RecordConfig,
 
     /// The longest that one request to the store may take.
     #[arg(
@@ -130,7 +135,11 @@ pub(crate) async fn run(args: &RetentionArgs) -> Result<ExitCode> {
     let Action::Clean = args.action;
     let policy = args.clean.policy(&args.prefix, &args.separator)?;
     let config = config(args.connection.clone(), &args.prefix, &args.separator);
-    round(&config, &policy, args.clean.dry_run, args.timeout, args.output).await
+    let dry_run = args.clean.dry_run;
+    let record = RunRecord::begin(&args.record, "clean", &args.prefix, dry_run)?;
+    let mut cleaned = Cleaned::default();
+    let done = round(&config, &policy, dry_run, args.timeout, args.output, &mut cleaned).await;
+    record.end(cleaned.effect(), done)
 }
 
 /// As Jaeger's cleaner.
@@ -143,7 +152,9 @@ pub(crate) async fn run_index_cleaner(args: &IndexCleanerArgs) -> Result<ExitCod
     let policy = policy_of_jaegers_cleaner(&args.prefix, &args.separator, args.days, naming);
     let connection = ConnectionConfig { server_urls: vec![args.url.clone()], ..args.connection.clone() };
     let config = config(connection, &args.prefix, &args.separator);
-    round(&config, &policy, false, Duration::from_secs(args.timeout), Output::Table).await
+    let (timeout, mut cleaned) = (Duration::from_secs(args.timeout), Cleaned::default());
+    let done = round(&config, &policy, false, timeout, Output::Table, &mut cleaned).await;
+    done.map(ExitCode::from)
 }
 
 fn config(connection: ConnectionConfig, prefix: &str, separator: &str) -> Config {
@@ -161,26 +172,26 @@ async fn round(
     dry_run: bool,
     timeout: Duration,
     output: Output,
-) -> Result<ExitCode> {
+    cleaned: &mut Cleaned,
+) -> Result<u8> {
     let admin = ElasticsearchIndices::open(config).context("open the store")?;
     let locks = locks(config, dry_run)?;
     let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
     let (now, holder) = clock()?;
     let asking = Asking { holder: &holder, now, dry_run, timeout, lease: LEASE };
-    let cleaned = match clean(&admin, locks, policy, asking).await {
-        Ok(cleaned) => cleaned,
+    match clean(&admin, locks, policy, asking, cleaned).await {
+        Ok(()) => {}
         Err(error @ CleanError::Taken) => {
             eprintln!("spoor: {error}");
-            return Ok(ExitCode::from(TAKEN));
+            return Ok(TAKEN);
         }
         Err(error) => return Err(error.into()),
-    };
-    let report = match output {
-        Output::Table => as_table(&cleaned, dry_run),
-        Output::Json => as_json(&cleaned, dry_run),
-    };
-    print(&report)?;
-    Ok(ExitCode::SUCCESS)
+    }
+    print(&match output {
+        Output::Table => as_table(cleaned, dry_run),
+        Output::Json => as_json(cleaned, dry_run),
+    })?;
+    Ok(0)
 }
 
 /// The locks in the store, for whoever changes something.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 use spoor_retention::rollover::{Conditions, Names, RolloverError, Task, Unit, as_json, as_table, roll};
-use spoor_retention::{Asking, Family, LEASE};
+use spoor_retention::{Asking, Effect, Family, LEASE};
 use spoor_storage_elasticsearch::{
     Config, ConnectionConfig, ElasticsearchIndices, IndexConfig, Layout, TemplateConfig,
 };
@@ -19,6 +19,7 @@ use settings::{Action, LifecycleArgs};
 pub(crate) use settings::{EsRolloverArgs, RolloverArgs};
 
 use super::retention::{Output, TAKEN, clock, locks, print};
+use super::run_record::RunRecord;
 
 /// Settings that one action alone goes by. On the command line of another they are a mistake; environments and files are often shared.
 const OF_ONE_ACTION: [(Action, &[&str]); 3] = [
@@ -77,7 +78,13 @@ pub(crate) async fn run(args: &RolloverArgs, given: &ArgMatches) -> Result<ExitC
         ..args.lifecycle.templates()
     };
     let families = families(span, args.archive, args.skip_dependencies, args.adaptive_sampling);
-    round(Work {
+    let action = match args.action {
+        Action::Init => "rollover-init",
+        Action::Rollover => "rollover",
+        Action::Lookback => "lookback",
+    };
+    let record = RunRecord::begin(&args.record, action, &args.prefix, args.dry_run)?;
+    let done = round(Work {
         config: config(args.connection.clone(), &args.prefix, templates),
         families,
         task: task(args.action, &args.lifecycle, &args.conditions, (args.unit, args.unit_count)),
@@ -85,7 +92,8 @@ pub(crate) async fn run(args: &RolloverArgs, given: &ArgMatches) -> Result<ExitC
         timeout: args.timeout,
         output: args.output,
     })
-    .await
+    .await;
+    record.end(Effect::default(), done)
 }
 
 /// As Jaeger's rollover.
@@ -110,6 +118,7 @@ pub(crate) async fn run_es_rollover(args: &EsRolloverArgs, given: &ArgMatches) -
         output: Output::Table,
     })
     .await
+    .map(ExitCode::from)
 }
 
 fn refuse_others(action: Action, given: &ArgMatches) -> Result<()> {
@@ -151,7 +160,7 @@ fn config(connection: ConnectionConfig, prefix: &str, templates: TemplateConfig)
     Config { connection, indices, templates, ..Config::default() }
 }
 
-async fn round(work: Work) -> Result<ExitCode> {
+async fn round(work: Work) -> Result<u8> {
     let store = ElasticsearchIndices::open(&work.config).context("open the store")?;
     let prefix = work.config.indices.prefix.clone();
     // The lock lies beside the series, and needs none of them.
@@ -169,7 +178,7 @@ async fn round(work: Work) -> Result<ExitCode> {
         Ok(taken) => (taken, None),
         Err(error @ RolloverError::Busy) => {
             eprintln!("spoor: {error}");
-            return Ok(ExitCode::from(TAKEN));
+            return Ok(TAKEN);
         }
         Err(error) => {
             let (RolloverError::Problems { taken, .. } | RolloverError::Store { taken, .. }) = &error else {
@@ -186,6 +195,6 @@ async fn round(work: Work) -> Result<ExitCode> {
     }
     match problem {
         Some(problem) => Err(problem.into()),
-        None => Ok(ExitCode::SUCCESS),
+        None => Ok(0),
     }
 }

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use spoor_load::Protocol;
 use spoor_tests::traffic::{requests, send, to};
-use spoor_tests::{Role, Spoor};
+use spoor_tests::{Role, Spoor, binary};
+use tokio::process::Command;
 
 use crate::{files, name};
 
@@ -24,6 +25,22 @@ fn names(expression: &str) -> impl Iterator<Item = &str> {
 async fn exposed(spoor: &Spoor) -> Result<BTreeSet<String>> {
     let text =
         reqwest::get(format!("{}/metrics", spoor.url("admin"))).await?.error_for_status()?.text().await?;
+    Ok(named(&text))
+}
+
+/// What a run of retention tells in its file, here of having found no store.
+async fn told_by_retention() -> Result<BTreeSet<String>> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("spoor_retention.prom");
+    let mut retention = Command::new(binary()?);
+    retention.args(["retention", "clean", "--retention.days=1", "--es.server-urls=http://127.0.0.1:9"]);
+    retention.args(["--retention.timeout=1s", &format!("--retention.metrics-file={}", file.display())]);
+    let ended = retention.output().await?;
+    ensure!(ended.status.code() == Some(1), "there is no store: {ended:?}");
+    Ok(named(&std::fs::read_to_string(&file)?))
+}
+
+fn named(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in text.lines() {
         match line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
@@ -35,7 +52,7 @@ async fn exposed(spoor: &Spoor) -> Result<BTreeSet<String>> {
             None => drop(found.insert(line.split(['{', ' ']).next().unwrap_or_default().to_owned())),
         }
     }
-    Ok(found)
+    found
 }
 
 /// Spans that are stored, one that is refused, and every kind of question.
@@ -64,6 +81,7 @@ async fn rules_and_dashboards_name_metrics_that_are_there() -> Result<()> {
     let mut there = exposed(&whole).await?;
     there.extend(exposed(&collector).await?);
     there.extend(exposed(&ingester).await?);
+    there.extend(told_by_retention().await?);
     there.extend(AFTER_TROUBLE.map(str::to_owned));
 
     let mut recorded = BTreeSet::new();

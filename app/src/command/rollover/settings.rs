@@ -8,6 +8,7 @@ use spoor_retention::rollover::{Conditions, Unit};
 use spoor_storage_elasticsearch::{ConnectionConfig, LayoutConfig, NodeUrl, TemplateConfig};
 
 use crate::command::retention::Output;
+use crate::command::run_record::RecordConfig;
 
 /// What to do with the series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,6 +146,9 @@ pub(crate) struct RolloverArgs {
     /// How the report is written to standard output.
     #[arg(id = "output", long = "output", value_name = "FORM", default_value = "table")]
     pub(super) output: Output,
+
+    #[command(flatten)]
+    pub(super) record: RecordConfig,
 }
 
 /// What both programs say of lifecycle policies.
