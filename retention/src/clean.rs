@@ -3,8 +3,8 @@
 use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, StoredIndex};
 
 use crate::name::beginnings;
-use crate::turn::{Asking, begins, context, give_up, holds};
-use crate::{Alias, Decision, Effect, Index, Policy, plan};
+use crate::turn::{Asking, begins, context, give_up, goes_on, lets};
+use crate::{Alias, Decision, Effect, Index, Keeping, Policy, Snapshot, plan, snapshot};
 
 /// Longest list of names in a request, in bytes, which is part of its address.
 const LONGEST_LIST: usize = 3_500;
@@ -29,6 +29,8 @@ pub struct Cleaned {
     pub fates: Vec<Fate>,
     /// Names of what is gone; none after a round that only looked.
     pub deleted: Vec<String>,
+    /// The snapshot that holds what is gone, where one was asked for and something goes.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Cleaned {
@@ -60,6 +62,16 @@ pub enum CleanError {
         /// Their distance, rounded down.
         minutes: i64,
     },
+    /// What is to go could not be kept.
+    #[error("the snapshot {name} in the repository {repository} {what}; nothing was deleted")]
+    Snapshot {
+        /// Its name.
+        name: String,
+        /// Where it is.
+        repository: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The store failed.
     #[error("{source}; deleted before: {}", if deleted.is_empty() { "nothing".to_owned() } else { deleted.join(", ") })]
     Store {
@@ -76,35 +88,44 @@ impl From<RecordError> for CleanError {
     }
 }
 
-/// Looks, plans, and deletes unless it only looks. With `locks`, only one of several processes over a store deletes at a time. Where the lock
-/// cannot be written (a full disk lets nothing be written, and much be deleted) it goes on without, since deleting twice does no harm.
-/// `cleaned` begins empty, and tells what was done even when the round does not come to its end.
+/// What a round works with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The indices.
+    pub admin: &'a dyn IndexAdmin,
+    /// With them, only one of several processes over a store deletes at a time. Where the lock cannot be written (a full disk lets nothing be
+    /// written, and much be deleted) a round goes on without, since deleting twice does no harm.
+    pub locks: Option<&'a dyn LeaseLock>,
+    /// With it, nothing is deleted that is not in a snapshot of the same round.
+    pub keeping: Option<Keeping<'a>>,
+}
+
+/// Looks, plans, and deletes unless it only looks. `cleaned` begins empty, and tells what was done even when the round does not come to its end.
 ///
 /// # Errors
 /// [`CleanError`]. Another round goes on where this one ended.
 pub async fn clean(
-    admin: &dyn IndexAdmin,
-    locks: Option<&dyn LeaseLock>,
+    means: Means<'_>,
     policy: &Policy,
     asking: Asking<'_>,
     cleaned: &mut Cleaned,
 ) -> Result<(), CleanError> {
-    let locks = locks.filter(|_| !asking.dry_run);
-    if !lets_delete(begins(locks, asking).await) {
+    let means = Means { locks: means.locks.filter(|_| !asking.dry_run), ..means };
+    if !lets(begins(means.locks, asking).await) {
         return Err(CleanError::Taken);
     }
-    let result = alone(admin, locks, policy, asking, cleaned).await;
-    give_up(locks, asking).await;
+    let result = alone(means, policy, asking, cleaned).await;
+    give_up(means.locks, asking).await;
     result
 }
 
 async fn alone(
-    admin: &dyn IndexAdmin,
-    locks: Option<&dyn LeaseLock>,
+    means: Means<'_>,
     policy: &Policy,
     asking: Asking<'_>,
     cleaned: &mut Cleaned,
 ) -> Result<(), CleanError> {
+    let Means { admin, locks, keeping } = means;
     let Inventory { indices, now } = admin.inventory(&context(asking), &beginnings(&policy.prefix)).await?;
     let apart = now.map_or(0, |stores| (seconds(stores.0) - asking.now).abs());
     if apart > MOST_APART && !asking.dry_run {
@@ -122,14 +143,22 @@ async fn alone(
             Fate { decision, bytes, documents }
         })
         .collect();
+    // The oldest first: a round that does not come to its end has done the more urgent part.
+    let going = cleaned.fates.iter().rev().filter(|fate| fate.decision.delete);
+    let going: Vec<String> = going.map(|fate| fate.decision.name.clone()).collect();
+    if let Some(keeping) = keeping.filter(|_| !going.is_empty()) {
+        let name = (!asking.dry_run).then(|| snapshot::name(&policy.prefix, asking));
+        if let Some(name) = &name {
+            snapshot::take(keeping, locks, asking, (name, &going)).await?;
+        }
+        cleaned.snapshot = Some(Snapshot { repository: keeping.repository.to_owned(), name });
+    }
     if asking.dry_run {
         return Ok(());
     }
-    // The oldest first: a round that does not come to its end has done the more urgent part.
-    let going = cleaned.fates.iter().rev().filter(|fate| fate.decision.delete);
-    for batch in batches(going.map(|fate| fate.decision.name.as_str())) {
+    for batch in batches(going.iter().map(String::as_str)) {
         let failed = |source| CleanError::Store { deleted: cleaned.deleted.clone(), source };
-        if !lets_delete(holds(locks, asking).await) {
+        if !goes_on(locks, asking).await {
             return Err(CleanError::Taken);
         }
         admin.delete(&context(asking), &batch).await.map_err(failed)?;
@@ -137,14 +166,6 @@ async fn alone(
         cleaned.deleted.extend(batch);
     }
     Ok(())
-}
-
-/// Whether nobody else is known to be at it.
-fn lets_delete(turn: Result<bool, RecordError>) -> bool {
-    turn.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the lock cannot be had; indices are deleted without it");
-        true
-    })
 }
 
 pub(crate) fn index(stored: &StoredIndex) -> Index {

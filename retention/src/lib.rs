@@ -11,13 +11,15 @@ mod report;
 pub mod rollover;
 mod run;
 mod settings;
+mod snapshot;
 mod turn;
 
-pub use clean::{CleanError, Cleaned, Fate, clean};
+pub use clean::{CleanError, Cleaned, Fate, Means, clean};
 pub use name::{Naming, Series};
 pub use plan::{AgeFrom, Alias, Decision, Index, Policy, plan};
 pub use report::{as_json, as_table};
 pub use run::{Effect, LAST_SUCCESS, Run, RunMetrics};
 pub use settings::{CleanConfig, SettingsError, policy_of_jaegers_cleaner};
+pub use snapshot::{Keeping, Snapshot};
 pub use spoor_storage::IndexFamily as Family;
 pub use turn::{Asking, LEASE};

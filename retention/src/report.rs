@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::{Cleaned, Fate};
+use crate::{Cleaned, Fate, Snapshot};
 
-/// One line an index, by family, the newest first; and a last line with the sums.
+/// One line an index, by family, the newest first; a line with the sums; and one about the snapshot, where there is one.
 #[must_use]
 pub fn as_table(cleaned: &Cleaned, dry_run: bool) -> String {
     let width = cleaned.fates.iter().map(|fate| fate.decision.name.len()).max().unwrap_or(0).max(5);
@@ -22,10 +22,19 @@ pub fn as_table(cleaned: &Cleaned, dry_run: bool) -> String {
     let (verb, count) =
         if dry_run { ("would be deleted", going.len()) } else { ("deleted", cleaned.deleted.len()) };
     let _ = writeln!(out, "{count} of {} indices {verb}, {bytes} bytes", cleaned.fates.len());
+    if let Some(Snapshot { repository, name }) = &cleaned.snapshot {
+        let _ = match name {
+            Some(name) => writeln!(out, "they are in the snapshot {name} in the repository {repository}"),
+            None => {
+                writeln!(out, "before that, a snapshot of them would be made in the repository {repository}")
+            }
+        };
+    }
     out
 }
 
-/// One JSON object: `dryRun`, `deleted` names, and `indices` with what was decided about each.
+/// One JSON object: `dryRun`, `deleted` names, `snapshot` (null without one; its `name` is null where it is only planned), and `indices` with
+/// what was decided about each.
 #[must_use]
 pub fn as_json(cleaned: &Cleaned, dry_run: bool) -> String {
     let index = |Fate { decision, bytes, .. }: &Fate| {
@@ -35,7 +44,12 @@ pub fn as_json(cleaned: &Cleaned, dry_run: bool) -> String {
         })
     };
     let indices: Vec<_> = cleaned.fates.iter().map(index).collect();
-    let mut text = json!({ "dryRun": dry_run, "deleted": cleaned.deleted, "indices": indices }).to_string();
+    let snapshot = cleaned.snapshot.as_ref();
+    let snapshot =
+        snapshot.map(|Snapshot { repository, name }| json!({ "repository": repository, "name": name }));
+    let report =
+        json!({ "dryRun": dry_run, "deleted": cleaned.deleted, "snapshot": snapshot, "indices": indices });
+    let mut text = report.to_string();
     text.push('\n');
     text
 }

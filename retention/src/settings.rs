@@ -1,5 +1,7 @@
 //! What is to be kept, as users say it.
 
+use std::time::Duration;
+
 use clap::ArgAction;
 use spoor_model::ByteSize;
 
@@ -62,6 +64,26 @@ pub struct CleanConfig {
         value_delimiter = ','
     )]
     pub write_aliases: Vec<String>,
+
+    /// A repository of the store's in which a snapshot is made of all indices that go, before any goes. Where that fails, or is not whole, none goes.
+    #[arg(
+        id = "retention.snapshot-repository",
+        long = "retention.snapshot-repository",
+        visible_alias = "snapshot-repository",
+        value_name = "NAME"
+    )]
+    pub snapshot_repository: Option<String>,
+
+    /// The longest that the snapshot may take. One that takes longer goes on in the store, and nothing goes.
+    #[arg(
+        id = "retention.snapshot-timeout",
+        long = "retention.snapshot-timeout",
+        value_name = "DURATION",
+        value_parser = spoor_model::parse_go_duration,
+        default_value = "1h",
+        requires = "retention.snapshot-repository"
+    )]
+    pub snapshot_timeout: Duration,
 
     /// Only say what would be done.
     #[arg(

@@ -78,6 +78,19 @@ pub(crate) async fn holds_as(
     }
 }
 
+/// Whether nobody else is known to be at it: where the lock cannot be had, what does no harm when it is done twice goes on without.
+pub(crate) fn lets(turn: Result<bool, RecordError>) -> bool {
+    turn.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the lock cannot be had; going on without it");
+        true
+    })
+}
+
+/// Takes the lock, or makes it last, for such work.
+pub(crate) async fn goes_on(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) -> bool {
+    lets(holds(locks, asking).await)
+}
+
 /// Lets the next one have it.
 pub(crate) async fn give_up(locks: Option<&dyn LeaseLock>, asking: Asking<'_>) {
     give_up_as(locks, asking, LOCK).await;

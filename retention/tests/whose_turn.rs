@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use spoor_model::UnixNanos;
-use spoor_retention::{Asking, CleanError, Cleaned, Naming, Policy, clean, policy_of_jaegers_cleaner};
+use spoor_retention::{Asking, CleanError, Cleaned, Means, Naming, Policy, clean, policy_of_jaegers_cleaner};
 use spoor_storage::memory::{Config, MemoryStore};
 use spoor_storage::{
     IndexAdmin, Inventory, Lease, LeaseLock, RecordError, RecordErrorKind, RequestContext, StoredIndex,
@@ -72,6 +72,10 @@ fn asking() -> Asking<'static> {
     Asking { holder: "this", now: NOW, dry_run: false, timeout: Duration::from_secs(5), lease: LEASE }
 }
 
+fn means<'a>(admin: &'a dyn IndexAdmin, locks: &'a dyn LeaseLock) -> Means<'a> {
+    Means { admin, locks: Some(locks), keeping: None }
+}
+
 fn locks() -> MemoryStore {
     MemoryStore::new(&Config::default(), &mut Registry::default())
 }
@@ -86,7 +90,7 @@ async fn the_turn_of_who_was_killed_is_waited_for() {
     let begun = Instant::now();
     locks.acquire(&context(), LOCK, "killed", LEASE).await.unwrap().unwrap();
     let mut cleaned = Cleaned::default();
-    clean(&admin, Some(&locks), &policy(), asking(), &mut cleaned).await.unwrap();
+    clean(means(&admin, &locks), &policy(), asking(), &mut cleaned).await.unwrap();
     assert_eq!(cleaned.deleted, ["jaeger-span-2026-08-01"]);
     assert!(begun.elapsed() >= LEASE, "not before that turn had ended");
 }
@@ -104,7 +108,7 @@ async fn who_goes_on_with_its_turn_keeps_it() {
     let (policy, mut cleaned) = (policy(), Cleaned::default());
     let sent_away = tokio::select! {
         () = goes_on => unreachable!("it goes on"),
-        result = clean(&admin, Some(&locks), &policy, asking(), &mut cleaned) => result,
+        result = clean(means(&admin, &locks), &policy, asking(), &mut cleaned) => result,
     };
     assert!(matches!(sent_away, Err(CleanError::Taken)), "{sent_away:?}");
     assert!(admin.0.lock().unwrap().is_empty());
@@ -114,6 +118,6 @@ async fn who_goes_on_with_its_turn_keeps_it() {
 async fn a_lock_that_cannot_be_written_keeps_nothing_that_is_old() {
     let admin = OldIndex::default();
     let mut cleaned = Cleaned::default();
-    clean(&admin, Some(&NothingCanBeWritten), &policy(), asking(), &mut cleaned).await.unwrap();
+    clean(means(&admin, &NothingCanBeWritten), &policy(), asking(), &mut cleaned).await.unwrap();
     assert_eq!(cleaned.deleted, ["jaeger-span-2026-08-01"]);
 }

@@ -9,6 +9,7 @@ mod dependency_store;
 mod error;
 mod index_admin;
 mod index_series;
+mod index_snapshots;
 mod lease_lock;
 pub mod memory;
 mod metrics_reader;
@@ -27,6 +28,7 @@ pub use error::{
 };
 pub use index_admin::{IndexAdmin, IndexAlias, Inventory, StoredIndex};
 pub use index_series::{AliasChange, IndexFamily, IndexSeries};
+pub use index_snapshots::{IndexSnapshots, SnapshotState};
 pub use lease_lock::{Lease, LeaseLock};
 pub use metrics_reader::MetricsReader;
 pub use reader::{SpanReader, SpanStream, summed_up};

@@ -149,6 +149,53 @@ async fn a_file_tells_what_the_last_round_did_and_when_one_last_went_well() -> R
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_goes_is_in_a_snapshot_out_of_which_it_can_be_had_back() -> Result<()> {
+    let store = Store::with_days(5).await?;
+    let (server, prefix, http) = (&store.server, &store.prefix, &store.http);
+    let repository = format!("{server}/_snapshot/{prefix}");
+    let old = format!("{prefix}-jaeger-span-{}", day(4)?);
+    http.put(format!("{server}/{old}/_doc/1?refresh=true"))
+        .json(&json!({"traceID": "1"}))
+        .send()
+        .await?
+        .error_for_status()?;
+    let to_repository = format!("--retention.snapshot-repository={prefix}");
+    let args = ["--retention.days=2", "--output=json", &to_repository];
+
+    let nowhere = store.retention(&args).await?;
+    ensure!(nowhere.status.code() == Some(1) && store.data().await?.len() == 5, "{nowhere:?}");
+    let place = json!({"type": "fs", "settings": {"location": prefix}});
+    http.put(&repository).json(&place).send().await?.error_for_status()?;
+    // What a round leaves that was stopped after its snapshot.
+    http.put(format!("{repository}/earlier?wait_for_completion=true"))
+        .json(&json!({"indices": old}))
+        .send()
+        .await?
+        .error_for_status()?;
+    let looked = report(&store.retention(&[&args[..], &["--dry-run"]].concat()).await?)?;
+    ensure!(looked["snapshot"] == json!({"repository": prefix, "name": null}), "{looked}");
+
+    let cleaned = report(&store.retention(&args).await?)?;
+    let snapshot = cleaned["snapshot"]["name"].as_str().context("the snapshot has a name")?;
+    let gone = BTreeSet::from([format!("{prefix}-jaeger-span-{}", day(3)?), old.clone()]);
+    let url = format!("{repository}/{snapshot}");
+    let told: Value = http.get(&url).send().await?.error_for_status()?.json().await?;
+    let held: BTreeSet<String> = serde_json::from_value(told["snapshots"][0]["indices"].clone())?;
+    ensure!(held == gone && told["snapshots"][0]["state"] == "SUCCESS", "{told}");
+    ensure!(store.data().await?.len() == 3, "{:?}", store.data().await?);
+
+    let restore = format!("{url}/_restore?wait_for_completion=true");
+    http.post(restore).json(&json!({"indices": old})).send().await?.error_for_status()?;
+    let count: Value = http.get(format!("{server}/{old}/_count")).send().await?.json().await?;
+    ensure!(count["count"] == 1, "{count}");
+    for made in [snapshot, "earlier"] {
+        http.delete(format!("{repository}/{made}")).send().await?.error_for_status()?;
+    }
+    http.delete(&repository).send().await?.error_for_status()?;
+    store.remove().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jaegers_cleaner_is_called_as_ever_and_takes_no_index_that_is_written_to() -> Result<()> {
     let store = Store::with_days(3).await?;
     let folder = tempfile::tempdir()?;

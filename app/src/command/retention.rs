@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use clap::{ArgAction, ValueEnum};
 use spoor_retention::{
-    Asking, CleanConfig, CleanError, Cleaned, LEASE, Naming, Policy, as_json, as_table, clean,
-    policy_of_jaegers_cleaner,
+    Asking, CleanConfig, CleanError, Cleaned, Keeping, LEASE, Means, Naming, Policy, as_json, as_table,
+    clean, policy_of_jaegers_cleaner,
 };
 use spoor_storage_elasticsearch::{
     Config, ConnectionConfig, ElasticsearchIndices, ElasticsearchSampling, ElasticsearchStore, IndexConfig,
@@ -21,6 +21,9 @@ use super::run_record::{RecordConfig, RunRecord};
 
 /// Another process is at it: what `sysexits` calls a temporary failure.
 pub(super) const TAKEN: u8 = 75;
+
+/// What is to go could not be kept, and is there still.
+const NOT_KEPT: u8 = 3;
 
 /// What to do with what is old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,7 +45,8 @@ pub(super) enum Output {
 /// rollover` and `spoor retention lookback`, single spans that of `spoor retention delete-by-query` and `spoor retention erase`, which have
 /// settings of their own (`--help`).
 ///
-/// Exit status: 0 done, 1 failed (running it again does no harm), 2 wrong usage, 75 another process is at it.
+/// Exit status: 0 done, 1 failed (running it again does no harm), 2 wrong usage, 3 the snapshot is not whole and nothing went, 75 another
+/// process is at it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RetentionArgs {
     /// What to do.
@@ -134,11 +138,18 @@ pub(crate) struct IndexCleanerArgs {
 pub(crate) async fn run(args: &RetentionArgs) -> Result<ExitCode> {
     let Action::Clean = args.action;
     let policy = args.clean.policy(&args.prefix, &args.separator)?;
-    let config = config(args.connection.clone(), &args.prefix, &args.separator);
     let dry_run = args.clean.dry_run;
+    let round = Round {
+        config: config(args.connection.clone(), &args.prefix, &args.separator),
+        policy,
+        dry_run,
+        snapshots: args.clean.snapshot_repository.clone().map(|name| (name, args.clean.snapshot_timeout)),
+        timeout: args.timeout,
+        output: args.output,
+    };
     let record = RunRecord::begin(&args.record, "clean", &args.prefix, dry_run)?;
     let mut cleaned = Cleaned::default();
-    let done = round(&config, &policy, dry_run, args.timeout, args.output, &mut cleaned).await;
+    let done = round.run(&mut cleaned).await;
     record.end(cleaned.effect(), done)
 }
 
@@ -151,10 +162,15 @@ pub(crate) async fn run_index_cleaner(args: &IndexCleanerArgs) -> Result<ExitCod
     };
     let policy = policy_of_jaegers_cleaner(&args.prefix, &args.separator, args.days, naming);
     let connection = ConnectionConfig { server_urls: vec![args.url.clone()], ..args.connection.clone() };
-    let config = config(connection, &args.prefix, &args.separator);
-    let (timeout, mut cleaned) = (Duration::from_secs(args.timeout), Cleaned::default());
-    let done = round(&config, &policy, false, timeout, Output::Table, &mut cleaned).await;
-    done.map(ExitCode::from)
+    let round = Round {
+        config: config(connection, &args.prefix, &args.separator),
+        policy,
+        dry_run: false,
+        snapshots: None,
+        timeout: Duration::from_secs(args.timeout),
+        output: Output::Table,
+    };
+    round.run(&mut Cleaned::default()).await.map(ExitCode::from)
 }
 
 fn config(connection: ConnectionConfig, prefix: &str, separator: &str) -> Config {
@@ -166,32 +182,45 @@ fn config(connection: ConnectionConfig, prefix: &str, separator: &str) -> Config
     }
 }
 
-async fn round(
-    config: &Config,
-    policy: &Policy,
+/// What both programs come to.
+struct Round {
+    config: Config,
+    policy: Policy,
     dry_run: bool,
+    /// The repository of the snapshots before deletion, and how long one may take.
+    snapshots: Option<(String, Duration)>,
     timeout: Duration,
     output: Output,
-    cleaned: &mut Cleaned,
-) -> Result<u8> {
-    let admin = ElasticsearchIndices::open(config).context("open the store")?;
-    let locks = locks(config, dry_run)?;
-    let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
-    let (now, holder) = clock()?;
-    let asking = Asking { holder: &holder, now, dry_run, timeout, lease: LEASE };
-    match clean(&admin, locks, policy, asking, cleaned).await {
-        Ok(()) => {}
-        Err(error @ CleanError::Taken) => {
-            eprintln!("spoor: {error}");
-            return Ok(TAKEN);
+}
+
+impl Round {
+    async fn run(&self, cleaned: &mut Cleaned) -> Result<u8> {
+        let Self { config, policy, dry_run, snapshots, timeout, output } = self;
+        let indices = ElasticsearchIndices::open(config).context("open the store")?;
+        let locks = locks(config, *dry_run)?;
+        let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
+        let keeping = snapshots.as_ref();
+        let keeping = keeping.map(|(repository, patience)| Keeping {
+            store: &indices,
+            repository,
+            patience: *patience,
+        });
+        let (now, holder) = clock()?;
+        let asking = Asking { holder: &holder, now, dry_run: *dry_run, timeout: *timeout, lease: LEASE };
+        match clean(Means { admin: &indices, locks, keeping }, policy, asking, cleaned).await {
+            Ok(()) => {}
+            Err(error @ (CleanError::Taken | CleanError::Snapshot { .. })) => {
+                eprintln!("spoor: {error}");
+                return Ok(if matches!(error, CleanError::Taken) { TAKEN } else { NOT_KEPT });
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => return Err(error.into()),
+        print(&match output {
+            Output::Table => as_table(cleaned, *dry_run),
+            Output::Json => as_json(cleaned, *dry_run),
+        })?;
+        Ok(0)
     }
-    print(&match output {
-        Output::Table => as_table(cleaned, dry_run),
-        Output::Json => as_json(cleaned, dry_run),
-    })?;
-    Ok(0)
 }
 
 /// The locks in the store, for whoever changes something.

@@ -130,7 +130,7 @@ impl Outcome {
     }
 }
 
-fn is_missing(error: &Error) -> bool {
+pub(crate) fn is_missing(error: &Error) -> bool {
     matches!(&error.fault.cause, Cause::Status(refusal) if refusal.status == StatusCode::NOT_FOUND)
 }
 

@@ -22,6 +22,7 @@ mod scroll;
 mod series;
 mod service;
 mod setup;
+mod snapshots;
 mod span_metrics;
 mod store;
 mod template;
