@@ -136,10 +136,10 @@ const ROLES: [(&str, &[&str]); 12] = [
         ],
     ),
     (DEPENDENCIES, &["es."]),
-    ("retention", &["es.", "retention."]),
+    ("retention", &["es.", "retention.", "admin."]),
     ("es-index-cleaner", &["es."]),
     (ERASE_SPANS, &["es.", "retention."]),
-    (ROLLOVER, &["es.", "retention."]),
+    (ROLLOVER, &["es.", "retention.", "admin."]),
     ("es-rollover", &["es."]),
 ];
 

@@ -1,6 +1,7 @@
 //! One round of cleaning: alone, by clocks that agree, in requests of bounded length.
 
 use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, StoredIndex};
+use tokio_util::sync::CancellationToken;
 
 use crate::name::beginnings;
 use crate::turn::{Asking, begins, context, give_up, goes_on, lets};
@@ -54,6 +55,9 @@ pub enum CleanError {
     /// Somebody else is at it.
     #[error("another process cleans these indices now; nothing more was done")]
     Taken,
+    /// It was told to stop.
+    #[error("stopped before its end; another round goes on")]
+    Stopped,
     /// One of the clocks is wrong.
     #[error(
         "the clock here and the store's are {minutes} minutes apart; nothing was deleted, set the one that is wrong"
@@ -98,6 +102,32 @@ pub struct Means<'a> {
     pub locks: Option<&'a dyn LeaseLock>,
     /// With it, nothing is deleted that is not in a snapshot of the same round.
     pub keeping: Option<Keeping<'a>>,
+    /// Once it is cancelled the round ends before its next step.
+    pub stop: Option<&'a CancellationToken>,
+}
+
+impl Means<'_> {
+    /// Whether the next step may be taken.
+    pub(crate) async fn go_on(&self, asking: Asking<'_>) -> Result<(), CleanError> {
+        if self.stop.is_some_and(CancellationToken::is_cancelled) {
+            return Err(CleanError::Stopped);
+        }
+        if goes_on(self.locks, asking).await { Ok(()) } else { Err(CleanError::Taken) }
+    }
+
+    /// Waits for its turn.
+    async fn begin(&self, asking: Asking<'_>) -> Result<(), CleanError> {
+        let stopped = async {
+            match self.stop {
+                Some(stop) => stop.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopped => Err(CleanError::Stopped),
+            turn = begins(self.locks, asking) => if lets(turn) { Ok(()) } else { Err(CleanError::Taken) },
+        }
+    }
 }
 
 /// Looks, plans, and deletes unless it only looks. `cleaned` begins empty, and tells what was done even when the round does not come to its end.
@@ -111,9 +141,7 @@ pub async fn clean(
     cleaned: &mut Cleaned,
 ) -> Result<(), CleanError> {
     let means = Means { locks: means.locks.filter(|_| !asking.dry_run), ..means };
-    if !lets(begins(means.locks, asking).await) {
-        return Err(CleanError::Taken);
-    }
+    means.begin(asking).await?;
     let result = alone(means, policy, asking, cleaned).await;
     give_up(means.locks, asking).await;
     result
@@ -125,8 +153,8 @@ async fn alone(
     asking: Asking<'_>,
     cleaned: &mut Cleaned,
 ) -> Result<(), CleanError> {
-    let Means { admin, locks, keeping } = means;
-    let Inventory { indices, now } = admin.inventory(&context(asking), &beginnings(&policy.prefix)).await?;
+    let Inventory { indices, now } =
+        means.admin.inventory(&context(asking), &beginnings(&policy.prefix)).await?;
     let apart = now.map_or(0, |stores| (seconds(stores.0) - asking.now).abs());
     if apart > MOST_APART && !asking.dry_run {
         return Err(CleanError::Clocks { minutes: apart / 60 });
@@ -146,10 +174,10 @@ async fn alone(
     // The oldest first: a round that does not come to its end has done the more urgent part.
     let going = cleaned.fates.iter().rev().filter(|fate| fate.decision.delete);
     let going: Vec<String> = going.map(|fate| fate.decision.name.clone()).collect();
-    if let Some(keeping) = keeping.filter(|_| !going.is_empty()) {
+    if let Some(keeping) = means.keeping.filter(|_| !going.is_empty()) {
         let name = (!asking.dry_run).then(|| snapshot::name(&policy.prefix, asking));
         if let Some(name) = &name {
-            snapshot::take(keeping, locks, asking, (name, &going)).await?;
+            snapshot::take(means, keeping, asking, (name, &going)).await?;
         }
         cleaned.snapshot = Some(Snapshot { repository: keeping.repository.to_owned(), name });
     }
@@ -158,10 +186,8 @@ async fn alone(
     }
     for batch in batches(going.iter().map(String::as_str)) {
         let failed = |source| CleanError::Store { deleted: cleaned.deleted.clone(), source };
-        if !goes_on(locks, asking).await {
-            return Err(CleanError::Taken);
-        }
-        admin.delete(&context(asking), &batch).await.map_err(failed)?;
+        means.go_on(asking).await?;
+        means.admin.delete(&context(asking), &batch).await.map_err(failed)?;
         tracing::info!(indices = batch.join(","), "deleted");
         cleaned.deleted.extend(batch);
     }

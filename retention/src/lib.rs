@@ -10,6 +10,7 @@ mod plan;
 mod report;
 pub mod rollover;
 mod run;
+pub mod schedule;
 mod settings;
 mod snapshot;
 mod turn;

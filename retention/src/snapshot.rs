@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use spoor_storage::{IndexSnapshots, LeaseLock, RecordError, RecordErrorKind, SnapshotState};
+use spoor_storage::{IndexSnapshots, RecordError, RecordErrorKind, SnapshotState};
 use time::OffsetDateTime;
 
-use crate::clean::CleanError;
-use crate::turn::{Asking, context, goes_on};
+use crate::clean::{CleanError, Means};
+use crate::turn::{Asking, context};
 
 /// Between the first two questions how it is; then twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -50,8 +50,8 @@ pub(crate) fn name(prefix: &str, asking: Asking<'_>) -> String {
 /// # Errors
 /// [`CleanError::Snapshot`] when it does not hold all of them; what the store said; or somebody else's turn.
 pub(crate) async fn take(
+    means: Means<'_>,
     keeping: Keeping<'_>,
-    locks: Option<&dyn LeaseLock>,
     asking: Asking<'_>,
     (name, indices): (&str, &[String]),
 ) -> Result<(), CleanError> {
@@ -64,9 +64,7 @@ pub(crate) async fn take(
     tracing::info!(name, repository = keeping.repository, indices = indices.len(), "a snapshot begins");
     let (begun, mut answered, mut pause) = (Instant::now(), Instant::now(), FIRST_PAUSE);
     loop {
-        if !goes_on(locks, asking).await {
-            return Err(CleanError::Taken);
-        }
+        means.go_on(asking).await?;
         match keeping.store.snapshot_state(&context(asking), keeping.repository, name).await {
             Ok(Some(SnapshotState::Done(holds))) => {
                 let lacks: Vec<&str> =

@@ -95,7 +95,7 @@ async fn run(store: &Store, dry_run: bool, days: u32, cleaned: &mut Cleaned) -> 
         lease: Duration::from_secs(1),
     };
     let keeping = Keeping { store, repository: "backup", patience: Duration::from_millis(600) };
-    let means = Means { admin: store, locks: None, keeping: Some(keeping) };
+    let means = Means { admin: store, locks: None, keeping: Some(keeping), stop: None };
     let policy = policy_of_jaegers_cleaner("", "-", days, Naming::Dated);
     clean(means, &policy, asking, cleaned).await
 }

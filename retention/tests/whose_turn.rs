@@ -73,7 +73,7 @@ fn asking() -> Asking<'static> {
 }
 
 fn means<'a>(admin: &'a dyn IndexAdmin, locks: &'a dyn LeaseLock) -> Means<'a> {
-    Means { admin, locks: Some(locks), keeping: None }
+    Means { admin, locks: Some(locks), keeping: None, stop: None }
 }
 
 fn locks() -> MemoryStore {

@@ -34,16 +34,19 @@ pub enum Role {
     Ingester,
     /// The query role.
     Query,
+    /// Retention by a schedule: `clean`.
+    Retention,
 }
 
 impl Role {
-    fn name(self) -> &'static str {
+    fn command(self) -> &'static [&'static str] {
         match self {
-            Self::AllInOne => "all-in-one",
-            Self::Agent => "agent",
-            Self::Collector => "collector",
-            Self::Ingester => "ingester",
-            Self::Query => "query",
+            Self::AllInOne => &["all-in-one"],
+            Self::Agent => &["agent"],
+            Self::Collector => &["collector"],
+            Self::Ingester => &["ingester"],
+            Self::Query => &["query"],
+            Self::Retention => &["retention", "clean"],
         }
     }
 
@@ -71,7 +74,7 @@ impl Role {
             }
             Self::Agent => agent.to_vec(),
             Self::Collector => collector.to_vec(),
-            Self::Ingester => Vec::new(),
+            Self::Ingester | Self::Retention => Vec::new(),
             Self::Query => query.to_vec(),
         }
     }
@@ -129,7 +132,7 @@ impl Spoor {
     /// As [`Spoor::start`].
     pub async fn start_with(role: Role, args: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let mut child = Command::new(binary()?)
-            .arg(role.name())
+            .args(role.command())
             .args(role.ports().into_iter().chain([ADMIN_PORT]).filter(|port| !is_given(port, args)))
             .arg("--log-encoding=json")
             .args(args)

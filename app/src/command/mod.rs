@@ -13,6 +13,7 @@ mod query;
 mod retention;
 mod rollover;
 mod run_record;
+mod scheduled;
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use all_in_one::AllInOneArgs;
@@ -42,9 +43,11 @@ use crate::telemetry;
 /// Runs what was asked for, to its end.
 pub(crate) fn run(parsed: &Parsed) -> Result<ExitCode> {
     match &parsed.command {
-        Command::Retention(args) => return on_runtime(retention::run(args)),
+        Command::Retention(args) if shows_settings(&args.host, parsed)? => {}
+        Command::Retention(args) => return on_runtime(retention::run(args, &parsed.matches)),
         Command::EraseSpans(args) => return on_runtime(erase::run(args)),
         Command::EsIndexCleaner(args) => return on_runtime(retention::run_index_cleaner(args)),
+        Command::Rollover(args) if shows_settings(&args.host, parsed)? => {}
         Command::Rollover(args) => return on_runtime(rollover::run(args, &parsed.matches)),
         Command::EsRollover(args) => {
             return on_runtime(rollover::run_es_rollover(args, &parsed.matches));
@@ -110,13 +113,13 @@ fn validate(command: &Command) -> Result<()> {
         Command::Collector(args) => args.validate(),
         Command::Ingester(args) => args.validate(),
         Command::Query(args) => args.validate(),
+        Command::Retention(args) => args.validate(),
+        Command::Rollover(args) => args.validate(),
         Command::DeadLetters(_)
         | Command::Dependencies(_)
         | Command::EraseSpans(_)
         | Command::EsIndexCleaner(_)
         | Command::EsRollover(_)
-        | Command::Retention(_)
-        | Command::Rollover(_)
         | Command::Generate(_)
         | Command::Healthcheck(_)
         | Command::SettingsReference => Ok(()),

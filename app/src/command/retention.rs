@@ -1,29 +1,26 @@
 //! `spoor retention`: what has had its time goes, for cron; and the same under the name of Jaeger's cleaner, as that is called.
 
+mod round;
+
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use clap::{ArgAction, ValueEnum};
-use spoor_retention::{
-    Asking, CleanConfig, CleanError, Cleaned, Keeping, LEASE, Means, Naming, Policy, as_json, as_table,
-    clean, policy_of_jaegers_cleaner,
-};
+use clap::{ArgAction, ArgMatches, ValueEnum};
+use spoor_retention::{CleanConfig, Cleaned, Naming, policy_of_jaegers_cleaner};
 use spoor_storage_elasticsearch::{
-    Config, ConnectionConfig, ElasticsearchIndices, ElasticsearchSampling, ElasticsearchStore, IndexConfig,
-    NodeUrl,
+    Config, ConnectionConfig, ElasticsearchSampling, ElasticsearchStore, IndexConfig, NodeUrl,
 };
 
+use self::round::{Round, Task};
 use super::run_record::{RecordConfig, RunRecord};
+use super::scheduled::{self, ADMIN_PORT, ScheduleConfig};
+use crate::host::HostConfig;
 
 /// Another process is at it: what `sysexits` calls a temporary failure.
 pub(super) const TAKEN: u8 = 75;
-
-/// What is to go could not be kept, and is there still.
-const NOT_KEPT: u8 = 3;
 
 /// What to do with what is old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,14 +45,17 @@ pub(super) enum Output {
 /// Exit status: 0 done, 1 failed (running it again does no harm), 2 wrong usage, 3 the snapshot is not whole and nothing went, 75 another
 /// process is at it.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("admin.http.host-port", |arg| arg.default_value(ADMIN_PORT)))]
 pub(crate) struct RetentionArgs {
     /// What to do.
     #[arg(value_name = "ACTION")]
     action: Action,
 
-    /// A file with settings: YAML, JSON or TOML, the flags' names dotted or nested. Flags and environment win over it.
-    #[arg(id = "config-file", long = "config-file", value_name = "PATH")]
-    config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) host: HostConfig,
+
+    #[command(flatten)]
+    schedule: ScheduleConfig,
 
     #[command(flatten)]
     connection: ConnectionConfig,
@@ -134,23 +134,44 @@ pub(crate) struct IndexCleanerArgs {
     connection: ConnectionConfig,
 }
 
-/// Does what is asked for, and reports.
-pub(crate) async fn run(args: &RetentionArgs) -> Result<ExitCode> {
+impl RetentionArgs {
+    /// Checks what no single flag can tell.
+    pub(super) fn validate(&self) -> Result<()> {
+        self.host.validate()?;
+        self.clean.policy(&self.prefix, &self.separator)?;
+        Ok(())
+    }
+
+    fn task(&self) -> Result<Task> {
+        Ok(Task {
+            config: config(self.connection.clone(), &self.prefix, &self.separator),
+            policy: self.clean.policy(&self.prefix, &self.separator)?,
+            dry_run: self.clean.dry_run,
+            snapshots: self.clean.snapshot_repository.clone().map(|name| (name, self.clean.snapshot_timeout)),
+            timeout: self.timeout,
+        })
+    }
+}
+
+/// Does what is asked for once, and reports; or stays, and does it by a schedule.
+pub(crate) async fn run(args: &RetentionArgs, given: &ArgMatches) -> Result<ExitCode> {
     let Action::Clean = args.action;
-    let policy = args.clean.policy(&args.prefix, &args.separator)?;
-    let dry_run = args.clean.dry_run;
-    let round = Round {
-        config: config(args.connection.clone(), &args.prefix, &args.separator),
-        policy,
-        dry_run,
-        snapshots: args.clean.snapshot_repository.clone().map(|name| (name, args.clean.snapshot_timeout)),
-        timeout: args.timeout,
-        output: args.output,
-    };
-    let record = RunRecord::begin(&args.record, "clean", &args.prefix, dry_run)?;
+    let task = args.task()?;
+    let scheduled = args.schedule.take(given, args.clean.dry_run, &args.record)?;
+    if let Some(schedule) = scheduled {
+        let round = Round::open(task)?;
+        let locks = round.locks.clone().context("a round that changes something has locks")?;
+        scheduled::serve(&args.host, ("clean", &args.prefix), schedule, locks, Arc::new(round)).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let record = RunRecord::begin(&args.record, "clean", &args.prefix, args.clean.dry_run)?;
     let mut cleaned = Cleaned::default();
-    let done = round.run(&mut cleaned).await;
+    let done = once(task, args.output, &mut cleaned).await;
     record.end(cleaned.effect(), done)
+}
+
+async fn once(task: Task, output: Output, cleaned: &mut Cleaned) -> Result<u8> {
+    Round::open(task)?.once(output, cleaned).await
 }
 
 /// As Jaeger's cleaner.
@@ -160,17 +181,15 @@ pub(crate) async fn run_index_cleaner(args: &IndexCleanerArgs) -> Result<ExitCod
         (false, true) => Naming::Rollover,
         (false, false) => Naming::Dated,
     };
-    let policy = policy_of_jaegers_cleaner(&args.prefix, &args.separator, args.days, naming);
     let connection = ConnectionConfig { server_urls: vec![args.url.clone()], ..args.connection.clone() };
-    let round = Round {
+    let task = Task {
         config: config(connection, &args.prefix, &args.separator),
-        policy,
+        policy: policy_of_jaegers_cleaner(&args.prefix, &args.separator, args.days, naming),
         dry_run: false,
         snapshots: None,
         timeout: Duration::from_secs(args.timeout),
-        output: Output::Table,
     };
-    round.run(&mut Cleaned::default()).await.map(ExitCode::from)
+    once(task, Output::Table, &mut Cleaned::default()).await.map(ExitCode::from)
 }
 
 fn config(connection: ConnectionConfig, prefix: &str, separator: &str) -> Config {
@@ -179,47 +198,6 @@ fn config(connection: ConnectionConfig, prefix: &str, separator: &str) -> Config
         connection,
         indices: IndexConfig { prefix, date_separator, ..IndexConfig::default() },
         ..Config::default()
-    }
-}
-
-/// What both programs come to.
-struct Round {
-    config: Config,
-    policy: Policy,
-    dry_run: bool,
-    /// The repository of the snapshots before deletion, and how long one may take.
-    snapshots: Option<(String, Duration)>,
-    timeout: Duration,
-    output: Output,
-}
-
-impl Round {
-    async fn run(&self, cleaned: &mut Cleaned) -> Result<u8> {
-        let Self { config, policy, dry_run, snapshots, timeout, output } = self;
-        let indices = ElasticsearchIndices::open(config).context("open the store")?;
-        let locks = locks(config, *dry_run)?;
-        let locks = locks.as_deref().map(|locks| locks as &dyn spoor_storage::LeaseLock);
-        let keeping = snapshots.as_ref();
-        let keeping = keeping.map(|(repository, patience)| Keeping {
-            store: &indices,
-            repository,
-            patience: *patience,
-        });
-        let (now, holder) = clock()?;
-        let asking = Asking { holder: &holder, now, dry_run: *dry_run, timeout: *timeout, lease: LEASE };
-        match clean(Means { admin: &indices, locks, keeping }, policy, asking, cleaned).await {
-            Ok(()) => {}
-            Err(error @ (CleanError::Taken | CleanError::Snapshot { .. })) => {
-                eprintln!("spoor: {error}");
-                return Ok(if matches!(error, CleanError::Taken) { TAKEN } else { NOT_KEPT });
-            }
-            Err(error) => return Err(error.into()),
-        }
-        print(&match output {
-            Output::Table => as_table(cleaned, *dry_run),
-            Output::Json => as_json(cleaned, *dry_run),
-        })?;
-        Ok(0)
     }
 }
 

@@ -32,6 +32,12 @@ pub(super) struct RecordConfig {
     metrics_file: Option<PathBuf>,
 }
 
+impl RecordConfig {
+    pub(super) fn is_set(&self) -> bool {
+        self.metrics_file.is_some()
+    }
+}
+
 /// A run that has begun.
 pub(super) struct RunRecord {
     began: Instant,

@@ -1,6 +1,5 @@
 //! The job: one of the processes that offer to leads, and counts today again and again, and yesterday once it is over.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,9 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use spoor_model::UnixNanos;
-use spoor_storage::{
-    DependencyStore, Lease, LeaseLock, ReadError, RecordError, RequestContext, SpanReader, Tenant,
-};
+use spoor_storage::{Candidate, DependencyStore, LeaseLock, ReadError, RequestContext, SpanReader, Tenant};
 use tokio_util::sync::CancellationToken;
 
 use super::day::{Day, DayCount};
@@ -97,7 +94,7 @@ pub struct DependencyJob {
     stores: JobStores,
     pace: Pace,
     /// This process, among those that offer to.
-    holder: String,
+    candidate: Candidate,
     metrics: JobMetrics,
 }
 
@@ -110,8 +107,8 @@ impl DependencyJob {
     }
 
     pub(super) fn paced(stores: JobStores, pace: Pace, metrics: JobMetrics) -> Self {
-        let holder = format!("spoor-{}-{:016x}", std::process::id(), RandomState::new().hash_one(0));
-        Self { stores, pace, holder, metrics }
+        let candidate = Candidate::new(stores.locks.clone(), LOCK, pace.lease, pace.ask);
+        Self { stores, pace, candidate, metrics }
     }
 
     /// Competes for the lead, and counts while it has it, until `shutdown`; then it gives the lead up, so that another takes it at once.
@@ -121,8 +118,7 @@ impl DependencyJob {
             () = self.work() => {}
         }
         self.metrics.leading.set(0);
-        let released = self.stores.locks.release(&self.context(), LOCK, &self.holder).await;
-        if let Err(error) = released {
+        if let Err(error) = self.candidate.resign().await {
             tracing::debug!(error = %error, "the lead of the dependencies ends by itself");
         }
     }
@@ -130,45 +126,22 @@ impl DependencyJob {
     async fn work(&self) {
         let mut failing = false;
         loop {
-            match self.acquire().await {
-                Ok(Some(lease)) => {
-                    failing = false;
-                    self.metrics.leading.set(1);
-                    tracing::info!("this process counts the dependencies now");
-                    tokio::select! {
-                        () = self.lead() => {}
-                        () = self.keep(lease) => tracing::info!("another process counts the dependencies now"),
-                    }
-                    self.metrics.leading.set(0);
-                }
-                Ok(None) => failing = false,
-                Err(error) if !failing => {
+            let lease = self.candidate.elected(|problem| {
+                if let Some(error) = problem.as_ref().filter(|_| !failing) {
                     tracing::warn!(error = %error, "nobody can be elected to count the dependencies; trying again");
-                    failing = true;
                 }
-                Err(_) => {}
+                failing = problem.is_some();
+            });
+            let lease = lease.await;
+            failing = false;
+            self.metrics.leading.set(1);
+            tracing::info!("this process counts the dependencies now");
+            tokio::select! {
+                () = self.lead() => {}
+                () = self.candidate.keeps(lease) => tracing::info!("another process counts the dependencies now"),
             }
+            self.metrics.leading.set(0);
             tokio::time::sleep(self.pace.ask).await;
-        }
-    }
-
-    async fn acquire(&self) -> Result<Option<Lease>, RecordError> {
-        self.stores.locks.acquire(&self.context(), LOCK, &self.holder, self.pace.lease).await
-    }
-
-    /// Renews the lead; ends when it is lost.
-    async fn keep(&self, mut lease: Lease) {
-        loop {
-            let left = lease.until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            tokio::time::sleep(self.pace.ask.min(left)).await;
-            match self.acquire().await {
-                Ok(Some(renewed)) => lease = renewed,
-                Ok(None) => return,
-                Err(error) => tracing::debug!(error = %error, "the lead was not renewed; trying again"),
-            }
         }
     }
 
@@ -204,7 +177,8 @@ impl DependencyJob {
 
     /// Whose days are counted: without any span the default tenant's, so that it shows that the job works.
     async fn tenants(&self) -> Result<Vec<Tenant>, ReadError> {
-        let mut tenants = self.stores.reader.tenants(&self.context()).await?;
+        let mut tenants =
+            self.stores.reader.tenants(&RequestContext::with_timeout(self.pace.lease / 4)).await?;
         if tenants.is_empty() {
             tenants.push(Tenant::default());
         }
@@ -228,11 +202,6 @@ impl DependencyJob {
                 false
             }
         }
-    }
-
-    /// A question to the lock is answered well before the lease ends, or not at all.
-    fn context(&self) -> RequestContext {
-        RequestContext::with_timeout(self.pace.lease / 4)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The settings of both programs.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, ValueEnum};
@@ -9,6 +8,8 @@ use spoor_storage_elasticsearch::{ConnectionConfig, LayoutConfig, NodeUrl, Templ
 
 use crate::command::retention::Output;
 use crate::command::run_record::RecordConfig;
+use crate::command::scheduled::{ADMIN_PORT, ScheduleConfig};
+use crate::host::HostConfig;
 
 /// What to do with the series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,14 +26,17 @@ pub(super) enum Action {
 ///
 /// Exit status: 0 done or nothing to do, 1 failed (running it again goes on from there), 2 wrong usage, 75 another process is at it.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("admin.http.host-port", |arg| arg.default_value(ADMIN_PORT)))]
 pub(crate) struct RolloverArgs {
     /// What to do; called as rollover-init, rollover, lookback.
     #[arg(value_name = "ACTION")]
     pub(super) action: Action,
 
-    /// A file with settings: YAML, JSON or TOML, the flags' names dotted or nested. Flags and environment win over it.
-    #[arg(id = "config-file", long = "config-file", value_name = "PATH")]
-    config_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) host: HostConfig,
+
+    #[command(flatten)]
+    pub(super) schedule: ScheduleConfig,
 
     #[command(flatten)]
     pub(super) connection: ConnectionConfig,

@@ -1,0 +1,89 @@
+//! Retention by a schedule, in a process that stays: admin port, signals and drain as every role has them.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use spoor_retention::schedule::{Pace, Schedule, Work, Worker, WorkerMetrics};
+use spoor_storage::LeaseLock;
+
+use super::run_record::RecordConfig;
+use crate::host::{Host, HostConfig, Role};
+
+/// Behind those of Jaeger's programs.
+pub(super) const ADMIN_PORT: &str = ":14272";
+/// Settings of a process that stays, by the beginnings of their names.
+const OF_WHO_STAYS: [&str; 2] = ["admin.", "shutdown-"];
+
+/// When runs are done by a process that stays.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(super) struct ScheduleConfig {
+    /// Stay, and run at the times of this cron expression, in UTC (`20 0 * * *`; a sixth field in front is seconds). Of several such processes over a store
+    /// one does the runs, and another takes over when it is gone.
+    #[arg(
+        id = "retention.schedule",
+        long = "retention.schedule",
+        visible_alias = "schedule",
+        value_name = "CRON"
+    )]
+    schedule: Option<Schedule>,
+}
+
+impl ScheduleConfig {
+    /// The schedule, if there is one. Settings that would have no effect beside it, or without it, are refused on the command line.
+    pub(super) fn take(
+        &self,
+        given: &ArgMatches,
+        dry_run: bool,
+        record: &RecordConfig,
+    ) -> Result<Option<Schedule>> {
+        let on_command_line = |setting: &str| given.value_source(setting) == Some(ValueSource::CommandLine);
+        if self.schedule.is_none() {
+            let of_who_stays = |id: &&str| {
+                OF_WHO_STAYS.iter().any(|beginning| id.starts_with(beginning)) && on_command_line(id)
+            };
+            if let Some(setting) = given.ids().map(clap::Id::as_str).find(of_who_stays) {
+                bail!("--{setting} is of use with --retention.schedule alone: remove it, or set that");
+            }
+            return Ok(None);
+        }
+        if dry_run {
+            bail!(
+                "--dry-run looks once, and --retention.schedule runs again and again: leave one of them out"
+            );
+        }
+        if record.is_set() {
+            bail!(
+                "with --retention.schedule the admin port tells what --retention.metrics-file would: leave one of them out"
+            );
+        }
+        if on_command_line("output") {
+            bail!("--output is of no use with --retention.schedule, whose reports are in the log: remove it");
+        }
+        Ok(self.schedule.clone())
+    }
+}
+
+/// Stays until a stop signal, and does `work` by the schedule when it is elected.
+pub(super) async fn serve(
+    config: &HostConfig,
+    (action, prefix): (&str, &str),
+    schedule: Schedule,
+    locks: Arc<dyn LeaseLock>,
+    work: Arc<dyn Work>,
+) -> Result<()> {
+    let mut host = Host::prepare(config)?;
+    let metrics = WorkerMetrics::register(&mut host.registry, action, prefix);
+    let resource = format!("spoor-retention-{action}");
+    let worker = Worker::new((locks, &resource, Pace::default()), schedule, work, metrics);
+    let health = host.health.clone();
+    worker.problems(move |problem| health.report("retention", problem));
+    let shutdown = host.shutdown.clone();
+    let run = async move {
+        worker.run(shutdown).await;
+        Ok(())
+    };
+    host.serve(vec![Role { name: "retention", run: Box::pin(run) }]).await
+}
