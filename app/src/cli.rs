@@ -10,7 +10,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
     AgentArgs, AllInOneArgs, CollectorArgs, DeadLettersArgs, DependenciesArgs, EraseArgs, EsRolloverArgs,
-    GenerateArgs, HealthcheckArgs, IndexCleanerArgs, IngesterArgs, QueryArgs, RetentionArgs, RolloverArgs,
+    GenerateArgs, HealthcheckArgs, IndexCleanerArgs, IngesterArgs, PolicyArgs, QueryArgs, RetentionArgs,
+    RolloverArgs,
 };
 use crate::config::{
     FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
@@ -47,8 +48,8 @@ pub(crate) enum Command {
     /// Counts who called whom on a day, from its spans, and stores it for the UI. Called as `spoor query dependencies`.
     #[command(hide = true)]
     Dependencies(Box<DependenciesArgs>),
-    /// Removes indices that have had their time: `spoor retention clean`, for cron; `spoor retention rollover` goes on to the next ones, `spoor retention
-    /// delete-by-query` and `erase` take single spans.
+    /// Removes indices that have had their time: `spoor retention clean`, for cron or by a schedule; `spoor retention rollover` goes on to the next ones,
+    /// `spoor retention delete-by-query` and `erase` take single spans, `spoor retention policy` has the store do it.
     Retention(Box<RetentionArgs>),
     /// Single spans out of indices that others share. Called as `spoor retention delete-by-query`, `spoor retention erase`.
     #[command(hide = true, override_usage = "spoor retention <delete-by-query|erase> [OPTIONS]")]
@@ -59,6 +60,9 @@ pub(crate) enum Command {
     /// Series of indices behind aliases. Called as `spoor retention rollover-init`, `spoor retention rollover`, `spoor retention lookback`.
     #[command(hide = true, override_usage = "spoor retention <rollover-init|rollover|lookback> [OPTIONS]")]
     Rollover(Box<RolloverArgs>),
+    /// The rules by which the store itself rolls over and deletes. Called as `spoor retention policy`.
+    #[command(hide = true, override_usage = "spoor retention policy --retention.days=DAYS [OPTIONS]")]
+    Policy(Box<PolicyArgs>),
     /// As Jaeger's program of this name: begins series of indices behind aliases, goes on with them, and takes old indices out of sight.
     #[command(hide = true)]
     EsRollover(Box<EsRolloverArgs>),
@@ -78,12 +82,13 @@ const DEAD_LETTERS: &str = "dead-letters";
 const DEPENDENCIES: &str = "dependencies";
 
 /// Commands of the retention's that have settings of their own, the commands that they are, and what they are called there.
-const OF_RETENTION: [(&str, &str, &str); 5] = [
+const OF_RETENTION: [(&str, &str, &str); 6] = [
     ("rollover-init", ROLLOVER, "init"),
     ("rollover", ROLLOVER, "rollover"),
     ("lookback", ROLLOVER, "lookback"),
     ("delete-by-query", ERASE_SPANS, "delete-by-query"),
     ("erase", ERASE_SPANS, "erase"),
+    ("policy", POLICY, "policy"),
 ];
 
 /// Of series of indices.
@@ -92,8 +97,11 @@ const ROLLOVER: &str = "rollover";
 /// Of single spans.
 const ERASE_SPANS: &str = "erase-spans";
 
+/// Of lifecycle policies.
+const POLICY: &str = "policy";
+
 /// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 12] = [
+const ROLES: [(&str, &[&str]); 13] = [
     (
         "all-in-one",
         &[
@@ -140,6 +148,7 @@ const ROLES: [(&str, &[&str]); 12] = [
     ("es-index-cleaner", &["es."]),
     (ERASE_SPANS, &["es.", "retention."]),
     (ROLLOVER, &["es.", "retention.", "admin."]),
+    (POLICY, &["es.", "retention."]),
     ("es-rollover", &["es."]),
 ];
 
@@ -369,6 +378,10 @@ mod tests {
         assert_eq!(
             roles(&["spoor", "retention", "erase", "--tag=a=b"]),
             ["spoor", "erase-spans", "erase", "--tag=a=b"]
+        );
+        assert_eq!(
+            roles(&["spoor", "retention", "policy", "--check"]),
+            ["spoor", "policy", "policy", "--check"]
         );
         assert_eq!(roles(&["spoor", "retention", "clean"]), ["spoor", "retention", "clean"]);
     }

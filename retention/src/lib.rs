@@ -7,6 +7,7 @@ mod clean;
 pub mod erase;
 mod name;
 mod plan;
+pub mod policy;
 mod report;
 pub mod rollover;
 mod run;

@@ -13,7 +13,7 @@ use spoor_tls::ClientTls;
 /// Ends with status 0 when the role is ready, 1 otherwise.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HealthcheckArgs {
-    /// Address of the role's admin port: 14269 collector and all-in-one, 14271 agent, 16687 query.
+    /// Address of the role's admin port: 14269 collector and all-in-one, 14270 ingester, 14271 agent, 16687 query, 14272 retention by a schedule.
     #[arg(id = "address", long = "address", default_value = "127.0.0.1:14269", value_name = "HOST:PORT")]
     address: String,
 

@@ -9,6 +9,7 @@ mod erase;
 mod generate;
 mod healthcheck;
 mod ingester;
+mod policy;
 mod query;
 mod retention;
 mod rollover;
@@ -24,6 +25,7 @@ pub(crate) use erase::EraseArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use healthcheck::HealthcheckArgs;
 pub(crate) use ingester::IngesterArgs;
+pub(crate) use policy::PolicyArgs;
 pub(crate) use query::QueryArgs;
 pub(crate) use retention::{IndexCleanerArgs, RetentionArgs};
 pub(crate) use rollover::{EsRolloverArgs, RolloverArgs};
@@ -46,6 +48,7 @@ pub(crate) fn run(parsed: &Parsed) -> Result<ExitCode> {
         Command::Retention(args) if shows_settings(&args.host, parsed)? => {}
         Command::Retention(args) => return on_runtime(retention::run(args, &parsed.matches)),
         Command::EraseSpans(args) => return on_runtime(erase::run(args)),
+        Command::Policy(args) => return on_runtime(policy::run(args)),
         Command::EsIndexCleaner(args) => return on_runtime(retention::run_index_cleaner(args)),
         Command::Rollover(args) if shows_settings(&args.host, parsed)? => {}
         Command::Rollover(args) => return on_runtime(rollover::run(args, &parsed.matches)),
@@ -74,6 +77,7 @@ fn run_to_its_end(parsed: &Parsed) -> Result<()> {
         | Command::AllInOne(_)
         | Command::Collector(_)
         | Command::Ingester(_)
+        | Command::Policy(_)
         | Command::Query(_)
         | Command::Retention(_)
         | Command::EraseSpans(_)
@@ -120,6 +124,7 @@ fn validate(command: &Command) -> Result<()> {
         | Command::EraseSpans(_)
         | Command::EsIndexCleaner(_)
         | Command::EsRollover(_)
+        | Command::Policy(_)
         | Command::Generate(_)
         | Command::Healthcheck(_)
         | Command::SettingsReference => Ok(()),

@@ -39,8 +39,8 @@ pub(super) enum Output {
 }
 
 /// Settings of `spoor retention`. Series of indices behind aliases are the matter of `spoor retention rollover-init`, `spoor retention
-/// rollover` and `spoor retention lookback`, single spans that of `spoor retention delete-by-query` and `spoor retention erase`, which have
-/// settings of their own (`--help`).
+/// rollover` and `spoor retention lookback`, single spans that of `spoor retention delete-by-query` and `spoor retention erase`, the store's own
+/// rules that of `spoor retention policy`; these have settings of their own (`--help`).
 ///
 /// Exit status: 0 done, 1 failed (running it again does no harm), 2 wrong usage, 3 the snapshot is not whole and nothing went, 75 another
 /// process is at it.

@@ -75,6 +75,14 @@ impl ElasticsearchIndices {
         Ok(Self { client, known, config: config.clone() })
     }
 
+    /// Which server it is.
+    pub(crate) async fn server(&self, context: &RequestContext) -> Result<Server, RecordError> {
+        match self.known {
+            Some(server) => Ok(server),
+            None => Ok(self.client.detect(context.deadline).await?),
+        }
+    }
+
     pub(crate) async fn get<T: for<'a> Deserialize<'a>>(
         &self,
         context: &RequestContext,

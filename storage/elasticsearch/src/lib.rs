@@ -15,6 +15,7 @@ mod erasing;
 mod filing;
 mod hex;
 mod index;
+mod lifecycle;
 mod long_values;
 mod reader;
 mod sampling;

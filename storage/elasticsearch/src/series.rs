@@ -41,10 +41,7 @@ impl IndexSeries for ElasticsearchIndices {
         context: &RequestContext,
         family: IndexFamily,
     ) -> Result<(), RecordError> {
-        let server = match self.known {
-            Some(server) => server,
-            None => self.client.detect(context.deadline).await?,
-        };
+        let server = self.server(context).await?;
         let settings = &self.config.indices;
         let is_archive = family == IndexFamily::Archive;
         let names = if is_archive { IndexNames::archive(settings) } else { IndexNames::new(settings) };
