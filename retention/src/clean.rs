@@ -141,9 +141,14 @@ pub async fn clean(
     cleaned: &mut Cleaned,
 ) -> Result<(), CleanError> {
     let means = Means { locks: means.locks.filter(|_| !asking.dry_run), ..means };
-    means.begin(asking).await?;
-    let result = alone(means, policy, asking, cleaned).await;
-    give_up(means.locks, asking).await;
+    let result = match means.begin(asking).await {
+        Ok(()) => alone(means, policy, asking, cleaned).await,
+        Err(error) => Err(error),
+    };
+    // Also who was stopped while it asked may have it.
+    if !matches!(result, Err(CleanError::Taken)) {
+        give_up(means.locks, asking).await;
+    }
     result
 }
 
@@ -159,18 +164,7 @@ async fn alone(
     if apart > MOST_APART && !asking.dry_run {
         return Err(CleanError::Clocks { minutes: apart / 60 });
     }
-    let known: Vec<Index> = indices.iter().map(index).collect();
-    let decisions = plan(&known, policy, asking.now);
-    let stored = |name: &str| indices.iter().find(|index| index.name == name);
-    cleaned.fates = decisions
-        .into_iter()
-        .map(|decision| {
-            let stored = stored(&decision.name);
-            let (bytes, documents) =
-                (stored.and_then(|index| index.bytes), stored.and_then(|index| index.documents));
-            Fate { decision, bytes, documents }
-        })
-        .collect();
+    cleaned.fates = fates(&indices, policy, asking.now);
     // The oldest first: a round that does not come to its end has done the more urgent part.
     let going = cleaned.fates.iter().rev().filter(|fate| fate.decision.delete);
     let going: Vec<String> = going.map(|fate| fate.decision.name.clone()).collect();
@@ -192,6 +186,17 @@ async fn alone(
         cleaned.deleted.extend(batch);
     }
     Ok(())
+}
+
+fn fates(indices: &[StoredIndex], policy: &Policy, now: i64) -> Vec<Fate> {
+    let known: Vec<Index> = indices.iter().map(index).collect();
+    let fate = |decision: Decision| {
+        let stored = indices.iter().find(|index| index.name == decision.name);
+        let (bytes, documents) =
+            (stored.and_then(|index| index.bytes), stored.and_then(|index| index.documents));
+        Fate { decision, bytes, documents }
+    };
+    plan(&known, policy, now).into_iter().map(fate).collect()
 }
 
 pub(crate) fn index(stored: &StoredIndex) -> Index {
