@@ -30,6 +30,8 @@ impl Store {
             format!("--es.server-urls={server}"),
             format!("--es.index-prefix={}", self.prefix),
             "--retention.days=2".to_owned(),
+            // What is old is all there is.
+            "--retention.floor-days=0".to_owned(),
             "--schedule=*/2 * * * * *".to_owned(),
         ];
         Spoor::start(Role::Retention, &settings.each_ref().map(String::as_str)).await

@@ -138,6 +138,7 @@ impl RetentionArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
         self.host.validate()?;
+        self.schedule.validate(self.clean.dry_run, &self.record)?;
         self.clean.policy(&self.prefix, &self.separator)?;
         Ok(())
     }
@@ -157,8 +158,7 @@ impl RetentionArgs {
 pub(crate) async fn run(args: &RetentionArgs, given: &ArgMatches) -> Result<ExitCode> {
     let Action::Clean = args.action;
     let task = args.task()?;
-    let scheduled = args.schedule.take(given, args.clean.dry_run, &args.record)?;
-    if let Some(schedule) = scheduled {
+    if let Some(schedule) = args.schedule.take(given)? {
         let round = Round::open(task)?;
         let locks = round.locks.clone().context("a round that changes something has locks")?;
         scheduled::serve(&args.host, ("clean", &args.prefix), schedule, locks, Arc::new(round)).await?;

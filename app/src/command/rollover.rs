@@ -50,7 +50,12 @@ const OF_ONE_ACTION: [(Action, &[&str]); 3] = [
 impl RolloverArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
-        self.host.validate()
+        self.host.validate()?;
+        self.schedule.validate(self.dry_run, &self.record)?;
+        if self.schedule.is_set() && self.action == Action::Init {
+            bail!("--retention.schedule: series are begun once; run rollover-init without it");
+        }
+        Ok(())
     }
 
     fn work(&self) -> Result<Work> {
@@ -92,10 +97,7 @@ pub(crate) async fn run(args: &RolloverArgs, given: &ArgMatches) -> Result<ExitC
         Action::Lookback => "lookback",
     };
     let work = args.work()?;
-    if let Some(schedule) = args.schedule.take(given, args.dry_run, &args.record)? {
-        if args.action == Action::Init {
-            bail!("--retention.schedule: series are begun once; run rollover-init without it");
-        }
+    if let Some(schedule) = args.schedule.take(given)? {
         let round = Round::open(work)?;
         let locks = round.locks.clone().context("a round that changes something has locks")?;
         scheduled::serve(&args.host, (action, &args.prefix), schedule, locks, Arc::new(round)).await?;

@@ -32,37 +32,43 @@ pub(super) struct ScheduleConfig {
 }
 
 impl ScheduleConfig {
-    /// The schedule, if there is one. Settings that would have no effect beside it, or without it, are refused on the command line.
-    pub(super) fn take(
-        &self,
-        given: &ArgMatches,
-        dry_run: bool,
-        record: &RecordConfig,
-    ) -> Result<Option<Schedule>> {
-        let on_command_line = |setting: &str| given.value_source(setting) == Some(ValueSource::CommandLine);
-        if self.schedule.is_none() {
-            let of_who_stays = |id: &&str| {
-                OF_WHO_STAYS.iter().any(|beginning| id.starts_with(beginning)) && on_command_line(id)
-            };
-            if let Some(setting) = given.ids().map(clap::Id::as_str).find(of_who_stays) {
-                bail!("--{setting} is of use with --retention.schedule alone: remove it, or set that");
-            }
-            return Ok(None);
-        }
-        if dry_run {
+    /// Checks what contradicts a schedule, wherever it is set.
+    pub(super) fn validate(&self, dry_run: bool, record: &RecordConfig) -> Result<()> {
+        if self.schedule.is_some() && dry_run {
             bail!(
                 "--dry-run looks once, and --retention.schedule runs again and again: leave one of them out"
             );
         }
-        if record.is_set() {
+        if self.schedule.is_some() && record.is_set() {
             bail!(
                 "with --retention.schedule the admin port tells what --retention.metrics-file would: leave one of them out"
             );
         }
-        if on_command_line("output") {
-            bail!("--output is of no use with --retention.schedule, whose reports are in the log: remove it");
+        Ok(())
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.schedule.is_some()
+    }
+
+    /// The schedule, if there is one. Settings that would have no effect beside it, or without it, are refused on the command line;
+    /// environments and files are often shared.
+    pub(super) fn take(&self, given: &ArgMatches) -> Result<Option<Schedule>> {
+        let on_command_line = |setting: &str| given.value_source(setting) == Some(ValueSource::CommandLine);
+        if self.is_set() {
+            if on_command_line("output") {
+                bail!(
+                    "--output is of no use with --retention.schedule, whose reports are in the log: remove it"
+                );
+            }
+            return Ok(self.schedule.clone());
         }
-        Ok(self.schedule.clone())
+        let of_who_stays =
+            |id: &&str| OF_WHO_STAYS.iter().any(|beginning| id.starts_with(beginning)) && on_command_line(id);
+        if let Some(setting) = given.ids().map(clap::Id::as_str).find(of_who_stays) {
+            bail!("--{setting} is of use with --retention.schedule alone: remove it, or set that");
+        }
+        Ok(None)
     }
 }
 
