@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 use spoor_tests::traffic::now;
-use spoor_tests::{Role, Spoor, eventually, unique_prefix};
+use spoor_tests::{Role, Spoor, binary, eventually, unique_prefix};
 use time::OffsetDateTime;
+use tokio::process::Command;
 
 /// A kill in the midst of a round leaves the cleaner's lock for two minutes.
 const PATIENCE: Duration = Duration::from_secs(200);
@@ -150,5 +151,30 @@ async fn what_goes_wrong_is_told_by_readiness_and_tried_again() -> Result<()> {
     ensure!(told(&worker, &store, "last_exit_code").await? == 1.0);
     ensure!(reqwest::get(format!("{url}/live")).await?.status().is_success(), "it is alive all the same");
     ensure!(worker.stop().await?.status.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn settings_that_would_have_no_effect_are_refused_before_anything_is_asked() -> Result<()> {
+    let (once, scheduled) = ("--retention.days=2", "--schedule=20 0 * * *");
+    for (args, told) in [
+        (["clean", once, "--admin.http.host-port=:0"], "of use with --retention.schedule alone"),
+        (["rollover", "--shutdown-timeout=1s", "--dry-run"], "of use with --retention.schedule alone"),
+        (["lookback", scheduled, "--output=json"], "reports are in the log"),
+        (["rollover-init", scheduled, "--check-config"], "series are begun once"),
+        (["rollover", scheduled, "--dry-run"], "leave one of them out"),
+        (["rollover", scheduled, "--metrics-file=x.prom"], "leave one of them out"),
+        (["clean", once, "--schedule=daily"], "`20 0 * * *`"),
+        (["clean", scheduled, "--check-config"], "nothing says what is to go"),
+    ] {
+        let ended = Command::new(binary()?)
+            .arg("retention")
+            .args(args)
+            .arg("--es.server-urls=http://127.0.0.1:9")
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&ended.stderr);
+        ensure!(matches!(ended.status.code(), Some(1 | 2)) && said.contains(told), "{args:?}: {said}");
+    }
     Ok(())
 }
