@@ -7,11 +7,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use spoor_ingester::quarantine::Reason;
+use spoor_proto::convert::otlp::decode_export_request;
 use spoor_proto::record::Encoding;
 use spoor_topic::Bounds;
 use spoor_topic::memory::MemoryTopic;
 
-use support::{Store, Ward, config, ends, generated, lag, poison, produce, start, start_bounded, until};
+use support::{
+    Store, Ward, config, ends, exports, generated, lag, poison, produce, start, start_bounded, until,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_span_of_every_encoding_is_stored_once_and_its_offset_committed() {
@@ -141,6 +144,24 @@ async fn one_partition_and_a_slow_store_have_twenty_writes_under_way_and_right_o
     assert!(store.holds(&keys));
     let most = store.most_under_way.load(Ordering::Relaxed);
     assert!((20..=24).contains(&most), "{most} writes at most");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_whole_export_and_without_a_key_is_stored_whole() {
+    let (topic, store, ward) = (MemoryTopic::new(3), Store::new(), Arc::new(Ward::default()));
+    let exports = exports(1_000, 8);
+    let mut keys = Vec::new();
+    for export in &exports {
+        poison(&topic, Some(export)).await;
+        keys.extend(support::keys(&decode_export_request(export.clone()).unwrap()));
+    }
+    let ends = ends(&topic).await;
+    assert_eq!(ends.iter().sum::<i64>(), i64::try_from(exports.len()).unwrap());
+    let running = start(&topic, &store, &ward, &config(&["--kafka.consumer.encoding=otlp_proto"]));
+    until("all is committed", || lag(&topic, &ends) == 0).await;
+    assert!(store.holds(&keys) && store.spans().len() == keys.len());
+    assert!(ward.by_origin().is_empty());
     running.stop().await.unwrap();
 }
 

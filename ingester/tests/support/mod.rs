@@ -38,11 +38,17 @@ pub(crate) fn config(flags: &[&str]) -> Config {
     Config::from_arg_matches(&matches).expect("every setting has a default")
 }
 
-/// Spans as the generator makes them, in requests of at most 512.
-pub(crate) fn generated(spans: u64, seed: u64) -> Vec<SpanBatch> {
+/// Requests of OTLP as the generator makes them, of at most 512 spans of several traces: what an exporter of Jaeger v2 makes one record of.
+pub(crate) fn exports(spans: u64, seed: u64) -> Vec<Bytes> {
     let config = GenerateConfig { seed, ..GenerateConfig::default() }.with_spans(spans);
     let requests = Requests::new(&config, UnixNanos(1_787_227_200_000_000_000), Protocol::OtlpGrpc);
-    requests.map(|request| decode_export_request(request.body).expect("valid OTLP")).collect()
+    requests.map(|request| request.body).collect()
+}
+
+/// Their spans.
+pub(crate) fn generated(spans: u64, seed: u64) -> Vec<SpanBatch> {
+    let exports = exports(spans, seed).into_iter();
+    exports.map(|body| decode_export_request(body).expect("valid OTLP")).collect()
 }
 
 pub(crate) fn keys(batch: &SpanBatch) -> Vec<Key> {

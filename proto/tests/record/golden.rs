@@ -40,6 +40,82 @@ fn jaegers_json_is_read_and_written_letter_by_letter() {
     assert_eq!(std::str::from_utf8(&again.records[0].value), Ok(JSON));
 }
 
+/// A field of bytes: its tag (the number times 8, and 2), its length, and the bytes.
+fn bytes(number: u8, value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len()).expect("short enough for one byte of length");
+    assert!(length < 0x80 && number < 16, "one byte of tag, one of length");
+    [&[number << 3 | 2, length][..], value].concat()
+}
+
+fn message(number: u8, fields: &[Vec<u8>]) -> Vec<u8> {
+    bytes(number, &fields.concat())
+}
+
+/// A tag or a field of a log: the key, and what comes behind it.
+fn key_value(number: u8, key: &str, rest: &[u8]) -> Vec<u8> {
+    message(number, &[bytes(1, key.as_bytes()), rest.to_vec()])
+}
+
+fn text(number: u8, key: &str, value: &str) -> Vec<u8> {
+    key_value(number, key, &bytes(3, value.as_bytes()))
+}
+
+/// The ids as the first two fields of a span or a reference.
+fn ids(trace_id: u128, span_id: u64) -> Vec<u8> {
+    [bytes(1, &trace_id.to_be_bytes()), bytes(2, &span_id.to_be_bytes())].concat()
+}
+
+/// The span of [`JSON`] in Jaeger's protobuf: types and fields in the order of their numbers, zero values left out.
+fn protobuf() -> Vec<u8> {
+    // 1,485,467,191 s; with 639,875,000 ns behind it, or without.
+    let seconds = [0x08, 0xb7, 0xdc, 0xa9, 0xc4, 0x05];
+    let nanos = [0x10, 0xb8, 0xef, 0x8e, 0xb1, 0x02];
+    let minus_42 = [0x10, 2, 0x28, 0xd6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    let nan = [0x10, 3, 0x31, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f];
+    [
+        ids(1 << 64 | 2, 3),
+        bytes(3, b"GET"),
+        bytes(4, &ids(1 << 64 | 2, 4)),
+        message(4, &[ids(5, 6), vec![0x18, 1]]),
+        vec![0x28, 1],
+        message(6, &[seconds.to_vec(), nanos.to_vec()]),
+        // 5,000 ns.
+        bytes(7, &[0x10, 0x88, 0x27]),
+        text(8, "text", "v"),
+        key_value(8, "yes", &[0x10, 1, 0x20, 1]),
+        key_value(8, "no", &[0x10, 1]),
+        key_value(8, "long", &minus_42),
+        key_value(8, "double", &[0x10, 3, 0x31, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f]),
+        key_value(8, "nan", &nan),
+        key_value(8, "bytes", &[0x10, 4, 0x3a, 2, 0xff, 0]),
+        text(8, "span.kind", "server"),
+        message(9, &[bytes(1, &seconds), text(2, "event", "retry"), key_value(2, "n", &[0x10, 2, 0x28, 2])]),
+        message(10, &[bytes(1, b"shop"), text(2, "host", "h1")]),
+        bytes(12, b"odd"),
+    ]
+    .concat()
+}
+
+#[test]
+fn jaegers_protobuf_is_read_and_written_byte_by_byte_and_is_the_same_span_as_its_json() {
+    let record = protobuf();
+    for encoding in [Some(Encoding::Protobuf), None] {
+        let found = decode(encoding, [record.as_slice()]);
+        assert_eq!(found.records[0].as_ref().expect("good"), &(0..1));
+        let span = found.batch.span(0).expect("one span");
+        let tags: Vec<_> = span.attributes().iter().map(|tag| (tag.key(), tag.value())).collect();
+        let nan = |value: &ValueView<'_>| matches!(value, ValueView::Double(number) if number.is_nan());
+        assert!(tags.iter().any(|(key, value)| *key == "nan" && nan(value)), "{tags:?}");
+        assert!(tags.contains(&("no", ValueView::Bool(false))), "{tags:?}");
+        let json = encode(&found.batch, Encoding::Json, 10_000);
+        assert_eq!(std::str::from_utf8(&json.records[0].value), Ok(JSON));
+        let again = encode(&found.batch, Encoding::Protobuf, 10_000);
+        assert_eq!(again.records[0].value, record);
+    }
+    let from_json = decode(Some(Encoding::Json), [JSON.as_bytes()]);
+    assert_eq!(encode(&from_json.batch, Encoding::Protobuf, 10_000).records[0].value, protobuf());
+}
+
 #[test]
 fn jaegers_json_is_read_in_its_other_spellings() {
     let text = r#"{"trace_id":"AAAAAAAAAAI=","span_id":"AAAAAAAAAAM=","operation_name":"a","start_time":"2017-01-26T22:46:31+01:00",

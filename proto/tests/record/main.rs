@@ -2,6 +2,7 @@
 
 mod golden;
 mod hostile;
+mod otlp_by_hand;
 mod round_trip;
 mod splitting;
 mod zipkin;
