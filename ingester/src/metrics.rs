@@ -32,6 +32,12 @@ struct OfPartition {
     partition: i32,
 }
 
+/// A partition by its number alone, as Jaeger's deadlock detector labels it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Numbered {
+    partition: i32,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
@@ -57,6 +63,8 @@ pub(crate) struct Metrics {
     starts: Family<OfPartition, Counter>,
     ends: Family<OfPartition, Counter>,
     retries: Counter,
+    /// Zero for ever.
+    detected: [Family<Numbered, Counter>; 2],
 }
 
 impl Metrics {
@@ -80,6 +88,7 @@ impl Metrics {
             starts: Family::default(),
             ends: Family::default(),
             retries: Counter::default(),
+            detected: Default::default(),
         };
         // An alert on a reason that has not come up yet must find a zero, not nothing.
         for reason in Reason::ALL {
@@ -136,10 +145,16 @@ impl Metrics {
             "Writes that were given up; never counts, as they are tried until they succeed",
         );
         never("span_processor_errors", "Records that were lost; never counts");
-        never(
-            "deadlockdetector_all_partitions_panic_issued",
-            "Processes ended for want of records; never counts",
-        );
+        let told = [
+            ("deadlockdetector_panic_issued", "Processes ended for want of records; never counts"),
+            (
+                "deadlockdetector_close_signalled",
+                "Partitions given up for want of records; never counts, as a quiet one is kept",
+            ),
+        ];
+        for ((name, help), family) in told.into_iter().zip(&self.detected) {
+            registry.register(name, help, family.clone());
+        }
     }
 
     pub(crate) fn read(&self, records: &[Record]) {
@@ -197,6 +212,11 @@ impl Metrics {
 
     pub(crate) fn partition_starts(&self, partition: i32) {
         self.starts.get_or_create(&self.labels(partition)).inc();
+        // Zeros, not nothing, for whoever asks for their rates.
+        drop(self.ends.get_or_create(&self.labels(partition)));
+        for never in &self.detected {
+            drop(never.get_or_create(&Numbered { partition }));
+        }
     }
 
     pub(crate) fn partition_ends(&self, partition: i32) {
