@@ -4,6 +4,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::health::Health;
 
+/// A broker's word for a mechanism that it does not offer.
+const UNKNOWN_MECHANISM: &str = "Unsupported SASL mechanism";
+
 /// The code in words, and what to do where something can be done.
 pub(crate) fn what_to_do(code: RDKafkaErrorCode) -> String {
     use RDKafkaErrorCode as Code;
@@ -20,7 +23,9 @@ pub(crate) fn what_to_do(code: RDKafkaErrorCode) -> String {
         Code::Authentication | Code::SaslAuthenticationFailed => {
             "the brokers do not take the user, the password or the certificate: see .authentication, .plaintext and .tls"
         }
-        Code::UnsupportedSASLMechanism => "the brokers do not know this .plaintext.mechanism",
+        Code::UnsupportedSASLMechanism => {
+            "the brokers do not know this .plaintext.mechanism: set one that they know"
+        }
         Code::SSL => "TLS failed: see .tls.ca, and whether the brokers' port speaks TLS",
         Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed
@@ -41,6 +46,24 @@ pub(crate) fn what_to_do(code: RDKafkaErrorCode) -> String {
     format!("{code}: {advice}")
 }
 
+/// An error that reading a topic ends in for now. Why a connection fails was told with it (see [`tell`]), and is of more use than that it
+/// does.
+pub(crate) fn tell_of_topic(health: &Health, topic: &str, code: RDKafkaErrorCode) {
+    use RDKafkaErrorCode as Code;
+    let is_of_connection = matches!(
+        code,
+        Code::AllBrokersDown
+            | Code::BrokerTransportFailure
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::SSL
+    );
+    if !(is_of_connection && health.knows_why()) {
+        health.is_down(&format!("topic {topic}: {}", what_to_do(code)));
+    }
+}
+
 /// An error of the client as a whole: one that lasts makes the brokers unreachable, one broker of several does not.
 pub(crate) fn tell(health: &Health, error: &KafkaError, text: &str) {
     use RDKafkaErrorCode as Code;
@@ -53,6 +76,11 @@ pub(crate) fn tell(health: &Health, error: &KafkaError, text: &str) {
         Code::AllBrokersDown if health.knows_why() => {}
         Code::AllBrokersDown => health.is_down(&format!("{} ({})", what_to_do(code), health.last_failure())),
         Code::BrokerTransportFailure => health.note_failure(text),
+        // It calls every failure to authenticate by the same code; the broker's own word is in the text.
+        Code::Authentication if text.contains(UNKNOWN_MECHANISM) => {
+            let advice = what_to_do(Code::UnsupportedSASLMechanism);
+            health.is_down_because(&format!("{advice} ({text})"));
+        }
         Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::UnsupportedSASLMechanism

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use spoor_topic::conformance::{keyed, read, soon, until, write_all};
-use spoor_topic::{RecordError, TopicReader, TopicWriter};
+use spoor_topic::{RecordError, TopicReader, TopicWriter, Unreachable};
 use spoor_topic_kafka::KafkaWriter;
 use support::{Topic, settings};
 use xtask::servers::{Kafka, KafkaSecurity};
@@ -77,14 +77,11 @@ async fn works(topic: &Topic, flags: &[String]) {
     reader.close(soon()).await.expect("the last commit succeeds");
 }
 
-/// Waits until the writer knows why it is not let in.
-async fn reason(topic: &Topic, flags: &[String], word: &str) {
-    let flags = both_sides(flags);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let writer = topic.write_by(&flags);
+/// Waits until this side knows why it is not let in.
+async fn is_told(side: &str, reachable: impl Fn() -> Result<(), Unreachable>, word: &str) {
     let known = async {
         loop {
-            let down = writer.reachable().expect_err("it is not let in");
+            let down = reachable().expect_err("it is not let in");
             if down.reason.contains(word) {
                 return down;
             }
@@ -92,8 +89,18 @@ async fn reason(topic: &Topic, flags: &[String], word: &str) {
         }
     };
     let down = tokio::time::timeout(Duration::from_secs(60), known).await;
-    let down = down.unwrap_or_else(|_| panic!("no word of {word}: {:?}", writer.reachable()));
-    assert!(!down.reason.contains(PASSWORD) && !down.reason.contains("wrong-"), "{down}");
+    let down = down.unwrap_or_else(|_| panic!("the {side} has no word of {word}: {:?}", reachable()));
+    assert!(!down.reason.contains(PASSWORD) && !down.reason.contains("wrong-"), "{side}: {down}");
+}
+
+/// Waits until both sides know why they are not let in.
+async fn reason(topic: &Topic, flags: &[String], word: &str) {
+    let flags = both_sides(flags);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let writer = topic.write_by(&flags);
+    is_told("writer", || writer.reachable(), word).await;
+    let reader = topic.read_by(&support::fresh_name("group"), &flags);
+    is_told("reader", || reader.reachable(), word).await;
     let answers = writer.write(&[keyed("k", "v")], soon()).await;
     let is_away =
         |error: &RecordError| matches!(error, RecordError::Unavailable { .. } | RecordError::NoTopic { .. });
@@ -157,6 +164,11 @@ async fn certificates_and_users_are_shown_and_wrong_ones_told() {
     let with_tls = [user("SCRAM-SHA-256", PASSWORD).to_vec(), tls.to_vec()].concat();
     works(&Topic { brokers: kafka.sasl_tls(), name: topic.name }, &with_tls).await;
 
+    let topic = Topic::make(kafka.brokers()).await;
+    let unchecked = [flag("tls.enabled=true"), flag("tls.skip-host-verify=true")];
+    let unchecked = [user("PLAIN", PASSWORD).to_vec(), unchecked.to_vec()].concat();
+    works(&Topic { brokers: kafka.sasl_tls(), name: topic.name }, &unchecked).await;
+
     let stranger: Vec<String> = both_sides(&[
         flag("authentication=plaintext"),
         flag(&format!("plaintext.username={STRANGER}")),
@@ -167,6 +179,9 @@ async fn certificates_and_users_are_shown_and_wrong_ones_told() {
 
     reason(&at(kafka.sasl()), &user("PLAIN", "wrong-one"), ".plaintext").await;
     reason(&at(kafka.sasl()), &user("SCRAM-SHA-512", "wrong-one"), ".plaintext").await;
+    let unknown = [user("SCRAM-SHA-512", PASSWORD).to_vec(), tls.to_vec()].concat();
+    reason(&at(kafka.sasl_tls()), &unknown, ".plaintext.mechanism").await;
+    reason(&at(kafka.sasl_tls()), &unknown, "PLAIN,SCRAM-SHA-256").await;
     reason(&at(kafka.sasl_tls()), &[flag("tls.enabled=true")], "TLS").await;
     reason(&at(kafka.tls()), &[flag("tls.enabled=true"), ca], "ssl://").await;
 }

@@ -1,6 +1,7 @@
 //! A Kafka broker of a test's own.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -13,7 +14,7 @@ pub struct KafkaSecurity<'a> {
     pub authority: &'a str,
     /// PEM of the broker's certificate (for 127.0.0.1 and localhost) and its key in PKCS#8.
     pub certificate_and_key: &'a str,
-    /// The user of PLAIN and both SCRAM mechanisms.
+    /// The user of PLAIN and both SCRAM mechanisms; with TLS there is no SCRAM-SHA-512.
     pub user: &'a str,
     /// Its password.
     pub password: &'a str,
@@ -96,7 +97,7 @@ impl Kafka {
         self.at(SASL_OFFSET)
     }
 
-    /// Where it wants a user, with TLS; of a secured one only.
+    /// Where it wants a user, with TLS, and does not know SCRAM-SHA-512; of a secured one only.
     #[must_use]
     pub fn sasl_tls(&self) -> String {
         self.at(SASL_TLS_OFFSET)
@@ -108,6 +109,23 @@ impl Kafka {
     /// When its folder cannot be read.
     pub fn log_bytes(&self, topic: &str) -> Result<u64> {
         let mut bytes = 0;
+        for file in self.log_files(topic)? {
+            bytes += fs::metadata(file).context("ask for a segment's size")?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// The records of a topic as they lie on its disk: batch behind batch, file by file.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub fn log(&self, topic: &str) -> Result<Vec<Vec<u8>>> {
+        let files = self.log_files(topic)?;
+        files.into_iter().map(|file| fs::read(file).context("read a segment")).collect()
+    }
+
+    fn log_files(&self, topic: &str) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
         for folder in
             fs::read_dir(self.server.place().folder.join("data")).context("list the broker's data")?
         {
@@ -118,13 +136,13 @@ impl Kafka {
                 continue;
             }
             for file in fs::read_dir(folder.path()).context("list a partition's files")? {
-                let file = file.context("list a partition's files")?;
-                if file.path().extension().is_some_and(|extension| extension == "log") {
-                    bytes += file.metadata().context("ask for a segment's size")?.len();
+                let path = file.context("list a partition's files")?.path();
+                if path.extension().is_some_and(|extension| extension == "log") {
+                    files.push(path);
                 }
             }
         }
-        Ok(bytes)
+        Ok(files)
     }
 
     fn at(&self, offset: u16) -> String {
@@ -172,7 +190,7 @@ impl Kafka {
     }
 }
 
-/// The broker exits unless every SASL listener has a line for every mechanism.
+/// The broker exits unless every SASL listener has a line for each of its mechanisms.
 fn secured(port: u16, folder: &str, security: &KafkaSecurity<'_>) -> String {
     let KafkaSecurity { user, password, stranger, .. } = security;
     let (tls, sasl, sasl_tls) = (port + TLS_OFFSET, port + SASL_OFFSET, port + SASL_TLS_OFFSET);
@@ -199,6 +217,7 @@ fn secured(port: u16, folder: &str, security: &KafkaSecurity<'_>) -> String {
          ssl.keystore.type=PEM\nssl.keystore.location={folder}/node.pem\nssl.truststore.type=PEM\nssl.truststore.location={folder}/ca.pem\n\
          authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
          super.users=User:ANONYMOUS;User:{user};User:{CLIENT}\n\
-         listener.name.ssl.ssl.client.auth=required\nsasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n{logins}"
+         listener.name.ssl.ssl.client.auth=required\nsasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
+         listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n{logins}"
     )
 }

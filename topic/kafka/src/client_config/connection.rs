@@ -85,14 +85,22 @@ impl Connection<'_> {
     fn authentication(&mut self) -> Result<(), SettingsError> {
         let settings = self.settings;
         match settings.authentication {
-            Authentication::None => self.no_user(),
             Authentication::Tls if settings.cert.is_empty() => {
                 self.refused("authentication=tls", format!("it needs {} and .key", self.flag("tls.cert")))
             }
-            Authentication::Tls => self.no_user(),
-            Authentication::Plaintext => self.user(),
+            Authentication::None | Authentication::Tls => self.no_user().and_then(|()| self.no_kerberos()),
+            Authentication::Plaintext => self.no_kerberos().and_then(|()| self.user()),
             Authentication::Kerberos => self.kerberos(),
         }
+    }
+
+    /// What only Kerberos uses was meant to be used.
+    fn no_kerberos(&self) -> Result<(), SettingsError> {
+        if self.settings.kerberos == ConnectionConfig::default().kerberos {
+            return Ok(());
+        }
+        let problem = format!("what is set here is used with {}=kerberos only", self.flag("authentication"));
+        self.refused("kerberos", problem)
     }
 
     /// A user that nobody asks for was meant to be asked for.
@@ -101,9 +109,12 @@ impl Connection<'_> {
         if !settings.username.is_empty()
             || !settings.password.is_empty()
             || !settings.password_file.is_empty()
+            || settings.mechanism != ConnectionConfig::default().mechanism
         {
-            let problem =
-                format!("user and password are used with {}=plaintext only", self.flag("authentication"));
+            let problem = format!(
+                "user, password and mechanism are used with {}=plaintext only",
+                self.flag("authentication")
+            );
             return self.refused("plaintext", problem);
         }
         Ok(())
@@ -200,7 +211,9 @@ impl Connection<'_> {
             return self.refused("tls.server-name", problem);
         }
         if !settings.tls && settings.authentication != Authentication::Tls {
-            if let Some((name, ..)) = files.iter().find(|(_, path, _)| !path.is_empty()) {
+            let named = files.iter().find(|(_, path, _)| !path.is_empty()).map(|(name, ..)| *name);
+            let skips = settings.skip_host_verify.then_some("tls.skip-host-verify");
+            if let Some(name) = named.or(skips) {
                 return self.refused(name, format!("it is used with {} only", self.flag("tls.enabled")));
             }
             return Ok(());

@@ -105,6 +105,41 @@ fn the_librarys_settings_follow_from_ours() {
 }
 
 #[test]
+fn every_setting_of_the_librarys_becomes_its_setting() {
+    for (flag, key, value) in [
+        ("producer.brokers=a:1,b:2", "bootstrap.servers", "a:1,b:2"),
+        ("producer.protocol-version=0.9.0", "broker.version.fallback", "0.9.0"),
+        ("producer.required-acks=all", "enable.idempotence", "true"),
+        ("producer.required-acks=local", "acks", "1"),
+        ("producer.required-acks=local", "enable.idempotence", "false"),
+        ("producer.required-acks=noack", "acks", "0"),
+        ("producer.batch-linger=7ms", "linger.ms", "7"),
+        ("producer.batch-size=7000", "batch.size", "7000"),
+        ("producer.batch-size=0", "batch.size", "1000000"),
+        ("producer.batch-max-messages=7", "batch.num.messages", "7"),
+        ("producer.max-message-bytes=7000", "message.max.bytes", "7000"),
+        ("consumer.group-id=us", "group.id", "us"),
+        ("consumer.client-id=me", "client.id", "me"),
+        ("consumer.instance-id=me", "group.instance.id", "me"),
+        ("consumer.rack-id=r", "client.rack", "r"),
+        ("consumer.assignor=roundrobin", "partition.assignment.strategy", "roundrobin"),
+        ("consumer.fetch-max-message-bytes=70000", "fetch.message.max.bytes", "70000"),
+        ("consumer.fetch-max-message-bytes=70000", "queued.max.messages.kbytes", "68"),
+        ("consumer.session-timeout=7s", "session.timeout.ms", "7000"),
+        ("consumer.commit-interval=7s", "auto.commit.interval.ms", "7000"),
+        ("consumer.metadata-refresh-interval=7s", "topic.metadata.refresh.interval.ms", "7000"),
+    ] {
+        let program = parsed(&[&format!("--kafka.{flag}")]);
+        let config = if flag.starts_with("producer") {
+            client_config::producer(&program.producer).unwrap()
+        } else {
+            client_config::consumer(&program.consumer).unwrap()
+        };
+        assert_eq!(config.get(key), Some(value), "{flag}");
+    }
+}
+
+#[test]
 fn what_cannot_work_is_refused_by_name() {
     for (flags, named) in [
         (&["--kafka.producer.brokers="][..], "--kafka.producer.brokers: "),
@@ -129,6 +164,12 @@ fn what_cannot_work_is_refused_by_name() {
             &["--kafka.consumer.tls.enabled", "--kafka.consumer.tls.server-name=n"],
             "--kafka.consumer.tls.server-name: ",
         ),
+        (&["--kafka.consumer.tls.skip-host-verify"], "--kafka.consumer.tls.enabled only"),
+        (
+            &["--kafka.consumer.plaintext.mechanism=SCRAM-SHA-256"],
+            "--kafka.consumer.authentication=plaintext",
+        ),
+        (&["--kafka.consumer.kerberos.username=me"], "--kafka.consumer.authentication=kerberos only"),
         (&["--kafka.consumer.group-id="], "--kafka.consumer.group-id: "),
         (&["--kafka.consumer.session-timeout=1s"], "--kafka.consumer.session-timeout: "),
         (&["--kafka.consumer.release-timeout=5m"], "--kafka.consumer.release-timeout: "),
@@ -156,6 +197,46 @@ fn kerberos_is_refused_by_a_program_built_without_it() {
         error.contains("--kafka.producer.authentication=kerberos: ") && error.contains("libsasl2-dev"),
         "{error}"
     );
+}
+
+#[cfg(feature = "kerberos")]
+#[test]
+fn what_kerberos_needs_becomes_the_librarys_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let keytab = folder.path().join("kafka.keytab");
+    std::fs::write(&keytab, "").unwrap();
+    let keytab = format!("--kafka.producer.kerberos.keytab-file={}", keytab.display());
+    let flags = [
+        "--kafka.producer.authentication=kerberos",
+        "--kafka.producer.kerberos.use-keytab",
+        "--kafka.producer.kerberos.username=me",
+        "--kafka.producer.kerberos.realm=R",
+        "--kafka.producer.kerberos.service-name=brokers",
+        &keytab,
+    ];
+    let config = client_config::producer(&parsed(&flags).producer).unwrap();
+    for (key, value) in [
+        ("sasl.mechanism", "GSSAPI"),
+        ("sasl.kerberos.service.name", "brokers"),
+        ("sasl.kerberos.principal", "me@R"),
+    ] {
+        assert_eq!(config.get(key), Some(value), "{key}");
+    }
+    assert!(config.get("sasl.kerberos.keytab").is_some_and(|path| keytab.ends_with(path)));
+    for (flag, named) in [
+        ("kerberos.password=hush", "kerberos.use-keytab"),
+        ("kerberos.use-keytab=false", "kerberos.use-keytab"),
+        ("kerberos.config-file=/other", "kerberos.config-file"),
+        ("kerberos.disable-fast-negotiation", "kerberos.disable-fast-negotiation"),
+        ("kerberos.realm=", "kerberos.username"),
+        ("kerberos.keytab-file=/no/file", "kerberos.keytab-file=/no/file"),
+    ] {
+        let (flag, named) = (format!("--kafka.producer.{flag}"), format!("--kafka.producer.{named}"));
+        let name = flag.split('=').next().unwrap();
+        let others = flags.iter().copied().filter(|other| other.split('=').next() != Some(name));
+        let error = refused(&others.chain([flag.as_str()]).collect::<Vec<_>>());
+        assert!(error.contains(&named), "{flag}: {error}");
+    }
 }
 
 #[test]

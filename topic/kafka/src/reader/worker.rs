@@ -15,7 +15,7 @@ use super::desk::Desk;
 use super::places;
 use super::shelf::{Outcome, Shelf};
 use crate::config::{ConsumerConfig, ConsumerConnection};
-use crate::reason::what_to_do;
+use crate::reason::{tell_of_topic, what_to_do};
 use crate::{SettingsError, client_config};
 
 /// How long the thread rests when nothing wakes it.
@@ -127,7 +127,7 @@ impl Worker {
                 }),
                 Err(error) => {
                     let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-                    self.desk.health.is_down(&format!("topic {}: {}", self.topic, what_to_do(code)));
+                    tell_of_topic(&self.desk.health, &self.topic, code);
                 }
             }
         }
