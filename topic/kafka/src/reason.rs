@@ -59,8 +59,15 @@ pub(crate) fn tell_of_topic(health: &Health, topic: &str, code: RDKafkaErrorCode
             | Code::UnsupportedSASLMechanism
             | Code::SSL
     );
-    if !(is_of_connection && health.knows_why()) {
-        health.is_down(&format!("topic {topic}: {}", what_to_do(code)));
+    if is_of_connection && health.knows_why() {
+        return;
+    }
+    let what = format!("topic {topic}: {}", what_to_do(code));
+    let failure = health.last_failure();
+    if is_of_connection && !failure.is_empty() {
+        health.is_down(&format!("{what} ({failure})"));
+    } else {
+        health.is_down(&what);
     }
 }
 
