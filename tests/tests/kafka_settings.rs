@@ -55,6 +55,73 @@ async fn settings_that_cannot_work_are_refused_by_name() -> Result<()> {
     Ok(())
 }
 
+/// Files of use, and of none: text that is no PEM, PEM of nothing, a folder, a key of another certificate.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn make() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("garbage.pem"), "no certificate")?;
+        let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        std::fs::write(folder.path().join("hollow.pem"), pem)?;
+        std::fs::create_dir(folder.path().join("folder.pem"))?;
+        let (certificate, key) = own_certificate()?;
+        std::fs::write(folder.path().join("good.pem"), certificate)?;
+        std::fs::write(folder.path().join("good.key"), key)?;
+        std::fs::write(folder.path().join("other.key"), own_certificate()?.1)?;
+        Ok(Self(folder))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+}
+
+fn own_certificate() -> Result<(String, String)> {
+    let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["a".to_owned()])?;
+    Ok((cert.pem(), signing_key.serialize_pem()))
+}
+
+#[tokio::test]
+async fn a_certificate_or_key_of_no_use_is_told_by_its_own_flag_on_either_side() -> Result<()> {
+    let files = Files::make()?;
+    let (certificate, key) = (files.path("good.pem"), files.path("good.key"));
+    let sides: [(&str, &[&str]); 2] =
+        [("producer", &["collector", "--span-storage.type=kafka"]), ("consumer", &["ingester"])];
+    for (side, role) in sides {
+        let flag = |name: &str, file: &str| format!("--kafka.{side}.tls.{name}={file}");
+        let enabled = format!("--kafka.{side}.tls.enabled");
+        for file in ["missing.pem", "garbage.pem", "folder.pem", "hollow.pem"] {
+            let bad = files.path(file);
+            let settings = [
+                ("ca", vec![flag("ca", &bad)]),
+                ("cert", vec![flag("cert", &bad), flag("key", &key)]),
+                ("key", vec![flag("cert", &certificate), flag("key", &bad)]),
+            ];
+            for (name, flags) in settings {
+                let args: Vec<&str> = [&enabled].into_iter().chain(&flags).map(String::as_str).collect();
+                is_refused(role, &args, &format!("--kafka.{side}.tls.{name}")).await?;
+            }
+        }
+        let strange = [&enabled, &flag("cert", &certificate), &flag("key", &files.path("other.key"))];
+        let strange: Vec<&str> = strange.into_iter().map(String::as_str).collect();
+        is_refused(role, &strange, &format!("--kafka.{side}.tls.key")).await?;
+        let half = flag("cert", &certificate);
+        is_refused(role, &[&enabled, &half], &format!("--kafka.{side}.tls.cert")).await?;
+    }
+    Ok(())
+}
+
+/// It ends at its start, and names the flag first.
+async fn is_refused(role: &[&str], args: &[&str], flag: &str) -> Result<()> {
+    let output = run_role(role, args).await?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(!output.status.success(), "{args:?} is taken: {said}");
+    let first = said.find("--kafka.").map(|at| &said[at..]).unwrap_or_default();
+    ensure!(first.starts_with(flag), "{args:?} is told without {flag}: {said}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn settings_of_an_ingester_that_cannot_work_are_refused_by_name() -> Result<()> {
     let plain = "--kafka.consumer.authentication=plaintext";
