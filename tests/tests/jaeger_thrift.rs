@@ -1,13 +1,10 @@
 //! Story: a service of the time before OTLP posts its spans in Thrift to port 14268, is answered as Jaeger answers, and finds them.
 
-use std::path::Path;
-
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use spoor_load::{GenerateConfig, Protocol, Requests};
 use spoor_tests::traffic::{now, send, to};
 use spoor_tests::{Role, Spoor};
-use tokio::process::Command;
 
 /// A batch in Thrift's binary protocol, by hand: a field is its type (8 `i32`, 10 `i64`, 11 text, 12 struct, 15 list), its number in two
 /// bytes, and its value.
@@ -74,47 +71,5 @@ async fn everything_that_many_services_post_is_counted_and_stored() -> Result<()
     let labelled =
         metrics.sum("jaeger_collector_spans_received_total", r#"format="jaeger",transport="http""#);
     ensure!((stored, labelled) == (3_000.0, 3_000.0), "{stored} stored, {labelled} under Jaeger's name");
-    Ok(())
-}
-
-/// OpenTelemetry's SDK for Python at 1.21, the last with an exporter for Jaeger, unmodified.
-#[tokio::test]
-async fn spans_of_the_python_sdks_exporter_for_jaeger_come_back_complete() -> Result<()> {
-    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/jaeger_thrift");
-    let python = spoor_tests::python_environment("jaeger_thrift", &scenario.join("requirements.txt")).await?;
-    let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
-    let sent = Command::new(python)
-        .args(["-W", "ignore"])
-        .arg(scenario.join("send.py"))
-        .args(["http", &spoor.url("jaeger-http"), "old shop/ü"])
-        .output()
-        .await?;
-    ensure!(sent.status.success(), "{}\n{}", String::from_utf8_lossy(&sent.stderr), spoor.log());
-    let recorded: Value = serde_json::from_slice(&sent.stdout)?;
-    let trace_id = recorded["traceID"].as_str().unwrap_or_default();
-    let url = format!("{}/api/traces/{trace_id}", spoor.url("query-http"));
-    let found: Value = reqwest::get(url).await?.json().await?;
-    let trace = &found["data"][0];
-    ensure!(trace["processes"]["p1"]["serviceName"] == "old shop/ü", "{found}");
-    ensure!(trace["spans"].as_array().map(Vec::len) == Some(2), "{found}");
-    for span in trace["spans"].as_array().into_iter().flatten() {
-        let recorded = &recorded["spans"][span["spanID"].as_str().unwrap_or_default()];
-        ensure!(span["operationName"] == recorded["name"], "{span}");
-        let value = |key: &str| {
-            let tags = span["tags"].as_array().into_iter().flatten();
-            tags.filter(|tag| tag["key"] == key).map(|tag| tag["value"].clone()).next().unwrap_or_default()
-        };
-        if recorded["parent"].is_null() {
-            let values = ["http.route", "items", "total", "vip", "span.kind"].map(value);
-            ensure!(json!(values) == json!(["/cart", 3, 12.5, true, "server"]), "{span}");
-            ensure!(span["logs"][0]["fields"][0]["value"] == 7, "{span}");
-        } else {
-            // The exporter writes a link to the parent, and Jaeger keeps one reference to a span.
-            let reference = &span["references"][0];
-            ensure!(reference["spanID"] == recorded["parent"] && reference["traceID"] == trace_id, "{span}");
-            let values = ["error", "otel.status_description", "span.kind"].map(value);
-            ensure!(json!(values) == json!([true, "no money", "client"]), "{span}");
-        }
-    }
     Ok(())
 }

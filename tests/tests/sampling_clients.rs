@@ -104,3 +104,16 @@ async fn the_remote_sampler_of_jaegers_python_client_does_as_it_is_told_by_http(
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn the_remote_sampler_of_jaegers_node_client_does_as_it_is_told_by_http() -> Result<()> {
+    let modules = node_modules("jaeger_client_node", &scenario("jaeger_client_node")).await?;
+    let server = start().await?;
+    for (service, shares) in [("any", ALL_ALIKE), ("by-operation", BY_OPERATION), ("limited", LIMITED)] {
+        let mut node = Command::new("node");
+        node.env("NODE_PATH", &modules).arg(scenario("jaeger_client_node").join("sample.cjs"));
+        node.args([&server.spoor.address("sampling-http"), service]);
+        records(&server, &mut node, shares).await.with_context(|| service.to_owned())?;
+    }
+    Ok(())
+}
