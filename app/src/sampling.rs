@@ -36,6 +36,12 @@ impl SamplingArgs {
         self.config.kind == SamplingKind::Adaptive
     }
 
+    /// With this probability where neither a strategy nor a setting says anything.
+    pub(crate) fn with_default_probability(mut self, otherwise: f64) -> Self {
+        self.config.file = self.config.file.with_default_probability(otherwise);
+        self
+    }
+
     /// Checks what no single flag can tell, beside the settings of the store.
     pub(crate) fn validate(&self, spans: &StorageConfig) -> Result<()> {
         self.config.validate()?;
@@ -184,6 +190,7 @@ mod tests {
             ["--sampling.strategies-file=x.json", ADAPTIVE],
             ["--sampling.strategies-reload-interval=1m", ADAPTIVE],
             ["--sampling.strategies.bugfix-5270=false", ADAPTIVE],
+            ["--sampling.default-sampling-probability=0.001", ADAPTIVE],
             ["--sampling.min-sampling-probability=0", ADAPTIVE],
         ] {
             let error = validated(&args).unwrap_err().to_string();

@@ -44,6 +44,11 @@ pub enum ConfigError {
         /// What is chosen.
         kind: &'static str,
     },
+    /// The probability of what no strategy tells of is another setting's.
+    #[error(
+        "--sampling.default-sampling-probability would have no effect with --sampling.config-type=adaptive; set --sampling.initial-sampling-probability instead"
+    )]
+    NotTheInitialOne,
     /// A setting about a file that is not there.
     #[error("--{0} would have no effect without --sampling.strategies-file; remove it, or name the file")]
     NoFile(&'static str),
@@ -73,6 +78,9 @@ impl Config {
             }
             SamplingKind::Adaptive if !self.file.limiting_services_inherit => {
                 no_effect("sampling.strategies.bugfix-5270", "adaptive")
+            }
+            SamplingKind::Adaptive if self.file.default_probability.is_some() => {
+                Err(ConfigError::NotTheInitialOne)
             }
             SamplingKind::Adaptive => Ok(self.adaptive.validate()?),
         }
@@ -117,12 +125,33 @@ pub struct FileConfig {
     )]
     pub limiting_services_inherit: bool,
 
-    /// The probability, 0 to 1, where no strategy says anything else.
-    #[arg(id = "sampling.default-sampling-probability", long = "sampling.default-sampling-probability", value_name = "PROBABILITY", value_parser = parse_probability, default_value = "0.001")]
-    pub default_probability: f64,
+    /// The probability, 0 to 1, where no strategy says anything else; by default 0.001 from a collector and 1 from the all-in-one. With
+    /// adaptive sampling, --sampling.initial-sampling-probability stands in its place.
+    #[arg(
+        id = "sampling.default-sampling-probability",
+        long = "sampling.default-sampling-probability",
+        value_name = "PROBABILITY",
+        value_parser = parse_probability
+    )]
+    // Without a default of the flag's, so that one out of a configuration file is seen to be set.
+    pub default_probability: Option<f64>,
 }
 
+/// As Jaeger's collector has it.
+const DEFAULT_PROBABILITY: f64 = 0.001;
+
 impl FileConfig {
+    /// With this probability where none is set.
+    #[must_use]
+    pub fn with_default_probability(mut self, otherwise: f64) -> Self {
+        self.default_probability.get_or_insert(otherwise);
+        self
+    }
+
+    pub(crate) fn probability(&self) -> f64 {
+        self.default_probability.unwrap_or(DEFAULT_PROBABILITY)
+    }
+
     /// A setting that only a file gives an effect, where there is none.
     fn first_without_file(&self) -> Option<&'static str> {
         if self.strategies.is_some() {

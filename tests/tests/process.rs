@@ -218,6 +218,42 @@ async fn wrong_settings_are_refused_with_what_to_do() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_adaptive_sampling_would_ignore_is_refused_wherever_it_is_set() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("spoor.yaml");
+    std::fs::write(&file, "sampling.default-sampling-probability: 0.5\n")?;
+    let (file, flag) =
+        (format!("--config-file={}", file.display()), "--sampling.default-sampling-probability=1");
+    let variable = ("SAMPLING_DEFAULT_SAMPLING_PROBABILITY", "0.001");
+    for role in ["collector", "all-in-one"] {
+        let check = || -> Result<Command> {
+            let mut command = Command::new(binary()?);
+            command.args([role, "--check-config"]);
+            Ok(command)
+        };
+        for kind in ["adaptive", "file"] {
+            for (source, mut command) in [("file", check()?), ("flag", check()?), ("environment", check()?)] {
+                let command = match source {
+                    "file" => command.arg(&file),
+                    "flag" => command.arg(flag),
+                    _ => command.env(variable.0, variable.1),
+                };
+                let output = command.env("SAMPLING_CONFIG_TYPE", kind).output().await?;
+                let said = text(&output.stderr);
+                let is_refused = said.contains("--sampling.initial-sampling-probability instead");
+                ensure!(
+                    output.status.success() == (kind == "file") && is_refused == (kind == "adaptive"),
+                    "{role}, {kind}, from the {source}: {said}"
+                );
+            }
+        }
+        let output = check()?.env("SAMPLING_CONFIG_TYPE", "adaptive").output().await?;
+        ensure!(output.status.success(), "{}", text(&output.stderr));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named_before_any_work() -> Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let port = taken.local_addr()?;

@@ -21,11 +21,13 @@ use crate::span_metrics::MetricsConfig;
 /// How often dependencies are counted in memory unless told otherwise.
 const INTERVAL_IN_MEMORY: Duration = Duration::from_secs(15);
 
+/// The probability that clients are told unless told otherwise: who tries things out wants to see every trace.
+const SAMPLED_HERE: f64 = 1.0;
+
 /// Settings of the all-in-one.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("span-storage.type", |arg| arg.default_value("memory")),
-    mut_arg("sampling.default-sampling-probability", |arg| arg.default_value("1")),
     mut_arg("collector.sampling.grpc.host-port", |arg| arg.default_value(":5779"))
 )]
 pub(crate) struct AllInOneArgs {
@@ -145,7 +147,8 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
             topic
         }
     };
-    let sampling = sampling::open(&args.sampling, &args.storage, Some(&backend.doors), &mut host).await?;
+    let sampling = args.sampling.clone().with_default_probability(SAMPLED_HERE);
+    let sampling = sampling::open(&sampling, &args.storage, Some(&backend.doors), &mut host).await?;
     let writer = sampling.counting(writer);
     // As in Jaeger, the agent's part speaks to the collector's port: the same way as from any other agent, with the same limits, tenancy and
     // accounts. It ends first, so that what it holds still finds the collector.

@@ -85,7 +85,7 @@ impl FileStrategies {
             problem,
         })?;
         let strategies = Self {
-            current: RwLock::new(Arc::new(resolve::defaults(config.default_probability))),
+            current: RwLock::new(Arc::new(resolve::defaults(config.probability()))),
             config: config.clone(),
             source,
             metrics,
@@ -150,7 +150,7 @@ impl FileStrategies {
             return Ok(());
         }
         let mut warnings = Vec::new();
-        let document = Document::read(&bytes, self.config.default_probability, &mut warnings)
+        let document = Document::read(&bytes, self.config.probability(), &mut warnings)
             .map_err(|problem| FileError::Document { place: place(), problem })?;
         for warning in &warnings {
             tracing::warn!(source = %source, "sampling strategies: {warning}");

@@ -15,7 +15,7 @@ pub(super) fn defaults(probability: f64) -> Strategies {
 
 /// What clients are told.
 pub(super) fn resolve(document: &Document, config: &FileConfig) -> Strategies {
-    let mut strategies = defaults(config.default_probability);
+    let mut strategies = defaults(config.probability());
     if let Some(rule) = &document.default {
         strategies.default = Arc::new(alone(rule, config));
     }
@@ -35,7 +35,7 @@ pub(super) fn resolve(document: &Document, config: &FileConfig) -> Strategies {
 fn alone(rule: &Rule, config: &FileConfig) -> Strategy {
     let default_probability = match rule.sampler {
         Sampler::Probabilistic(probability) => probability,
-        Sampler::RateLimiting(_) => config.default_probability,
+        Sampler::RateLimiting(_) => config.probability(),
     };
     let per_operation = rule.operations.as_ref().map(|operations| PerOperation {
         default_probability,

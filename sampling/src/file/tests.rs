@@ -20,7 +20,7 @@ fn config(args: &[&str]) -> FileConfig {
 fn told(text: &str, services: &[&str], args: &[&str]) -> (String, Vec<String>) {
     let mut warnings = Vec::new();
     let config = config(args);
-    let document = Document::read(text.as_bytes(), config.default_probability, &mut warnings).unwrap();
+    let document = Document::read(text.as_bytes(), config.probability(), &mut warnings).unwrap();
     let strategies = resolve::resolve(&document, &config);
     let mut lines = String::new();
     for service in services {
