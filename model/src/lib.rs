@@ -9,6 +9,7 @@ mod copy;
 mod dependency;
 mod edit;
 pub mod filter;
+mod flags;
 mod go_duration;
 mod go_duration_text;
 mod ids;
@@ -36,8 +37,8 @@ pub use go_duration_text::go_duration_text;
 pub use ids::{ParseIdError, SpanId, TraceId};
 pub use query::{FoundTrace, Operation, OperationQuery, TimeRange, TraceLookup, TraceQuery};
 pub use row::{
-    AttributeRow, EventRow, LinkRow, REFERENCE_KIND_ATTRIBUTE, ReferenceKind, ResourceRow, ScopeRow,
-    SpanKind, SpanRow, StatusCode, Value,
+    AttributeRow, EventRow, FlagsAre, LinkRow, REFERENCE_KIND_ATTRIBUTE, ReferenceKind, ResourceRow,
+    ScopeRow, SpanKind, SpanRow, StatusCode, Value,
 };
 pub use sampling::{ByOperation, SamplingProbabilities, Throughput};
 pub use secret::Secret;

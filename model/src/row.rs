@@ -182,6 +182,16 @@ pub struct ScopeRow {
     pub dropped_attributes: u32,
 }
 
+/// Whose words a span's flags are. Both say "sampled" by 1; beyond that, the same bits mean different things.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FlagsAre {
+    /// The low 8 bits are W3C's trace flags (1 sampled, 2 random id); 0x100 says that 0x200 tells of a remote parent.
+    #[default]
+    Otlp,
+    /// 1 sampled, 2 debug, 8 firehose.
+    Jaeger,
+}
+
 /// One span.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SpanRow {
@@ -203,8 +213,10 @@ pub struct SpanRow {
     pub status_message: Text,
     /// The W3C `tracestate` header.
     pub trace_state: Text,
-    /// OTLP's flags (low 8 bits: W3C trace flags), or Jaeger's (1 sampled, 2 debug, 8 firehose).
+    /// As received; what they mean, `flags_are` tells.
     pub flags: u32,
+    /// Whose words the flags are.
+    pub flags_are: FlagsAre,
     /// When it began.
     pub start: UnixNanos,
     /// When it ended; not before `start` once normalized.

@@ -177,7 +177,7 @@ impl<'a> SpanView<'a> {
         self.batch.str(self.row.trace_state)
     }
 
-    /// Flags as received.
+    /// Flags as received; [`SpanRow::jaeger_flags`] and [`SpanRow::otlp_flags`] have them in somebody's words.
     #[must_use]
     pub fn flags(self) -> u32 {
         self.row.flags

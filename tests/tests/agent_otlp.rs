@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use spoor_load::{GenerateConfig, Outcome, Protocol, Requests, SendConfig, SpanKey};
 use spoor_tests::traffic::{keys_of, now, send};
 use spoor_tests::{Role, Spoor, eventually};
@@ -120,5 +120,37 @@ async fn a_full_agent_asks_senders_to_come_again_and_loses_nothing_that_it_took(
     ensure!(taken > 0 && metrics.sum("spoor_agent_spans_dropped_total", "") < 0.5);
     ensure!(metrics.sum("spoor_agent_spans_waiting", "") > 0.5);
     ensure!(metrics.sum("spoor_agent_otlp_requests_total", "result=\"buffer-full\"") > 0.5);
+    Ok(())
+}
+
+/// OTLP's flag of a random id is Jaeger's debug flag by its number.
+#[tokio::test]
+async fn spans_with_random_ids_are_no_debug_spans_behind_an_agent() -> Result<()> {
+    let collector = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
+    let target = format!("--reporter.grpc.host-port={}", collector.address("jaeger-grpc"));
+    let agent = Spoor::start(Role::Agent, &[&target, "--agent.otlp.http.host-port=127.0.0.1:0"]).await?;
+    let (start, end) = (now().0, now().0 + 1);
+    let request = json!({"resourceSpans": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "random"}}]},
+        "scopeSpans": [{"spans": [{
+            "traceId": "000000000000000000000000000000ab", "spanId": "00000000000000cd", "name": "GET", "flags": 0x103,
+            "startTimeUnixNano": start.to_string(), "endTimeUnixNano": end.to_string(),
+        }]}],
+    }]});
+    let url = format!("{}/v1/traces", agent.url("agent-otlp-http"));
+    let answer = reqwest::Client::new().post(url).json(&request).send().await?;
+    ensure!(answer.status().is_success(), "{answer:?}");
+    eventually("the span is found as a sampled one", PATIENCE, || async {
+        let (_, answer) = collector.query("/api/traces/ab").await?;
+        ensure!(answer["data"][0]["spans"][0]["flags"] == 1, "{answer}");
+        Ok(())
+    })
+    .await?;
+    let metrics = collector.metrics().await?;
+    let received = |debug: &str| {
+        metrics.sum("jaeger_collector_spans_received_total", &format!("svc=\"random\",debug=\"{debug}\""))
+    };
+    let counts = (received("false"), received("true"));
+    ensure!(counts == (1.0, 0.0), "without debug, and with it: {counts:?}");
     Ok(())
 }

@@ -19,8 +19,6 @@ const MOST_NAMES: usize = 4000;
 const LONGEST_NAME: usize = 200;
 const OTHER: &str = "other-services";
 const NAMELESS: &str = "__unknown";
-/// Flag of Jaeger's protocols for a span to be kept at all costs. OTLP's flags mean something else.
-const DEBUG_FLAG: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Received {
@@ -139,7 +137,7 @@ impl ServiceTable {
             services: Vec::new(),
         };
         for span in batch.span_rows() {
-            add(&mut tallies.all, batch.resource_index(span), span, source);
+            add(&mut tallies.all, batch.resource_index(span), span);
         }
         tallies.services = vec![None; tallies.all.len()];
         for (index, tally) in
@@ -244,21 +242,21 @@ impl Tallies {
 
     /// A span (as it stands in the batch) was not stored and may come again.
     pub(crate) fn failed(&mut self, batch: &SpanBatch, span: &SpanRow) {
-        add(&mut self.failed, batch.resource_index(span), span, self.source);
+        add(&mut self.failed, batch.resource_index(span), span);
     }
 
     /// A span was not stored and never will be.
     pub(crate) fn rejected(&mut self, batch: &SpanBatch, span: &SpanRow) {
         self.failed(batch, span);
-        add(&mut self.rejected, batch.resource_index(span), span, self.source);
+        add(&mut self.rejected, batch.resource_index(span), span);
     }
 }
 
-fn add(table: &mut Vec<[Tally; 2]>, resource: usize, span: &SpanRow, source: Source) {
+fn add(table: &mut Vec<[Tally; 2]>, resource: usize, span: &SpanRow) {
     if resource >= table.len() {
         table.resize(resource + 1, [Tally::default(); 2]);
     }
-    let debug = usize::from(source.has_jaegers_flags() && span.flags & DEBUG_FLAG != 0);
+    let debug = usize::from(span.is_debug());
     let tally = &mut table[resource][debug];
     tally.spans += 1;
     tally.roots += u64::from(span.parent_span_id.is_none());

@@ -49,11 +49,6 @@ impl Source {
             Self::OtlpHttp | Self::JaegerHttp | Self::Zipkin => "http",
         }
     }
-
-    /// Flags are Jaeger's (1 sampled, 2 debug, 8 firehose), not OTLP's.
-    pub(crate) fn has_jaegers_flags(self) -> bool {
-        matches!(self, Self::JaegerGrpc | Self::JaegerHttp | Self::Zipkin)
-    }
 }
 
 /// How a body lies on the wire.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use spoor_model::{
-    EventRow, LinkRow, ResourceRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind, SpanRow,
-    StatusCode, Text, TraceId, UnixNanos, Value, ValueView,
+    EventRow, FlagsAre, LinkRow, ResourceRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind,
+    SpanRow, StatusCode, Text, TraceId, UnixNanos, Value, ValueView,
 };
 
 use super::{
@@ -119,6 +119,7 @@ impl Writer {
             status_message,
             trace_state,
             flags: span.numbers.2,
+            flags_are: FlagsAre::Jaeger,
             start: UnixNanos(span.times.0),
             end: UnixNanos(span.times.1),
             attributes,

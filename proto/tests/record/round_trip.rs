@@ -31,7 +31,7 @@ fn jaeger_view(span: SpanView<'_>) -> String {
         references(span).collect::<Vec<_>>(),
         texts(&mut derived.map(|(key, value)| (key.to_owned(), shown(value)))),
         plain(span.attributes()),
-        span.flags(),
+        span.row().jaeger_flags(),
         (span.start(), span.duration()),
         logs,
         span.resource().service(),

@@ -87,7 +87,7 @@ fn write_span(writer: &mut impl Writer, span: SpanView<'_>) {
     };
     write_references(writer, &references(span).filter(|reference| !is_told(reference)).collect::<Vec<_>>());
     writer.field(7, Kind::I32);
-    writer.i32(span.flags().cast_signed());
+    writer.i32(span.row().jaeger_flags().cast_signed());
     writer.field(8, Kind::I64);
     writer.i64(i64::try_from(span.start().micros()).unwrap_or(i64::MAX));
     writer.field(9, Kind::I64);

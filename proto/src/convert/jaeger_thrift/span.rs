@@ -2,7 +2,8 @@
 
 use spoor_model::jaeger::{Interpreted, TagInterpreter};
 use spoor_model::{
-    EventRow, LinkRow, ReferenceKind, Rows, SpanBatchBuilder, SpanId, SpanRow, Text, TraceId, UnixNanos,
+    EventRow, FlagsAre, LinkRow, ReferenceKind, Rows, SpanBatchBuilder, SpanId, SpanRow, Text, TraceId,
+    UnixNanos,
 };
 
 use super::decode::Decoder;
@@ -41,7 +42,7 @@ impl Decoder {
         resource: u32,
     ) -> Result<(), DecodeError> {
         self.references.clear();
-        let mut row = SpanRow::default();
+        let mut row = SpanRow { flags_are: FlagsAre::Jaeger, ..SpanRow::default() };
         let mut found = self.fields(reader, &mut row)?;
         if found.seen & REQUIRED != REQUIRED {
             let problem = Problem::Malformed(

@@ -103,8 +103,9 @@ fn write_span_and(writer: &mut Writer<'_>, span: SpanView<'_>, process: impl FnO
     writer.bytes(span::SPAN_ID.number(), &span.span_id().to_bytes());
     write_text(writer, span::OPERATION_NAME, span.batch().bytes(span.row().name));
     write_references(writer, span);
-    if span.flags() != 0 {
-        writer.varint(span::FLAGS.number(), u64::from(span.flags()));
+    let flags = span.row().jaeger_flags();
+    if flags != 0 {
+        writer.varint(span::FLAGS.number(), u64::from(flags));
     }
     time::write(writer, span::START_TIME.number(), span.start().0);
     let duration = span.end().0.saturating_sub(span.start().0);

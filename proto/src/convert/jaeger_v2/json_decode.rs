@@ -5,7 +5,8 @@
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess};
 use spoor_model::jaeger::{Interpreted, TagInterpreter};
 use spoor_model::{
-    AttributeRow, Checkpoint, EventRow, LinkRow, ResourceRow, Rows, ScopeRow, SpanBatchBuilder, SpanRow, Text,
+    AttributeRow, Checkpoint, EventRow, FlagsAre, LinkRow, ResourceRow, Rows, ScopeRow, SpanBatchBuilder,
+    SpanRow, Text,
 };
 
 use super::decode::resource_row;
@@ -96,7 +97,16 @@ impl Span {
         let resource = builder.push_resource(self.process);
         let scope = ScopeRow { resource, name: scope_name, version: scope_version, ..ScopeRow::default() };
         let scope = builder.push_scope(scope);
-        builder.push_span(SpanRow { scope, kind, status, status_message, trace_state, ..self.row });
+        let flags_are = FlagsAre::Jaeger;
+        builder.push_span(SpanRow {
+            scope,
+            kind,
+            status,
+            status_message,
+            trace_state,
+            flags_are,
+            ..self.row
+        });
     }
 
     fn logs<'de, A: MapAccess<'de>>(&mut self, walk: &mut Walk, map: &mut A) -> Result<(), A::Error> {

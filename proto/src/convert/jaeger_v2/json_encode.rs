@@ -24,7 +24,7 @@ pub fn encode_span_json(out: &mut Vec<u8>, view: SpanView<'_>) {
                 object.text("refType", reference.kind_name());
             }
         });
-        span.number("flags", view.flags());
+        span.number("flags", view.row().jaeger_flags());
         write_json_time(span.key("startTime"), view.start());
         let duration = view.end().0.saturating_sub(view.start().0);
         if duration != 0 {

@@ -2,7 +2,7 @@
 //! Rows of one kind must lie together, so logs are written during the walk and tags in a second walk over their stretch.
 
 use spoor_model::jaeger::{Interpreted, TagInterpreter};
-use spoor_model::{AttributeRow, EventRow, SpanId, SpanRow, TraceId};
+use spoor_model::{AttributeRow, EventRow, FlagsAre, SpanId, SpanRow, TraceId};
 
 use super::decode::Decoder;
 use super::event_name::EventName;
@@ -29,7 +29,7 @@ impl<'a> Decoder<'a> {
         self.references.clear();
         self.warnings.clear();
         let at = reader.position();
-        let mut row = SpanRow::default();
+        let mut row = SpanRow { flags_are: FlagsAre::Jaeger, ..SpanRow::default() };
         let events = self.builder.events_mark();
         let found = self.span_fields(reader, &mut row)?;
         row.events = self.builder.events_since(events);

@@ -92,6 +92,35 @@ fn reads_and_writes_the_golden_request() {
 }
 
 #[test]
+fn otlps_random_id_is_not_jaegers_debug_nor_the_other_way_round() {
+    use crate::convert::otlp::{decode_export_request, encode_traces_data};
+    let to_jaeger = |batch: &SpanBatch| {
+        let mut body = Vec::new();
+        encode_post_spans(&mut body, batch.spans());
+        let request = wire::PostSpansRequest::decode(&*body).expect("a request");
+        let flags = request.batch.expect("a batch").spans[0].flags;
+        (flags, decode_post_spans(body.into()).expect("our own request"))
+    };
+    let to_otlp = |batch: &SpanBatch| {
+        let mut body = Vec::new();
+        encode_traces_data(batch, &mut body);
+        let batch = decode_export_request(body.into()).expect("our own request");
+        (batch.span(0).expect("one span").flags(), batch)
+    };
+    let debug = decode_one(wire::Span { flags: 3, ..wire::Span::default() });
+    assert_eq!(to_jaeger(&debug).0, 3);
+    let (flags, sampled) = to_otlp(&debug);
+    assert_eq!((flags, to_jaeger(&sampled).0), (1, 1));
+    for (flags, told) in [(3, 1), (0x303, 1), (0x102, 0), (8, 0)] {
+        let mut batch = sampled.clone();
+        batch.span_row_mut(0).expect("one span").flags = flags;
+        assert_eq!(to_otlp(&batch).0, flags);
+        assert_eq!(to_jaeger(&batch).0, told);
+        assert_eq!(to_otlp(&to_jaeger(&batch).1).0, told);
+    }
+}
+
+#[test]
 fn a_record_of_one_span_starts_with_its_ids_and_brings_its_process() {
     let batch = decode_post_spans(GOLDEN.concat().into()).expect("golden");
     let mut record = Vec::new();

@@ -137,7 +137,7 @@ pub(super) fn write_span(writer: &mut Writer<'_>, view: SpanView<'_>) {
             write_number(writer, status::CODE, u32::from(row.status.number()));
         });
     }
-    write_flags(writer, span::FLAGS, row.flags);
+    write_flags(writer, span::FLAGS, row.otlp_flags());
 }
 
 fn write_event(writer: &mut Writer<'_>, view: EventView<'_>) {

@@ -122,7 +122,7 @@ pub(super) fn write_span(out: &mut Vec<u8>, view: SpanView<'_>) {
         write_id(span, "spanId", &row.span_id.to_hex());
         span.text("traceState", view.trace_state());
         write_id(span, "parentSpanId", &row.parent_span_id.to_hex());
-        span.number("flags", row.flags);
+        span.number("flags", row.otlp_flags());
         span.text("name", view.name());
         span.number("kind", u32::from(row.kind.number()));
         write_time(span, "startTimeUnixNano", row.start);

@@ -2,8 +2,8 @@
 //! The readers fill [`Assembly::span`] with texts that are in the batch already, and push.
 
 use spoor_model::{
-    EventRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind, SpanRow, Text, TraceId,
-    UnixNanos, Value,
+    EventRow, FlagsAre, Rows, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind, SpanRow, Text,
+    TraceId, UnixNanos, Value,
 };
 
 use super::DEBUG;
@@ -107,6 +107,7 @@ impl Assembly {
             name: head.name,
             kind: self.kind(builder.batch()),
             flags: if head.debug { DEBUG } else { 0 },
+            flags_are: FlagsAre::Jaeger,
             start,
             end,
             events,

@@ -2,8 +2,8 @@
 //! The readers fill [`Assembly::span`] with texts that are in the batch already, and push.
 
 use spoor_model::{
-    EventRow, LinkRow, Rows, ScopeRow, SpanBatchBuilder, SpanId, SpanKind, SpanRow, Text, TraceId, UnixNanos,
-    Value,
+    EventRow, FlagsAre, LinkRow, Rows, ScopeRow, SpanBatchBuilder, SpanId, SpanKind, SpanRow, Text, TraceId,
+    UnixNanos, Value,
 };
 
 use super::DEBUG;
@@ -104,6 +104,7 @@ impl Assembly {
             status_message,
             trace_state,
             flags: if head.debug { DEBUG } else { 0 },
+            flags_are: FlagsAre::Jaeger,
             start,
             end,
             ..SpanRow::default()

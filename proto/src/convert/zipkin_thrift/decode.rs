@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use spoor_model::jaeger::TagInterpreter;
 use spoor_model::{
-    AttributeRow, EventRow, ResourceRow, Rows, ScopeRow, SpanBatchBuilder, SpanId, SpanKind, SpanRow,
-    TraceId, UnixNanos, Value,
+    AttributeRow, EventRow, FlagsAre, ResourceRow, Rows, ScopeRow, SpanBatchBuilder, SpanId, SpanKind,
+    SpanRow, TraceId, UnixNanos, Value,
 };
 
 use super::tags::{self, process_key, text};
@@ -154,6 +154,7 @@ impl<'a> Decoder<'a> {
             scope,
             name: text(&mut self.builder, head.name),
             flags: if head.debug { DEBUG } else { 0 },
+            flags_are: FlagsAre::Jaeger,
             ..SpanRow::default()
         };
         let mut row = SpanRow { start: micros(start), end: micros(start.saturating_add(duration)), ..common };

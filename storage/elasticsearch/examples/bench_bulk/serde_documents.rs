@@ -140,7 +140,7 @@ fn document(span: SpanView<'_>) -> Span<'_> {
         trace_id: span.trace_id().to_string(),
         span_id: span.span_id().to_string(),
         parent_span_id: (!span.parent_span_id().is_none()).then(|| span.parent_span_id().to_string()),
-        flags: span.flags(),
+        flags: span.row().stored_flags(),
         operation_name: span.name(),
         references: references(span)
             .map(|reference| Reference {

@@ -118,9 +118,10 @@ impl<'a> CompactWriter<'a> {
             out.extend_from_slice(&row.parent_span_id.to_hex());
             out.push(b'"');
         }
-        if row.flags != 0 {
+        let flags = row.stored_flags();
+        if flags != 0 {
             out.extend_from_slice(b",\"flags\":");
-            write_int(out, row.flags);
+            write_int(out, flags);
         }
         out.extend_from_slice(b",\"operationName\":");
         write_string(out, self.batch.bytes(row.name));

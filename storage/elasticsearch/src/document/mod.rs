@@ -131,9 +131,10 @@ impl<'a> SpanWriter<'a> {
             out.extend_from_slice(&row.parent_span_id.to_hex());
             out.push(b'"');
         }
-        if row.flags & FLAGS_MASK != 0 {
+        let flags = row.stored_flags() & FLAGS_MASK;
+        if flags != 0 {
             out.extend_from_slice(b",\"flags\":");
-            write_int(out, row.flags & FLAGS_MASK);
+            write_int(out, flags);
         }
         out.extend_from_slice(b",\"operationName\":");
         write_string(out, self.batch.bytes(row.name));

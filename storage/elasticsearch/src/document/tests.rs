@@ -4,8 +4,8 @@ mod tags;
 
 use serde_json::{Value as Json, json};
 use spoor_model::{
-    EventRow, LinkRow, ReferenceKind, ResourceRow, ScopeRow, SpanBatchBuilder, SpanId, SpanKind, SpanRow,
-    StatusCode, Text, TraceId, UnixNanos, Value, ValueView,
+    EventRow, FlagsAre, LinkRow, ReferenceKind, ResourceRow, ScopeRow, SpanBatchBuilder, SpanId, SpanKind,
+    SpanRow, StatusCode, Text, TraceId, UnixNanos, Value, ValueView,
 };
 
 use super::*;
@@ -229,6 +229,16 @@ fn no_span_makes_a_document_that_the_mapping_refuses() {
     assert_eq!(document["flags"], i32::MAX);
     assert_eq!(document["duration"], 0);
     assert_eq!(document["startTime"], u64::MAX / 1_000);
+}
+
+#[test]
+fn flags_are_stored_as_they_are_but_for_those_that_would_be_read_as_debug() {
+    for (flags, flags_are, stored) in
+        [(0x303, FlagsAre::Otlp, 0x303), (3, FlagsAre::Otlp, 1), (3, FlagsAre::Jaeger, 3)]
+    {
+        let document = &documents(&one(|_, row| (row.flags, row.flags_are) = (flags, flags_are)))[0];
+        assert_eq!(document["flags"], stored);
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use spoor_model::{
-    EventRow, LinkRow, ReferenceKind, ResourceRow, Rows, ScopeRow, SpanBatchBuilder, SpanId, SpanKind,
-    SpanRow, StatusCode, Text, TraceId, UnixNanos, jaeger,
+    EventRow, FlagsAre, LinkRow, ReferenceKind, ResourceRow, Rows, ScopeRow, SpanBatchBuilder, SpanId,
+    SpanKind, SpanRow, StatusCode, Text, TraceId, UnixNanos, jaeger,
 };
 
 use super::convert::{DocumentError, PageBuilder};
@@ -118,6 +118,7 @@ impl<'a> PageBuilder<'a> {
             status_message: told.status_message,
             trace_state: told.trace_state,
             flags: document.flags.and_then(|flags| u32::try_from(flags).ok()).unwrap_or_default(),
+            flags_are: FlagsAre::Jaeger,
             start,
             end: UnixNanos(span.end.unwrap_or_else(|| start.0.saturating_add(duration))),
             attributes: attributes(builder, &span.attributes)?,

@@ -10,8 +10,8 @@ use std::str::FromStr;
 use serde_json::value::RawValue;
 use spoor_model::jaeger::{EVENT, Interpreted, NO_SERVICE_NAME, TagInterpreter, WARNINGS};
 use spoor_model::{
-    EventRow, LinkRow, ParseIdError, ReferenceKind, ResourceRow, Rows, ScopeRow, SpanBatch, SpanBatchBuilder,
-    SpanId, SpanRow, Text, TooLarge, TraceId, UnixNanos, Value, ValueView,
+    EventRow, FlagsAre, LinkRow, ParseIdError, ReferenceKind, ResourceRow, Rows, ScopeRow, SpanBatch,
+    SpanBatchBuilder, SpanId, SpanRow, Text, TooLarge, TraceId, UnixNanos, Value, ValueView,
 };
 
 use super::compact::CompactRows;
@@ -93,6 +93,7 @@ impl<'a> PageBuilder<'a> {
             status_message: told.status_message,
             trace_state: told.trace_state,
             flags: document.flags.and_then(|flags| u32::try_from(flags).ok()).unwrap_or_default(),
+            flags_are: FlagsAre::Jaeger,
             start,
             end: UnixNanos(start.0.saturating_add(UnixNanos::from_micros(document.duration).0)),
             attributes,

@@ -76,7 +76,7 @@ fn told(batch: &SpanBatch) -> Vec<String> {
             .collect();
         format!(
             "{:?} {} {:?} {} {:?} {:?} {:?} {events:?}",
-            (span.trace_id(), span.span_id(), span.flags(), span.start(), span.end()),
+            (span.trace_id(), span.span_id(), span.row().jaeger_flags(), span.start(), span.end()),
             span.service(),
             references(span).map(|to| (to.child_of, to.trace_id, to.span_id)).collect::<Vec<_>>(),
             span.name(),
