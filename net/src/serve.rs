@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 use crate::Listener;
 use crate::body::BoxError;
@@ -40,6 +41,9 @@ const HTTP1_BUFFER_BYTES: usize = 64 << 10;
 
 /// The longest that a client may take for the handshake of TLS.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// What has been sent when the port closes arrives within this time; a peer that has not said by then what it wants is not waited for.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// How a port treats its connections.
 #[derive(Debug, Clone)]
@@ -190,13 +194,19 @@ impl Connections {
                 Ok(opened) => opened,
                 Err(error) => return tracing::debug!(%error, "a connection did not begin"),
             },
-            () = self.closing.cancelled() => return,
+            () = self.last_words_are_over() => return,
         };
+        let speaks_http1 = opening != PREFACE;
         let (lent, returned) = Lent::new(stream, opening);
-        self.converse(lent, service).await;
+        self.converse(lent, service, speaks_http1).await;
         if let Ok(stream) = returned.await {
             linger::close(stream).await;
         }
+    }
+
+    async fn last_words_are_over(&self) {
+        self.closing.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
     }
 
     /// The handshake of TLS where it is spoken, then the first words, each within its time.
@@ -211,7 +221,7 @@ impl Connections {
     }
 
     /// Serves the connection to its end: the peer's, the age limit's, or the shutdown's.
-    async fn converse<S, B>(&self, stream: Lent, service: S)
+    async fn converse<S, B>(&self, stream: Lent, service: S, speaks_http1: bool)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
@@ -219,11 +229,30 @@ impl Connections {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
+        let heard = Arc::new(AtomicBool::new(false));
+        let hearing = Arc::clone(&heard);
+        let service = service.map_request(move |request| {
+            hearing.store(true, Ordering::Relaxed);
+            request
+        });
         let service = TowerToHyperService::new(service);
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
+            // First: asked to end before it was looked at, it would end without reading what has come.
+            biased;
             ended = &mut connection => return log_end(ended),
-            () = self.closing.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = self.closing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                // hyper ends an HTTP/1 connection between two requests, and waits for the head of the first one.
+                tokio::select! {
+                    ended = &mut connection => return log_end(ended),
+                    () = tokio::time::sleep(LAST_WORDS), if speaks_http1 => {
+                        if !heard.load(Ordering::Relaxed) {
+                            return tracing::debug!("a connection ended before its first request was whole");
+                        }
+                    }
+                }
+            }
             () = sleep_or_forever(self.options.max_connection_age.map(jittered)) => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {

@@ -40,9 +40,10 @@ pub trait SamplingStore: Send + Sync + 'static {
         probabilities: &SamplingProbabilities,
     ) -> Result<(), RecordError>;
 
-    /// The probabilities with the latest moment within the time that the store looks back; of several of one millisecond, any.
+    /// The probabilities with the latest moment within the time that the store looks back, and that moment to the millisecond; of several
+    /// of one millisecond, any.
     async fn latest_probabilities(
         &self,
         context: &RequestContext,
-    ) -> Result<Option<SamplingProbabilities>, ReadError>;
+    ) -> Result<Option<(UnixNanos, SamplingProbabilities)>, ReadError>;
 }

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::servers::{self, OpenSearch};
-use crate::{cargo, suite};
+use crate::{cargo, output, suite};
 use figure::Figure;
 
 struct Bench {
@@ -165,7 +165,7 @@ fn show(command: &mut Command, as_json: bool) -> Result<()> {
         match Figure::parse(&line) {
             Ok(figure) => {
                 figures += 1;
-                println!("{}", if as_json { line } else { figure.to_string() });
+                output::line(if as_json { line } else { figure.to_string() })?;
             }
             Err(_) => eprintln!("{line}"),
         }

@@ -9,6 +9,7 @@ mod cargo;
 pub mod generate;
 mod layers;
 mod licenses;
+mod output;
 mod prerequisites;
 pub mod process;
 pub mod servers;

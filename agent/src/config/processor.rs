@@ -235,3 +235,35 @@ fn settings(port: &'static str, address: &'static str) -> [Arg; 5] {
         )),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PortsConfig;
+
+    #[test]
+    fn every_udp_port_has_settings_of_its_own() {
+        let command = || PortsConfig::augment_args(Command::new("test").no_binary_name(true));
+        let of =
+            |flags: &[String]| PortsConfig::from_arg_matches(&command().get_matches_from(flags)).unwrap();
+        for (at, port) in ["zipkin-compact", "jaeger-compact", "jaeger-binary"].into_iter().enumerate() {
+            let flags = [
+                ("server-host-port", "localhost:7"),
+                ("workers", "3"),
+                ("server-queue-size", "4"),
+                ("server-max-packet-size", "5"),
+                ("server-socket-buffer-size", "6"),
+            ]
+            .map(|(name, value)| format!("--processor.{port}.{name}={value}"));
+            let ports = of(&flags);
+            for (other, config) in ports.processors().into_iter().enumerate() {
+                let told = (config.workers, config.queue, config.max_packet, config.socket_buffer);
+                assert_eq!(told, if other == at { (3, 4, 5, 6) } else { (10, 1000, 65_000, 0) }, "{port}");
+                let address = config.host_port.as_ref().unwrap().to_string();
+                assert_eq!(address == "localhost:7", other == at, "{port}");
+            }
+        }
+        let ports = of(&["--processor.jaeger-binary.server-host-port=".to_owned()]);
+        assert!(ports.jaeger_binary.host_port.is_none() && ports.jaeger_compact.host_port.is_some());
+    }
+}

@@ -129,6 +129,22 @@ async fn without_room_the_sender_is_asked_to_come_again_and_nothing_that_waits_g
 }
 
 #[tokio::test]
+async fn without_memory_for_another_request_the_sender_is_asked_to_come_again() {
+    let (buffer, accounts) = in_memory(ROOM);
+    let receiver = receiver(&buffer);
+    let message = request(&["shop"], 1, "work").encode_to_vec();
+    // As other requests do.
+    let held = receiver.0.in_flight.take(1 << 20).unwrap();
+    let (code, pause) = call(&receiver, &message).await;
+    assert_eq!((code, pause.is_some()), (Code::ResourceExhausted, true));
+    let (code, headers, _) = post(&receiver, message.clone()).await;
+    assert_eq!((code, headers.contains_key(RETRY_AFTER)), (StatusCode::TOO_MANY_REQUESTS, true));
+    assert_eq!(accounts.counts().received, 0);
+    drop(held);
+    assert_eq!(call(&receiver, &message).await, (Code::Ok, None));
+}
+
+#[tokio::test]
 async fn what_can_never_be_taken_is_not_asked_for_again() {
     let (buffer, accounts) = in_memory(2000);
     let receiver = receiver(&buffer);

@@ -28,6 +28,8 @@ struct Inner {
     /// Of the next calls; then Ok.
     answers: VecDeque<Status>,
     always: Option<Status>,
+    /// No call is ever answered.
+    is_silent: bool,
     spans: usize,
     calls: usize,
     tenants: Vec<String>,
@@ -39,10 +41,10 @@ impl CollectorService for Fake {
         &self,
         request: Request<PostSpansRequest>,
     ) -> Result<Response<PostSpansResponse>, Status> {
+        if self.called(request.metadata()) {
+            std::future::pending::<()>().await;
+        }
         let mut inner = self.0.lock().unwrap();
-        inner.calls += 1;
-        let tenant = request.metadata().get("x-tenant").map(|value| value.to_str().unwrap().to_owned());
-        inner.tenants.extend(tenant);
         if let Some(status) = inner.answers.pop_front().or_else(|| inner.always.clone()) {
             return Err(status);
         }
@@ -52,6 +54,17 @@ impl CollectorService for Fake {
 }
 
 impl Fake {
+    /// Notes a call; answers whether it gets no answer.
+    fn called(&self, headers: &tonic::metadata::MetadataMap) -> bool {
+        let mut inner = self.0.lock().unwrap();
+        inner.calls += 1;
+        for header in ["x-tenant", "x-scope-orgid"] {
+            let tenant = headers.get(header).map(|value| format!("{header}={}", value.to_str().unwrap()));
+            inner.tenants.extend(tenant);
+        }
+        inner.is_silent
+    }
+
     fn spans(&self) -> usize {
         self.0.lock().unwrap().spans
     }
@@ -251,13 +264,43 @@ async fn failures_of_which_nothing_is_known_cost_a_batch_time_and_no_spans() {
 }
 
 #[tokio::test]
-async fn the_tenant_is_told_with_every_batch() {
-    let fake = Fake::default();
+async fn the_tenant_is_told_with_every_batch_in_the_header_that_is_set() {
+    for (header, told) in [
+        ("--reporter.grpc.tenant-header=x-tenant", "x-tenant=acme"),
+        ("--reporter.grpc.tenant-header=X-Scope-OrgID", "x-scope-orgid=acme"),
+    ] {
+        let fake = Fake::default();
+        let server = fake.serve("127.0.0.1:0", None);
+        let running = start(&server.address.to_string(), &["--reporter.grpc.tenant=acme", header]);
+        running.send(1);
+        running.done().await;
+        assert_eq!(fake.0.lock().unwrap().tenants, [told]);
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_may_be_at_fault_is_tried_as_often_as_is_set() {
+    let fake = Fake::answering((0..2).map(|_| Status::internal("cannot read it")));
     let server = fake.serve("127.0.0.1:0", None);
-    let running = start(&server.address.to_string(), &["--reporter.grpc.tenant=acme"]);
+    let running = start(&server.address.to_string(), &["--reporter.grpc.retry.max=2"]);
     running.send(1);
-    running.done().await;
-    assert_eq!(fake.0.lock().unwrap().tenants, ["acme"]);
+    let counts = running.done().await;
+    assert_eq!((counts.refused, counts.delivered, fake.calls()), (1, 0, 2));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_collector_that_answers_in_no_time_that_is_set_leaves_its_batches_to_others() {
+    let (silent, fine) = (Fake::default(), Fake::default());
+    silent.0.lock().unwrap().is_silent = true;
+    let servers = [silent.serve("127.0.0.1:0", None), fine.serve("127.0.0.1:0", None)];
+    let targets = format!("{},{}", servers[0].address, servers[1].address);
+    let running = start(&targets, &["--reporter.grpc.timeout=50ms"]);
+    running.well(2).await;
+    running.send(4);
+    assert_eq!(running.done().await.delivered, 4);
+    assert!(silent.calls() > 0 && fine.spans() >= 4);
     running.end().await;
 }
 
@@ -350,6 +393,14 @@ async fn tls_is_spoken_both_ways_and_a_wrong_name_gets_no_span() {
     assert_eq!(running.done().await.delivered, 2);
     assert_eq!((stranger.peers.well(), fake.spans()), (0, 2));
     stranger.end().await;
+    running.end().await;
+    // Anybody's certificate will do.
+    let own = [&flags[0], &flags[2], &flags[3]].map(Clone::clone);
+    let mut flags = as_str(&own);
+    flags.push("--reporter.grpc.tls.skip-host-verify");
+    let running = start(&target, &flags);
+    running.send(1);
+    assert_eq!(running.done().await.delivered, 1);
     running.end().await;
 }
 

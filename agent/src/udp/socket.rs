@@ -92,3 +92,23 @@ fn open(address: SocketAddr, shared: bool, buffer: usize) -> io::Result<UdpSocke
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn each_socket_of_a_port_has_the_buffer_that_is_set_and_the_systems_without() {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let sizes = |buffer| {
+            let (sockets, _) = bind_group(&address, 2, buffer).unwrap();
+            let size = |socket: &UdpSocket| SockRef::from(socket).recv_buffer_size().unwrap();
+            sockets.iter().map(size).collect::<Vec<_>>()
+        };
+        // Linux adds as much for its own accounts.
+        assert_eq!(sizes(8192), [16_384; 2]);
+        assert!(sizes(0).iter().all(|size| *size > 16_384));
+    }
+}

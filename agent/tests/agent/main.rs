@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "what the tests stand on must be there")]
 
 mod fixture;
+mod flags;
 mod sampling;
 mod udp;

@@ -100,6 +100,38 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn a_request_whose_head_is_not_whole_does_not_hold_up_the_end() {
+    let fixture = start(ServeOptions::default());
+    let mut first = TcpStream::connect(fixture.address).await.unwrap();
+    first.write_all(b"GET / HTTP/1.1\r\nhos").await.unwrap();
+    let mut second = TcpStream::connect(fixture.address).await.unwrap();
+    send(&mut second, "/").await;
+    expect(&mut second, "hello").await;
+    second.write_all(b"GET / HTTP/1.1\r\nhos").await.unwrap();
+    fixture.shutdown.cancel();
+    assert_eq!((rest(&mut first).await, rest(&mut second).await), (String::new(), String::new()));
+    timeout(PATIENCE, fixture.server).await.expect("ends in time").unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_is_on_its_way_when_the_port_closes_is_answered() {
+    let mut fixture = start(ServeOptions::default());
+    let mut stream = TcpStream::connect(fixture.address).await.unwrap();
+    stream.write_all(b"GET /gated HTTP/1.1\r\nhos").await.unwrap();
+    let mut other = TcpStream::connect(fixture.address).await.unwrap();
+    send(&mut other, "/").await;
+    expect(&mut other, "hello").await;
+    fixture.shutdown.cancel();
+    stream.write_all(b"t: x\r\n\r\n").await.unwrap();
+    fixture.entered.recv().await.unwrap();
+    // Longer than anybody waits for the head.
+    tokio::time::sleep(2 * LAST_WORDS).await;
+    fixture.gate.notify_one();
+    assert!(rest(&mut stream).await.ends_with("through"));
+    timeout(PATIENCE, fixture.server).await.expect("ends in time").unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn an_old_connection_is_closed_after_its_requests() {
     let age = Some(Duration::from_millis(20));
     let mut fixture = start(ServeOptions { max_connection_age: age, ..ServeOptions::default() });

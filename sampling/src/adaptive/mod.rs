@@ -142,8 +142,9 @@ impl Adaptive {
             rounds.follow();
             return Ok(());
         }
+        let (moment, latest) = self.latest().await?;
         if rounds.is_new_leader() || self.issued().is_none() {
-            self.issue(self.latest().await?);
+            self.issue(latest);
         }
         rounds.read(now).await?;
         let began = Instant::now();
@@ -153,7 +154,10 @@ impl Adaptive {
         self.metrics.calculated.set(i64::try_from(operations).unwrap_or(i64::MAX));
         // Reading may have taken longer than the lease.
         if self.election.lead.holds() {
-            self.store.write_probabilities(&rounds.context(), now, &calculated).await?;
+            // The others read what has the latest moment: with this clock put back, or behind that of who led before, they would not
+            // hear of what is calculated until it has caught up.
+            let at = now.max(UnixNanos::from_millis(moment.millis() + 1));
+            self.store.write_probabilities(&rounds.context(), at, &calculated).await?;
             // Not before they are stored: clients are told the same by all collectors.
             self.issue(calculated.probabilities);
         }
@@ -166,7 +170,7 @@ impl Adaptive {
         loop {
             match self.latest().await {
                 // The leader knows newer ones.
-                Ok(latest) if !self.election.lead.holds() => self.issue(latest),
+                Ok((_, latest)) if !self.election.lead.holds() => self.issue(latest),
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, "sampling probabilities were not read; trying again"),
             }
@@ -176,9 +180,10 @@ impl Adaptive {
         }
     }
 
-    async fn latest(&self) -> Result<ByOperation, ReadError> {
+    /// What has the latest moment in the store, and that moment.
+    async fn latest(&self) -> Result<(UnixNanos, ByOperation), ReadError> {
         let latest = self.store.latest_probabilities(&RequestContext::with_timeout(LOOK)).await?;
-        Ok(latest.map(|latest| latest.probabilities).unwrap_or_default())
+        Ok(latest.map(|(moment, latest)| (moment, latest.probabilities)).unwrap_or_default())
     }
 
     fn issued(&self) -> Option<Arc<ByOperation>> {

@@ -115,7 +115,7 @@ async fn minutes(
             let apart = Duration::from_millis(1) * number;
             collector.round(at.saturating_add(apart)).await.unwrap();
             if !collector.election.lead.holds() {
-                collector.issue(collector.latest().await.unwrap());
+                collector.issue(collector.latest().await.unwrap().1);
             }
         }
         rates.push(sampled / 60.0);
@@ -184,6 +184,7 @@ async fn a_new_leader_goes_on_from_what_is_in_force() {
             .await
             .unwrap()
             .unwrap()
+            .1
             .host,
         "b"
     );
@@ -208,6 +209,20 @@ async fn a_clock_that_is_put_back_changes_no_probability_and_judging_goes_on() {
     service.traffic *= 10.0;
     minutes(12, &mut at, &mut service, &collectors).await;
     assert!(probability(&collectors[0]).await < before / 5.0);
+}
+
+#[tokio::test]
+async fn followers_hear_of_what_a_leader_calculates_whose_clock_was_put_back() {
+    let stores = store();
+    let collectors = two(&stores).await;
+    let mut at = now();
+    let mut service = Service { traffic: 10_000.0, probabilities: vec![0.001; 12], remainder: 0.0 };
+    minutes(12, &mut at, &mut service, &collectors).await;
+    at = at.saturating_sub(Duration::from_secs(3600));
+    service.traffic *= 10.0;
+    minutes(20, &mut at, &mut service, &collectors).await;
+    let [leader, follower] = &collectors;
+    assert_eq!(probability(leader).await.to_bits(), probability(follower).await.to_bits());
 }
 
 #[tokio::test]

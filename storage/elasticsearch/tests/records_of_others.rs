@@ -156,7 +156,7 @@ async fn sampling_documents_of_jaeger_are_read_from_its_own_mapping() {
     assert_eq!(found, [buy, throughput("list", BTreeSet::new())]);
     let probabilities = BTreeMap::from([("shop".to_owned(), BTreeMap::from([("buy".to_owned(), 0.5)]))]);
     let newest = SamplingProbabilities { host: String::new(), probabilities, qps: BTreeMap::new() };
-    assert_eq!(sampling.latest_probabilities(&context()).await.unwrap(), Some(newest));
+    assert_eq!(sampling.latest_probabilities(&context()).await.unwrap().map(|(_, told)| told), Some(newest));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +171,8 @@ async fn probabilities_older_than_the_lookback_are_not_told() {
     let moment = some_minutes_ago().saturating_add(Duration::from_secs(540));
     sampling.write_probabilities(&context(), moment, &recent).await.unwrap();
     store.refresh();
-    assert_eq!(sampling.latest_probabilities(&context()).await.unwrap(), Some(recent));
+    let told = sampling.latest_probabilities(&context()).await.unwrap();
+    assert_eq!(told, Some((UnixNanos::from_millis(moment.millis()), recent)));
 }
 
 /// Spans as they were written before 1.69, since 1.69, since 2.8, and as both at once; then one that did not fail, one of

@@ -65,12 +65,13 @@ impl SamplingStore for MemoryStore {
     async fn latest_probabilities(
         &self,
         context: &RequestContext,
-    ) -> Result<Option<SamplingProbabilities>, ReadError> {
+    ) -> Result<Option<(UnixNanos, SamplingProbabilities)>, ReadError> {
         in_time(context, || "read sampling probabilities".to_owned())?;
         let records = self.records();
         let mut newest_first = records.probabilities.iter().rev();
         let newest = newest_first.find(|((_, tenant), _)| tenant == context.tenant.name());
-        Ok(newest.map(|(_, probabilities)| probabilities.clone()))
+        Ok(newest
+            .map(|((at, _), probabilities)| (UnixNanos::from_millis(at.millis()), probabilities.clone())))
     }
 }
 

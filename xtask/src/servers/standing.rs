@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::recipe::{ALL, Recipe};
 use super::server::{Launch, STOP_GRACE};
 use super::{artifacts, recipe};
-use crate::process;
+use crate::{output, process};
 
 /// What is remembered of a server that was left running.
 #[derive(Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub fn up(names: &[String]) -> Result<()> {
                 start(&folder, recipe)?
             }
         };
-        println!("{}", standing.url);
+        output::line(&standing.url)?;
     }
     Ok(())
 }
@@ -57,13 +57,13 @@ pub fn down(names: &[String]) -> Result<()> {
         let folder = folder()?;
         let _only_one = artifacts::lock(&folder, recipe.name)?;
         let Some(standing) = recall(&folder, recipe)? else {
-            println!("{} is not up", recipe.name);
+            output::line(format_args!("{} is not up", recipe.name))?;
             continue;
         };
         process::stop_foreign(standing.pid, &standing.folder.to_string_lossy(), STOP_GRACE)?;
         forget_data(&standing)?;
         fs::remove_file(state_file(&folder, recipe)).with_context(|| format!("forget {}", recipe.name))?;
-        println!("{} is down", recipe.name);
+        output::line(format_args!("{} is down", recipe.name))?;
     }
     Ok(())
 }
@@ -75,7 +75,8 @@ pub fn down(names: &[String]) -> Result<()> {
 pub fn status(names: &[String]) -> Result<()> {
     let folder = folder()?;
     for recipe in select(names)? {
-        println!("{} {}", recipe.name, describe(recall(&folder, recipe)?.as_ref(), recipe));
+        let said = describe(recall(&folder, recipe)?.as_ref(), recipe);
+        output::line(format_args!("{} {said}", recipe.name))?;
     }
     Ok(())
 }

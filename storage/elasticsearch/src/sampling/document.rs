@@ -97,6 +97,8 @@ struct NewestHits<'a> {
 struct NewestHit<'a> {
     #[serde(rename = "_source", borrow)]
     source: &'a RawValue,
+    /// The moment in milliseconds.
+    sort: [u64; 1],
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,18 +120,19 @@ struct StoredProbabilities {
 pub(super) fn parse_probabilities(
     body: &[u8],
     attempted: &str,
-) -> Result<Option<SamplingProbabilities>, ReadError> {
+) -> Result<Option<(UnixNanos, SamplingProbabilities)>, ReadError> {
     let answer: Newest<'_> = parse_json(body, attempted)?;
     answer.shards.check(answer.timed_out, attempted)?;
     let Some(newest) = answer.hits.hits.first() else { return Ok(None) };
     let ProbabilitiesDocument { probabilitiesandqps } =
         parse_json(newest.source.get().as_bytes(), attempted)?;
     let StoredProbabilities { hostname, probabilities, qps } = probabilitiesandqps;
-    Ok(Some(SamplingProbabilities {
+    let calculated = SamplingProbabilities {
         host: hostname,
         probabilities: probabilities.unwrap_or_default(),
         qps: qps.unwrap_or_default(),
-    }))
+    };
+    Ok(Some((UnixNanos::from_millis(newest.sort[0]), calculated)))
 }
 
 #[cfg(test)]

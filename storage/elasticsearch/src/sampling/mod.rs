@@ -146,7 +146,7 @@ impl SamplingStore for ElasticsearchSampling {
     async fn latest_probabilities(
         &self,
         context: &RequestContext,
-    ) -> Result<Option<SamplingProbabilities>, ReadError> {
+    ) -> Result<Option<(UnixNanos, SamplingProbabilities)>, ReadError> {
         const ATTEMPTED: &str = "read sampling probabilities";
         self.access.check_prepared(context, ATTEMPTED).await?;
         let now = now();
@@ -154,7 +154,10 @@ impl SamplingStore for ElasticsearchSampling {
         let window = TimeRange { start: now.saturating_sub(self.lookback), end: now.saturating_add(SLACK) };
         let targets: Targets = self.family.targets(window);
         let body = query::latest_probabilities(window.start);
-        let reply = self.access.search(context, &targets, "hits.hits._source", &body, ATTEMPTED).await?;
+        let reply = self
+            .access
+            .search(context, &targets, "hits.hits._source,hits.hits.sort", &body, ATTEMPTED)
+            .await?;
         document::parse_probabilities(&reply, ATTEMPTED)
     }
 }

@@ -38,7 +38,7 @@ async fn read(store: &dyn RecordsFixture, start: UnixNanos, end: UnixNanos) -> V
     store.sampling().throughput(&context(), range).await.expect("throughput is read")
 }
 
-async fn latest(store: &dyn RecordsFixture) -> Option<SamplingProbabilities> {
+async fn latest(store: &dyn RecordsFixture) -> Option<(UnixNanos, SamplingProbabilities)> {
     store.sampling().latest_probabilities(&context()).await.expect("probabilities are read")
 }
 
@@ -80,13 +80,16 @@ pub async fn throughput_written_again_counts_once(store: &dyn RecordsFixture) {
 /// Neither a later write of an older moment nor newer throughput hides the newest probabilities.
 pub async fn the_latest_moment_tells_the_probabilities(store: &dyn RecordsFixture) {
     let at = some_minutes_ago();
-    calculate(store, at.saturating_add(SECOND), &calculated("new", 0.25)).await;
+    let told = |at: UnixNanos, told| Some((UnixNanos::from_millis(at.millis()), told));
+    let later = at.saturating_add(SECOND);
+    calculate(store, later, &calculated("new", 0.25)).await;
     calculate(store, at, &calculated("old", 0.5)).await;
     write(store, at.saturating_add(2 * SECOND), &[seen("shop", "buy", 7)]).await;
-    assert_eq!(latest(store).await, Some(calculated("new", 0.25)));
+    assert_eq!(latest(store).await, told(later, calculated("new", 0.25)));
     let empty = SamplingProbabilities { host: "newest".to_owned(), ..SamplingProbabilities::default() };
-    calculate(store, at.saturating_add(3 * SECOND), &empty).await;
-    assert_eq!(latest(store).await, Some(empty));
+    let newest = at.saturating_add(3 * SECOND);
+    calculate(store, newest, &empty).await;
+    assert_eq!(latest(store).await, told(newest, empty));
 }
 
 /// As many operations as large installations have, called whatever people call them.
@@ -105,7 +108,7 @@ pub async fn thousands_of_operations_with_any_names_are_kept(store: &dyn Records
     found.sort_unstable();
     expected.sort_unstable();
     assert!(found == expected, "{} of {} operations come back as they were", found.len(), expected.len());
-    assert!(latest(store).await == Some(calculated), "all probabilities come back");
+    assert!(latest(store).await.map(|(_, told)| told) == Some(calculated), "all probabilities come back");
 }
 
 /// Nothing is read or written when the time is up.
