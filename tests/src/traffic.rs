@@ -9,6 +9,7 @@ use spoor_load::{GenerateConfig, Outcome, Protocol, Report, Request, Requests, S
 use spoor_model::{SpanBatch, UnixNanos};
 use spoor_proto::convert::jaeger_thrift::{ThriftProtocol, encode_emit_batch};
 use tokio_util::sync::CancellationToken;
+use xtask::suite::KAFKA_SPANS;
 
 use crate::Spoor;
 
@@ -58,6 +59,15 @@ pub fn to(collector: &Spoor, protocol: Protocol, streams: u32) -> SendConfig {
         record: true,
         ..defaults
     }
+}
+
+/// How many spans a story through Kafka is about: so many, unless `SPOOR_KAFKA_SPANS` says otherwise, as it does in a long run.
+///
+/// # Errors
+/// When that is no number.
+pub fn spans_through_kafka(usual: u64) -> Result<u64> {
+    let Ok(text) = std::env::var(KAFKA_SPANS) else { return Ok(usual) };
+    text.parse().with_context(|| format!("{KAFKA_SPANS} is {text:?}; set it to a number"))
 }
 
 /// Sends to the end.

@@ -10,11 +10,11 @@ use spoor_proto::record::Encoding;
 use spoor_tests::accounts::acknowledged_is_found;
 use spoor_tests::ingesting::{RecordAccounts, dead_letters, letters};
 use spoor_tests::topic::Topic;
-use spoor_tests::traffic::{requests, send, stored_keys, to};
+use spoor_tests::traffic::{requests, send, spans_through_kafka, stored_keys, to};
 use spoor_tests::{Role, Spoor, eventually};
 use xtask::servers::{Kafka, OpenSearch};
 
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(900);
 const OUTAGE: Duration = Duration::from_secs(22);
 
 /// The servers are started off the runtime's threads.
@@ -75,7 +75,8 @@ async fn every_encoding_comes_through_and_a_store_that_halts_for_22_s_costs_noth
         if encoding == Encoding::Protobuf {
             rests(&ingester, 10_000.0).await?;
             store.pause()?;
-            reports.push(fill(&topic, encoding, 100, 20_000).await?);
+            let spans = spans_through_kafka(20_000)?;
+            reports.push(fill(&topic, encoding, 100, spans).await?);
             // The length of the outage is what this is about.
             tokio::time::sleep(OUTAGE).await;
             let during = RecordAccounts::of(&ingester).await?;
@@ -85,7 +86,7 @@ async fn every_encoding_comes_through_and_a_store_that_halts_for_22_s_costs_noth
                 "nothing is committed: {during:?}"
             );
             store.resume()?;
-            let accounts = rests(&ingester, 30_000.0).await?;
+            let accounts = rests(&ingester, f64::from(u32::try_from(10_000 + spans)?)).await?;
             ensure!(accounts.add_up() && accounts.quarantined == 0.0, "{accounts:?}");
             ingester.ready().await?;
         } else {

@@ -23,6 +23,12 @@ pub const OUTAGE_SECONDS: &str = "SPOOR_OUTAGE_SECONDS";
 /// The outage of a long run.
 const LONG_OUTAGE: u32 = 60;
 
+/// The environment variable that tells how many spans go through Kafka in the stories of full load and of a store that is away.
+pub const KAFKA_SPANS: &str = "SPOOR_KAFKA_SPANS";
+
+/// The spans of a long run: as many as those of which Jaeger 2.20 was seen to lose some.
+const LONG_KAFKA: u32 = 299_892;
+
 /// The package whose tests run on every server.
 const STORE_PACKAGE: &str = "spoor-storage-elasticsearch";
 
@@ -96,6 +102,7 @@ fn tests(
         if long {
             command.env(STORM_ROUNDS, LONG_STORM.to_string());
             command.env(OUTAGE_SECONDS, LONG_OUTAGE.to_string());
+            command.env(KAFKA_SPANS, LONG_KAFKA.to_string());
         }
         cargo::run(
             command
