@@ -14,10 +14,9 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: SpanView<'_>, process: u32) {
     out.extend_from_slice(b"\",\"spanID\":\"");
     out.extend_from_slice(&span.span_id().to_hex());
     out.push(b'"');
-    let flags = span.row().jaeger_flags();
-    if flags != 0 {
+    if span.flags() != 0 {
         out.extend_from_slice(b",\"flags\":");
-        json::write_int(out, flags);
+        json::write_int(out, span.flags());
     }
     out.extend_from_slice(b",\"operationName\":");
     json::write_string(out, span.name().as_bytes());
