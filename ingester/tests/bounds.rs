@@ -22,7 +22,7 @@ async fn writes_with(settings: &Config) -> usize {
     let ends = ends(&topic).await;
     let running = start(&topic, &store, &ward, settings);
     until("all is committed", || lag(&topic, &ends) == 0).await;
-    running.stop().await.unwrap();
+    running.stop().await.expect("the last commit succeeds");
     store.attempts.load(Ordering::Relaxed)
 }
 

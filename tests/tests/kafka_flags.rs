@@ -109,7 +109,9 @@ const INGESTER: &[Row] = &[
 ];
 
 /// Prefix, role that has the flags, those that work, those that are refused.
-const FAMILIES: [(&str, Role, &[&[Row]], &[&[Row]]); 3] = [
+type Family = (&'static str, Role, &'static [&'static [Row]], &'static [&'static [Row]]);
+
+const FAMILIES: [Family; 3] = [
     ("kafka.producer.", COLLECTOR, &[CONNECTION, PRODUCER], &[REFUSED, PRODUCER_REFUSED]),
     ("kafka.consumer.", INGESTS, &[CONNECTION, CONSUMER], &[REFUSED]),
     ("ingester.", INGESTS, &[INGESTER], &[]),

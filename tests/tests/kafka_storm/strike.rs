@@ -27,8 +27,11 @@ pub(super) enum Struck {
         refused_before: u64,
     },
     /// Poisoned records and a good one, as soon as the broker is there.
-    Poison(JoinHandle<Result<Vec<(i32, i64)>>>),
+    Poison(JoinHandle<Written>),
 }
+
+/// Partition and offset of each record.
+type Written = Result<Vec<(i32, i64)>>;
 
 impl Struck {
     /// One that is away does it when it is back.
@@ -133,7 +136,7 @@ impl Storm {
         Ok(())
     }
 
-    fn poison(&mut self) -> Result<JoinHandle<Result<Vec<(i32, i64)>>>> {
+    fn poison(&mut self) -> Result<JoinHandle<Written>> {
         let mut records = poison::records(self.encoding, &mut self.random)?;
         let (key, large) = poison::large(self.encoding, &mut self.random)?;
         self.beside.insert(key);

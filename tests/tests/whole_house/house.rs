@@ -189,7 +189,7 @@ fn settings(role: Role, spool: &std::path::Path) -> (&'static str, Vec<String>) 
             ("ingester.yaml", small.map(str::to_owned).into_iter().chain([prefix]).collect())
         }
         Role::Query => ("query.yaml", vec![prefix]),
-        Role::Collector | Role::AllInOne => ("collector-kafka.yaml", Vec::new()),
+        Role::Collector | Role::AllInOne | Role::Retention => ("collector-kafka.yaml", Vec::new()),
     }
 }
 

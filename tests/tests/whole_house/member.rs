@@ -26,7 +26,7 @@ fn listeners(role: Role) -> &'static [(&'static str, u16)] {
             ("query.grpc-server.host-port", 16685),
             ("admin.http.host-port", 16687),
         ],
-        Role::AllInOne => &[],
+        Role::AllInOne | Role::Retention => &[],
     }
 }
 

@@ -14,7 +14,7 @@ use xtask::servers::kafka_brokers;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn reader(topic: &Topic, flags: &[&str]) -> KafkaReader {
-    KafkaReader::open(&settings(&topic.flags(flags)).1).unwrap()
+    KafkaReader::open(&settings(&topic.flags(flags)).1).expect("settings that can work")
 }
 
 /// Waits until all three partitions are held.

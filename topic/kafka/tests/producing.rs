@@ -96,8 +96,13 @@ async fn lying(kafka: &Kafka, flags: &[&str]) -> Vec<Batch> {
     let read_again: Vec<&[u8]> = seen.records.iter().filter_map(|record| record.payload.as_deref()).collect();
     assert_eq!(read_again, payloads, "{flags:?}");
     reader.settle(&seen.claims(), Fate::Stored);
-    reader.close(soon()).await.unwrap();
-    let all: Vec<Batch> = kafka.log(&topic.name).unwrap().iter().flat_map(|file| batches(file)).collect();
+    reader.close(soon()).await.expect("the last commit succeeds");
+    let all: Vec<Batch> = kafka
+        .log(&topic.name)
+        .expect("the log of the broker")
+        .iter()
+        .flat_map(|file| batches(file))
+        .collect();
     assert_eq!(all.iter().map(|batch| batch.records).sum::<u32>(), 200, "{flags:?}: {all:?}");
     all
 }

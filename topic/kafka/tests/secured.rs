@@ -122,6 +122,20 @@ async fn takes_a_person(writer: &KafkaWriter, word: &str) {
     }
 }
 
+/// Of the producer and of the consumer alike.
+fn flag(text: &str) -> String {
+    format!("--kafka.SIDE.{text}")
+}
+
+fn user(mechanism: &str, password: &str) -> [String; 4] {
+    [
+        flag("authentication=plaintext"),
+        flag(&format!("plaintext.username={USER}")),
+        flag(&format!("plaintext.password={password}")),
+        flag(&format!("plaintext.mechanism={mechanism}")),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_and_users_are_shown_and_wrong_ones_told() {
     let certificates = Certificates::make();
@@ -137,7 +151,6 @@ async fn certificates_and_users_are_shown_and_wrong_ones_told() {
     .unwrap();
     let open = Topic::make(kafka.brokers()).await;
     let at = |brokers: String| Topic { brokers, name: open.name.clone() };
-    let flag = |text: &str| format!("--kafka.SIDE.{text}");
     let ca = flag(&format!("tls.ca={}", certificates.path("ca.pem")));
     let own = [
         flag("authentication=tls"),
@@ -146,14 +159,6 @@ async fn certificates_and_users_are_shown_and_wrong_ones_told() {
         flag(&format!("tls.key={}", certificates.path("client.key"))),
     ];
     works(&at(kafka.tls()), &own).await;
-    let user = |mechanism: &str, password: &str| {
-        [
-            flag("authentication=plaintext"),
-            flag(&format!("plaintext.username={USER}")),
-            flag(&format!("plaintext.password={password}")),
-            flag(&format!("plaintext.mechanism={mechanism}")),
-        ]
-    };
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
         let topic = Topic::make(kafka.brokers()).await;
         let name = topic.name.clone();
