@@ -150,7 +150,7 @@ pub struct Config {
         id = "query.max-search-trace-bytes",
         long = "query.max-search-trace-bytes",
         value_name = "SIZE",
-        default_value_t = ByteSize(64 << 20),
+        default_value_t = ByteSize(256 << 20),
         value_parser = ByteSize::parse_at_least_one_mebibyte
     )]
     pub max_search_trace_bytes: ByteSize,

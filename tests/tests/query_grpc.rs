@@ -134,7 +134,9 @@ async fn a_giant_trace_comes_in_messages_that_every_client_takes_and_who_cancels
         ensure!(seen == sent, "{} of {} spans by api_v3", seen.len(), sent.len());
     }
 
-    let mut messages = v3.get_trace(by_id).await?.into_inner();
+    // Raw, it is read while it is sent, which takes a turn to its end.
+    let raw = api_v3::GetTraceRequest { raw_traces: true, ..by_id };
+    let mut messages = v3.get_trace(raw).await?.into_inner();
     messages.message().await?.context("a first message")?;
     let running = async || anyhow::Ok(spoor.metrics().await?.sum("spoor_query_running", ""));
     ensure!(running().await? == 1.0, "the rest waits for its client");
