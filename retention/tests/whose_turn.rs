@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod full_disk;
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -11,9 +13,9 @@ use prometheus_client::registry::Registry;
 use spoor_model::UnixNanos;
 use spoor_retention::{Asking, CleanError, Cleaned, Means, Naming, Policy, clean, policy_of_jaegers_cleaner};
 use spoor_storage::memory::{Config, MemoryStore};
-use spoor_storage::{
-    IndexAdmin, Inventory, Lease, LeaseLock, RecordError, RecordErrorKind, RequestContext, StoredIndex,
-};
+use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, RequestContext, StoredIndex};
+
+use full_disk::NothingCanBeWritten;
 
 /// 2026-08-20 12:00 UTC.
 const NOW: i64 = 1_787_227_200;
@@ -41,26 +43,6 @@ impl IndexAdmin for OldIndex {
     async fn delete(&self, _: &RequestContext, names: &[String]) -> Result<(), RecordError> {
         self.0.lock().unwrap().extend_from_slice(names);
         Ok(())
-    }
-}
-
-/// A store on a full disk.
-struct NothingCanBeWritten;
-
-#[async_trait]
-impl LeaseLock for NothingCanBeWritten {
-    async fn acquire(
-        &self,
-        _: &RequestContext,
-        _: &str,
-        _: &str,
-        _: Duration,
-    ) -> Result<Option<Lease>, RecordError> {
-        Err(RecordError::new(RecordErrorKind::Unavailable, "acquire the lock", "the index is read-only"))
-    }
-
-    async fn release(&self, _: &RequestContext, _: &str, _: &str) -> Result<bool, RecordError> {
-        Err(RecordError::new(RecordErrorKind::Unavailable, "release the lock", "the index is read-only"))
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::Output;
 use anyhow::{Context, Result, ensure};
 use spoor_tests::binary;
 use tokio::process::Command;
+use xtask::claims::names_below;
 
 /// A flag behind its prefix, a value that is not its default, what else it needs, and the name of the test.
 type Row = (&'static str, &'static str, &'static [&'static str], &'static str);
@@ -182,29 +183,6 @@ async fn every_flag_takes_effect_or_is_refused_by_name() -> Result<()> {
     Ok(())
 }
 
-/// Adds the names of the tests in the sources below, claims of the contract suite among them.
-fn collect_tests(folder: &Path, tests: &mut BTreeSet<String>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            collect_tests(&path, tests)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path)?;
-            let marks = ["#[test]\n", "#[tokio::test", "pub async fn "];
-            let behind =
-                marks.iter().flat_map(|mark| {
-                    let parts = text.split(mark).skip(1);
-                    parts.map(move |part| {
-                        if mark.ends_with("fn ") { Some(part) } else { Some(part.split_once("fn ")?.1) }
-                    })
-                });
-            let names = behind.filter_map(|part| part?.split('(').next());
-            tests.extend(names.map(str::to_owned));
-        }
-    }
-    Ok(())
-}
-
 #[test]
 fn every_test_in_the_table_is_there() -> Result<()> {
     let mut tests = BTreeSet::new();
@@ -217,7 +195,7 @@ fn every_test_in_the_table_is_there() -> Result<()> {
         "topic/kafka/src",
         "topic/kafka/tests",
     ] {
-        collect_tests(&root.join(folder), &mut tests)?;
+        tests.extend(names_below(&root.join(folder))?);
     }
     for (prefix, _, taken, refused) in FAMILIES {
         for (name, .., test) in taken.iter().chain(refused).flat_map(|rows| rows.iter()) {

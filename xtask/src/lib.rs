@@ -6,6 +6,7 @@
 pub mod all_in_one;
 pub mod bench;
 mod cargo;
+pub mod claims;
 pub mod generate;
 mod layers;
 mod licenses;

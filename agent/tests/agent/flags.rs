@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{Args, Command, FromArgMatches};
 use spoor_agent::Config;
+use xtask::claims::names_below;
 
 /// A flag, a value that is not its default, and the name of the test.
 type Row = (&'static str, &'static str, &'static str);
@@ -121,27 +122,10 @@ fn every_flag_changes_the_settings_and_there_is_no_other_way_to_the_collectors()
 
 #[test]
 fn every_test_in_the_table_is_there() {
-    let mut tests = BTreeSet::new();
     let agent = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for folder in [agent.join("src"), agent.join("tests"), agent.join("../tests/tests")] {
-        collect_tests(&folder, &mut tests);
-    }
+    let folders = [agent.join("src"), agent.join("tests"), agent.join("../tests/tests")];
+    let tests: BTreeSet<String> = folders.iter().flat_map(|folder| names_below(folder).unwrap()).collect();
     for (flag, _, test) in rows() {
         assert!(tests.contains(test), "the test of --{flag} is not there: {test}");
-    }
-}
-
-/// Adds the names of the tests in the sources below.
-fn collect_tests(folder: &Path, tests: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect_tests(&path, tests);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let behind = text.split("#[test]\n").skip(1).chain(text.split("#[tokio::test").skip(1));
-            let names = behind.filter_map(|text| text.split_once("fn ")?.1.split('(').next());
-            tests.extend(names.map(str::to_owned));
-        }
     }
 }

@@ -2,8 +2,6 @@
 
 mod cron;
 mod metrics;
-#[cfg(test)]
-mod tests;
 mod worker;
 
 pub use cron::{ParseScheduleError, Schedule};

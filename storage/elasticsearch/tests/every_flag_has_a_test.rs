@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::{Args, Command, FromArgMatches};
 use spoor_storage_elasticsearch::{ArchiveConfig, Config};
+use xtask::claims::names_below;
 
 /// A flag, a value that is not its default, and the name of the test.
 type Row = (&'static str, &'static str, &'static str);
@@ -157,27 +158,10 @@ fn every_flag_stands_in_the_table_and_no_other() {
     assert_eq!(flags_of(&ArchiveConfig::augment_args(empty())), expected);
 }
 
-/// Adds the names of the tests in the sources below.
-fn collect_tests(folder: &Path, tests: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect_tests(&path, tests);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let behind = text.split("#[test]\n").skip(1).chain(text.split("#[tokio::test").skip(1));
-            let names = behind.filter_map(|text| text.split_once("fn ")?.1.split('(').next());
-            tests.extend(names.map(str::to_owned));
-        }
-    }
-}
-
 #[test]
 fn every_test_in_the_table_is_there() {
-    let mut tests = BTreeSet::new();
-    for folder in ["src", "tests"] {
-        collect_tests(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut tests);
-    }
+    let names = |folder| names_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let tests = &names("src") | &names("tests");
     for (flag, _, test) in STORE.iter().chain(ARCHIVE) {
         assert!(tests.contains(*test), "the test of --{flag} is not there: {test}");
     }

@@ -11,7 +11,7 @@ use spoor_storage::conformance::records::RecordsFixture;
 use spoor_storage::conformance::span_metrics::MetricsFixture;
 use spoor_storage::{DependencyStore, LeaseLock, MetricsReader, SamplingStore, SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{
-    ElasticsearchDependencies, ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchStore,
+    ElasticsearchDependencies, ElasticsearchSampling, ElasticsearchSpanMetrics, ElasticsearchStore, Layout,
 };
 use support::{OwnStore, config};
 
@@ -25,8 +25,15 @@ struct Records {
 }
 
 async fn fresh_store() -> Records {
-    // Small pages, so that what lies beyond the first one is noticed.
-    let own = OwnStore::open_with(|config| config.indices.max_doc_count = 7);
+    records_in(Layout::Jaeger)
+}
+
+fn records_in(layout: Layout) -> Records {
+    let own = OwnStore::open_with(|config| {
+        config.layout.layout = layout;
+        // Small pages, so that what lies beyond the first one is noticed.
+        config.indices.max_doc_count = 7;
+    });
     let other = ElasticsearchStore::open(&config(&own.prefix), &mut Registry::default());
     let other = other.expect("the settings can work");
     Records {
@@ -84,3 +91,13 @@ impl MetricsFixture for Records {
 
 spoor_storage::record_conformance_tests!(fresh_store);
 spoor_storage::metrics_conformance_tests!(fresh_store);
+
+mod in_the_compact_layout {
+    use super::{Layout, Records, records_in};
+
+    async fn fresh_store() -> Records {
+        records_in(Layout::Compact)
+    }
+
+    spoor_storage::metrics_conformance_tests!(fresh_store);
+}

@@ -1,19 +1,22 @@
 //! Of several workers one does the runs, and what is due is done whoever fails.
 
+mod full_disk;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
+use spoor_retention::Effect;
+use spoor_retention::schedule::{Ended, Failure, Pace, Work, Worker, WorkerMetrics};
 use spoor_storage::memory::{Config, MemoryStore};
-use spoor_storage::{Lease, LeaseLock, RecordError, RecordErrorKind, RequestContext};
+use spoor_storage::{LeaseLock, RequestContext};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, Failure, Pace, Work, Worker, WorkerMetrics};
-use crate::Effect;
+use full_disk::NothingCanBeWritten;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -34,26 +37,6 @@ impl Work for Runs {
         }
         let failure = (before < self.failing).then(|| Failure { exit_code: 1, problem: "away".to_owned() });
         Ended { effect: Effect::default(), failure }
-    }
-}
-
-/// A store on a full disk.
-struct NothingCanBeWritten;
-
-#[async_trait]
-impl LeaseLock for NothingCanBeWritten {
-    async fn acquire(
-        &self,
-        _: &RequestContext,
-        _: &str,
-        _: &str,
-        _: Duration,
-    ) -> Result<Option<Lease>, RecordError> {
-        Err(RecordError::new(RecordErrorKind::Unavailable, "acquire the lock", "the index is read-only"))
-    }
-
-    async fn release(&self, _: &RequestContext, _: &str, _: &str) -> Result<bool, RecordError> {
-        Err(RecordError::new(RecordErrorKind::Unavailable, "release the lock", "the index is read-only"))
     }
 }
 
