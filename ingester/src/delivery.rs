@@ -88,6 +88,7 @@ impl Courier {
         while !progress.open().is_empty() {
             let Some(outcome) = self.attempt(&shipment, &progress).await else {
                 if shipment.len() > 1 {
+                    self.metrics.spans(progress.settled());
                     return Err(Broken(shipment.into_records()));
                 }
                 breaks += 1;

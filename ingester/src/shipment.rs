@@ -73,8 +73,15 @@ impl Shipment {
         encoding: Option<Encoding>,
         normalizer: &Normalizer,
     ) -> Result<Self, Broken> {
+        Self::of(records, |records| read(records, encoding, normalizer))
+    }
+
+    fn of(
+        records: Vec<Record>,
+        read: impl FnOnce(&[Record]) -> Result<Contents, Flaw>,
+    ) -> Result<Self, Broken> {
         // Nothing that it works on outlives a panic.
-        let read = catch_unwind(AssertUnwindSafe(|| read(&records, encoding, normalizer)));
+        let read = catch_unwind(AssertUnwindSafe(|| read(&records)));
         let Contents { batch, outcomes, removed, repaired } = match read {
             Ok(Ok(contents)) => contents,
             Ok(Err(flaw)) => return Ok(Self::of_misfits(records, &flaw)),
@@ -264,5 +271,23 @@ fn shortened(text: &str) -> String {
     match text.char_indices().nth(DETAIL) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spoor_topic::Place;
+
+    use super::*;
+
+    #[test]
+    fn records_over_whose_reading_the_program_fails_come_back_whole() {
+        let record = |offset| {
+            let claim = Claim { place: Place { partition: 0, offset }, generation: 1 };
+            Record { claim, timestamp: None, key: None, payload: Some("text".into()), headers: Vec::new() }
+        };
+        let records: Vec<Record> = (0..3).map(record).collect();
+        let loaded = Shipment::of(records.clone(), |_| panic!("a decoder breaks"));
+        assert_eq!(loaded.err().map(|Broken(records)| records), Some(records));
     }
 }

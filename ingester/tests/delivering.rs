@@ -104,11 +104,24 @@ async fn a_record_over_which_the_program_fails_is_set_aside_alone_and_its_compan
     until("all is committed", || lag(&topic, &ends) == 0).await;
     let letters = ward.by_origin();
     assert_eq!((letters.len(), store.spans().len()), (broken, keys.len() - broken));
+    assert_eq!(running.metric("spoor_ingester_spans_stored_total"), (keys.len() - broken) as f64);
     for (letter, times) in letters.values() {
         assert_eq!((letter.reason, *times), (Reason::Broken, 1));
         assert!(letter.detail.contains("report it"), "{}", letter.detail);
     }
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_beside_the_records_ends_the_ingester_and_commits_nothing_of_them() {
+    let (topic, store, ward) = (MemoryTopic::new(1), Store::new(), Arc::new(Ward::default()));
+    ward.breaks.store(true, Ordering::Relaxed);
+    poison(&topic, Some(b"\xff\xfe\xfd")).await;
+    let ends = ends(&topic).await;
+    let running = start(&topic, &store, &ward, &config(&[]));
+    let error = running.end().await.unwrap_err();
+    assert!(error.to_string().contains("read again after a restart"), "{error}");
+    assert_eq!(lag(&topic, &ends), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

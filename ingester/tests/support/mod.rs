@@ -183,6 +183,8 @@ impl SpanWriter for Store {
 pub(crate) struct Ward {
     letters: Mutex<Vec<Letter>>,
     pub(crate) down: AtomicBool,
+    /// It panics.
+    pub(crate) breaks: AtomicBool,
 }
 
 impl Ward {
@@ -199,6 +201,7 @@ impl Ward {
 #[async_trait]
 impl Quarantine for Ward {
     async fn set_aside(&self, letters: &[Letter], _: Instant) -> Vec<Result<(), QuarantineError>> {
+        assert!(!self.breaks.load(Ordering::Relaxed), "the quarantine breaks");
         let set_aside = |letter: &Letter| {
             if self.down.load(Ordering::Relaxed) {
                 let (destination, problem) = (self.destination(), "it is away".to_owned());
@@ -228,6 +231,12 @@ impl Running {
     pub(crate) async fn stop(self) -> Result<(), ReadError> {
         self.stop.cancel();
         self.task.await.expect("an ingester does not break")
+    }
+
+    /// Waits for an end that nobody has asked for.
+    pub(crate) async fn end(self) -> Result<(), ReadError> {
+        let ended = tokio::time::timeout(Duration::from_secs(20), self.task).await;
+        ended.expect("it ends in time").expect("an ingester does not break")
     }
 
     /// Ends it as a crash does: nothing is finished.

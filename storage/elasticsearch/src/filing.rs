@@ -34,11 +34,17 @@ impl Belief {
                 && range.start <= range.end
                 && range.end <= now
         };
-        let (first, last) = received.filter(is_likely).map_or((now, now), |range| (range.start, range.end));
+        // By its day, whatever else was received with it and however finely indices are cut: written again it is to lie there again.
+        let (first, receipt) =
+            received.filter(is_likely).map_or((now, now), |range| (range.start, midnight_before(range.end)));
         let earliest = if self.past.is_zero() { UnixNanos::ZERO } else { first.saturating_sub(self.past) };
         let latest = if self.future.is_zero() { UnixNanos::MAX } else { now.saturating_add(self.future) };
-        Filing { earliest, latest, receipt: last }
+        Filing { earliest, latest, receipt }
     }
+}
+
+fn midnight_before(moment: UnixNanos) -> UnixNanos {
+    UnixNanos(moment.0 - moment.0 % (86_400 * 1_000_000_000))
 }
 
 /// The filing of spans that are written together.
@@ -110,11 +116,16 @@ mod tests {
         let ago = |hours: u32| NOW.saturating_sub(hours * HOUR);
         let late = belief.at(NOW, Some(TimeRange { start: ago(101), end: ago(100) }));
         assert_eq!(late.moment(ago(102)), ago(102), "an hour old when it was received");
+        // The midnight (UTC) before it was received: 2026-08-15.
+        let day = UnixNanos(1_786_752_000_000_000_000);
         assert_eq!(
             late.moment(ago(174)),
-            ago(100),
-            "73 hours old when it was received: filed under then, not under now"
+            day,
+            "73 hours old when it was received: filed under that day, not under now's"
         );
+        let once_more =
+            belief.at(NOW.saturating_add(HOUR), Some(TimeRange { start: ago(104), end: ago(102) }));
+        assert_eq!(once_more.moment(ago(180)), day, "whatever it is written together with");
         assert_eq!(late.moment(ago(1)), ago(1), "the topic's clock may be the wrong one");
         for unlikely in
             [(NOW.saturating_add(HOUR), NOW.saturating_add(HOUR)), (UnixNanos::ZERO, NOW), (ago(1), ago(2))]

@@ -6,6 +6,6 @@ mod progress;
 mod retry;
 
 pub use metrics::RetryMetrics;
-pub use policy::RetryPolicy;
+pub use policy::{LONGEST_WISH, RetryPolicy};
 pub use progress::{Failure, Progress};
 pub use retry::RetryingWriter;

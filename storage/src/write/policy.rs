@@ -25,7 +25,7 @@ impl Default for RetryPolicy {
 }
 
 /// The longest time for which a store is left alone because it wants to be.
-const LONGEST_WISH: Duration = Duration::from_secs(60);
+pub const LONGEST_WISH: Duration = Duration::from_secs(60);
 /// Waits are no shorter, so that chance never makes a busy loop.
 const SHORTEST: Duration = Duration::from_millis(1);
 

@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use spoor_storage::Credentials;
+use spoor_storage::write::LONGEST_WISH;
 
 use super::auth::Authorization;
 use super::request::JSON;
@@ -17,8 +18,6 @@ use crate::QuestionMethod;
 
 /// The store lists work under way with it.
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
-/// Seconds that a server, or a proxy before it, may ask for. Senders of spans are told of its wish.
-const LONGEST_WISH: Duration = Duration::from_secs(60);
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// A request on its way, possibly to several nodes one after another.
@@ -160,7 +159,25 @@ fn may_mean_encoding(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::BAD_REQUEST)
 }
 
+/// Senders of spans are told of it, too.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_WISH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_to_be_left_alone_for_a_day_is_heard_as_one_for_a_minute() {
+        let told = |text: &'static str| {
+            let headers = [(RETRY_AFTER, HeaderValue::from_static(text))].into_iter().collect();
+            retry_after(&headers).map(|wish| wish.as_secs())
+        };
+        assert_eq!(
+            ["5", " 60 ", "86400", "18446744073709551615", "soon"].map(told),
+            [Some(5), Some(60), Some(60), Some(60), None]
+        );
+    }
 }

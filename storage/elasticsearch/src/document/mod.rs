@@ -17,11 +17,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::filing::Filing;
 use crate::index::{Family, Period};
-use crate::{hex, long_values};
+use crate::{TagValues, hex, long_values};
 pub(crate) use compact::CompactWriter;
 pub(crate) use fields::TagFields;
 pub use fields::parse_dot_replacement;
-pub(crate) use tags::DocumentStyle;
 use tags::{TagWriter, close};
 
 /// The mapping of `flags` is a signed 32-bit integer: a larger number would make the server refuse the span. The highest
@@ -29,6 +28,16 @@ use tags::{TagWriter, close};
 const FLAGS_MASK: u32 = i32::MAX.cast_unsigned();
 
 const HASH_DIGITS: usize = 16;
+
+/// How documents are written.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentStyle {
+    pub(crate) fields: TagFields,
+    /// In lists; fields are always native.
+    pub(crate) values: TagValues,
+    /// Whether a child's parent stands in a field, beside the references.
+    pub(crate) parent_field: bool,
+}
 
 /// Writes the spans of one batch.
 pub(crate) struct SpanWriter<'a> {

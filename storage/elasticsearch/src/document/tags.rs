@@ -5,6 +5,7 @@ use spoor_model::json::{write_finite, write_finite_with_point, write_int, write_
 use spoor_model::nested::{ListView, MapView};
 use spoor_model::{AttributesView, SpanBatch, Value, ValueView};
 
+use super::DocumentStyle;
 use super::fields::{Layout, TagFields, is_always_field};
 use crate::TagValues;
 use crate::long_values::{Marks, may_be_long};
@@ -18,16 +19,6 @@ const BINARY: &[u8] = b",\"type\":\"binary\",\"value\":";
 /// The most fields of one owner; what comes after them stays in the list. Mappings are bounded (1,000 fields by default), and
 /// each tag that may become a field is compared with those that did.
 const MOST_FIELDS: usize = 256;
-
-/// How documents are written.
-#[derive(Debug, Clone)]
-pub(crate) struct DocumentStyle {
-    pub(crate) fields: TagFields,
-    /// In lists; fields are always native.
-    pub(crate) values: TagValues,
-    /// Whether a child's parent stands in a field, beside the references.
-    pub(crate) parent_field: bool,
-}
 
 /// A tag on its way into a document.
 #[derive(Clone, Copy)]
