@@ -21,6 +21,12 @@ use crate::index::{SLACK, Targets, now, widened};
 /// Traces asked for in one request.
 const TRACES_AT_ONCE: usize = 20;
 
+/// The answer with the spans that may have failed.
+type Suspects<'a> = Answer<'a, IgnoredAny>;
+
+/// Counts of spans by trace and service.
+type FailedSpans = HashMap<(TraceId, String), u64>;
+
 /// What the store told of a trace.
 enum Told {
     /// Its summary; none when there is no such trace.
@@ -60,51 +66,67 @@ impl ElasticsearchReader {
         targets: &Targets,
         attempted: &str,
     ) -> Result<Vec<Told>, ReadError> {
-        let questions = group.iter().flat_map(|&trace_id| {
-            [summary_query::sums(trace_id), summary_query::suspects(trace_id, &self.dot_replacement)]
-        });
-        let filter = summary_query::FILTER;
-        let reply = self.access.multi_search(context, targets, filter, questions, attempted).await?;
-        let answers = super::parse_items(&reply, 2 * group.len(), attempted)?;
-        let told = |(&trace_id, items): (&TraceId, &[&RawValue])| {
-            let told = parse_item(items[0], attempted)
-                .and_then(|sums| Ok((sums, self.failed_spans(&parse_item(items[1], attempted)?, attempted)?)))
-                .and_then(|(sums, failed)| match failed {
-                    Some(failed) => read(trace_id, sums, &failed, attempted),
-                    None => Ok(Told::TooLittle),
-                });
-            told.or_else(|error: ReadError| {
-                if error.kind == ReadErrorKind::Busy {
-                    return Err(error);
-                }
-                tracing::debug!(%error, %trace_id, "the store does not sum this trace up; it is read whole");
-                Ok(Told::TooLittle)
-            })
-        };
-        group.iter().zip(answers.chunks_exact(2)).map(told).collect()
+        if let Some(told) = self.ask_together(context, group, targets, attempted).await? {
+            return Ok(told);
+        }
+        // More spans may have failed than one answer tells.
+        let mut told = Vec::with_capacity(group.len());
+        for trace_id in group {
+            let alone = std::slice::from_ref(trace_id);
+            let of_one = self.ask_together(context, alone, targets, attempted).await?;
+            told.extend(of_one.unwrap_or_else(|| vec![Told::TooLittle]));
+        }
+        Ok(told)
     }
 
-    /// How many of a trace's spans failed, by service; none when more may have than were told.
-    fn failed_spans(
+    /// The same, or nothing where one answer does not tell all spans that may have failed.
+    async fn ask_together(
         &self,
-        suspects: &Answer<'_, IgnoredAny>,
+        context: &RequestContext,
+        group: &[TraceId],
+        targets: &Targets,
         attempted: &str,
-    ) -> Result<Option<HashMap<String, u64>>, ReadError> {
-        let hits = &suspects.hits.hits;
-        if hits.len() >= SUSPECTS {
+    ) -> Result<Option<Vec<Told>>, ReadError> {
+        let sums = group.iter().map(|&trace_id| summary_query::sums(trace_id));
+        // One search for all of them: each costs the store as much as reading a small trace.
+        let suspects = summary_query::suspects(group, &self.dot_replacement);
+        let questions = sums.chain(std::iter::once(suspects));
+        let filter = summary_query::FILTER;
+        let reply = self.access.multi_search(context, targets, filter, questions, attempted).await?;
+        let answers = super::parse_items(&reply, group.len() + 1, attempted)?;
+        let (of_suspects, of_sums) = answers.split_last().expect("as many as were asked for");
+        let suspects = parse_item(of_suspects, attempted);
+        if suspects.as_ref().is_ok_and(|suspects: &Suspects<'_>| suspects.hits.hits.len() >= SUSPECTS) {
             return Ok(None);
         }
+        let failed = match suspects.and_then(|suspects| self.failed_spans(&suspects, attempted)) {
+            Ok(failed) => failed,
+            Err(error) => {
+                let told = group.iter().map(|_| Told::TooLittle).collect();
+                return too_little(error).map(|_| Some(told));
+            }
+        };
+        let told = |(&trace_id, item): (&TraceId, &&RawValue)| {
+            let told = parse_item(item, attempted).and_then(|sums| read(trace_id, sums, &failed, attempted));
+            told.or_else(too_little)
+        };
+        group.iter().zip(of_sums).map(told).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// How many spans failed, by trace and service.
+    fn failed_spans(&self, suspects: &Suspects<'_>, attempted: &str) -> Result<FailedSpans, ReadError> {
+        let hits = &suspects.hits.hits;
         let not_understood = |what| ReadError::new(ReadErrorKind::Incomplete, attempted, what);
         let mut page = PageBuilder::new(&self.dot_replacement, hits.len());
         for document in hits.iter().filter_map(|hit| hit.source.as_ref()) {
             page.push(document).map_err(|error| not_understood(error.to_string()))?;
         }
         let batch = page.finish().map_err(|error| not_understood(error.to_string()))?;
-        let mut failed = HashMap::new();
+        let mut failed = FailedSpans::new();
         for span in batch.spans().filter(|&span| is_failed(span)) {
-            *failed.entry(span.service().to_owned()).or_default() += 1;
+            *failed.entry((span.trace_id(), span.service().to_owned())).or_default() += 1;
         }
-        Ok(Some(failed))
+        Ok(failed)
     }
 
     async fn read_and_sum_up(
@@ -135,10 +157,19 @@ impl ElasticsearchReader {
     }
 }
 
+/// What the store does not answer is read whole, unless it has too much to do as it is.
+fn too_little(error: ReadError) -> Result<Told, ReadError> {
+    if error.kind == ReadErrorKind::Busy {
+        return Err(error);
+    }
+    tracing::debug!(%error, "the store does not sum up; traces are read whole");
+    Ok(Told::TooLittle)
+}
+
 fn read(
     trace_id: TraceId,
     answer: Answer<'_, Sums>,
-    failed: &HashMap<String, u64>,
+    failed: &FailedSpans,
     attempted: &str,
 ) -> Result<Told, ReadError> {
     // Without any index there are no sums.
@@ -153,7 +184,9 @@ fn read(
         .into_iter()
         .map(|bucket| {
             let service = shown(bucket.key);
-            let failed_spans = failed.get(&service).copied().unwrap_or_default();
+            let key = (trace_id, service);
+            let failed_spans = failed.get(&key).copied().unwrap_or_default();
+            let (_, service) = key;
             ServiceSummary { service, spans: bucket.doc_count, failed_spans }
         })
         .collect();

@@ -12,8 +12,8 @@ use super::query::spellings;
 pub(super) const ROOT_CANDIDATES: usize = 20;
 /// Services told of one trace; a trace with more is read whole.
 const SERVICES: u32 = 1_000;
-/// Spans told of one trace that may have failed; a trace with more is read whole.
-pub(super) const SUSPECTS: usize = 200;
+/// Spans told of traces that may have failed; where there are more, each trace is asked for by itself, and one with more is read whole.
+pub(super) const SUSPECTS: usize = 1_000;
 /// Where Jaeger, and so the reader, takes a failure from if nothing else tells of one.
 const HTTP_STATUS: &str = "http.response.status_code";
 /// The end of a span; one without a duration ends where it starts.
@@ -106,9 +106,10 @@ pub(super) fn sums(trace_id: TraceId) -> Value {
     })
 }
 
-/// The spans of a trace that the reader may take for failed (`spoor_model::jaeger::{TagInterpreter, is_failed}`), with what it takes
+/// The spans of these traces that the reader may take for failed (`spoor_model::jaeger::{TagInterpreter, is_failed}`), with what it takes
 /// that from: those with a tag that tells of failures and does not say that all is well.
-pub(super) fn suspects(trace_id: TraceId, dot_replacement: &str) -> Value {
+pub(super) fn suspects(trace_ids: &[TraceId], dot_replacement: &str) -> Value {
+    let ids: Vec<String> = trace_ids.iter().copied().flat_map(spellings).collect();
     let good = |field: &str| json!({ "terms": { field: GOOD } });
     let keys = [ERROR, STATUS_CODE, HTTP_STATUS];
     let listed = json!({ "nested": { "path": "tags", "query": { "bool": {
@@ -130,7 +131,7 @@ pub(super) fn suspects(trace_id: TraceId, dot_replacement: &str) -> Value {
         "size": SUSPECTS,
         "track_total_hits": false,
         "query": { "bool": {
-            "filter": [{ "terms": { "traceID": spellings(trace_id) } }],
+            "filter": [{ "terms": { "traceID": ids } }],
             "should": any,
             "minimum_should_match": 1,
         } },
