@@ -192,7 +192,7 @@ impl Storm {
             let mut partitions = 0.0;
             for ingester in &self.ingesters {
                 let accounts = RecordAccounts::of(ingester).await?;
-                ensure!(accounts.rest() && accounts.add_up(), "{accounts:?}");
+                ensure!(accounts.rest() && accounts.add_up(), "{accounts:?}\n{}", ingester.log());
                 partitions += accounts.partitions;
             }
             ensure!(partitions == f64::from(self.topic.partitions()), "{partitions} partitions are read");
