@@ -27,6 +27,10 @@ pub struct ReaderStatus {
     /// Offsets that the topic no longer had when they were to be read, and that therefore nobody reads: retention was faster
     /// than the group.
     pub skipped_offsets: u64,
+    /// How often a partition brought nothing for a while although it had records, and its reading was begun again.
+    pub stalls: u64,
+    /// How often the group was left and joined anew, because we were kept out of it.
+    pub renewals: u64,
 }
 
 /// One partition in a reader's hands.

@@ -129,6 +129,16 @@ fn encode_totals(encoder: &mut DescriptorEncoder<'_>, status: &ReaderStatus) -> 
             "Offsets that the topic no longer had when they were to be read",
             status.skipped_offsets,
         ),
+        (
+            "spoor_ingester_stalled_partitions",
+            "Times a partition brought nothing although it had records, and was taken anew",
+            status.stalls,
+        ),
+        (
+            "spoor_ingester_group_renewals",
+            "Times the group was left and joined anew, as the client library kept us out of it",
+            status.renewals,
+        ),
     ] {
         let counter = ConstCounter::new(value);
         counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;

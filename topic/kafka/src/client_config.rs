@@ -15,6 +15,8 @@ use connection::connection;
 const DELIVERY_MILLIS: &str = "60000";
 /// The most records of a partition with which more are fetched ahead: each takes some 300 bytes beside its contents.
 const QUEUED_RECORDS: &str = "2000";
+/// The reader's thread asks the library for news within that, whatever it waits for, in ms.
+const POLL_MARGIN: u128 = 30_000;
 /// How long fetching rests when enough of a partition waits to be taken. The library's second held one partition to its queue's size
 /// a second. Each look wakes the thread of that broker: 500 times a second were a good part of what an ingester took while its store decided the pace;
 /// at 100 times one partition still gives 200,000 records a second.
@@ -90,6 +92,11 @@ pub(crate) fn consumer(settings: &ConsumerConfig) -> Result<ClientConfig, Settin
         .set("client.id", &settings.client_id)
         .set("partition.assignment.strategy", settings.assignor.name())
         .set("session.timeout.ms", session.to_string())
+        // For so long the group waits for a member that does not answer; giving partitions up takes up to the release timeout.
+        .set(
+            "max.poll.interval.ms",
+            (session.max(settings.release_timeout.as_millis()) + POLL_MARGIN).to_string(),
+        )
         .set("heartbeat.interval.ms", (session / 10).min(3_000).to_string())
         .set("fetch.message.max.bytes", settings.fetch_max_message_bytes.to_string())
         // What is fetched ahead of time, of each partition: with less than that waiting, as much again is fetched.

@@ -1,10 +1,13 @@
 //! Whether the brokers can be reached, told once when that changes; and the library's own log, as ours.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use spoor_topic::Unreachable;
+
+/// How long another reason for the same outage is kept to ourselves: each connection fails in its own words, in turn, all the time.
+const TOLD_FOR: Duration = Duration::from_secs(30);
 
 /// What is known of the brokers.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ struct Down {
     unreachable: Unreachable,
     /// The reason is the cause, not only its consequence.
     is_cause: bool,
+    /// When it was last told in the log; never yet, when nothing is known.
+    told: Option<Instant>,
 }
 
 impl Health {
@@ -30,7 +35,7 @@ impl Health {
         let unreachable = Unreachable { since: Instant::now(), reason: "no broker has answered yet".into() };
         Self {
             work,
-            state: Mutex::new(Some(Down { unreachable, is_cause: false })),
+            state: Mutex::new(Some(Down { unreachable, is_cause: false, told: None })),
             last_failure: Mutex::default(),
         }
     }
@@ -73,11 +78,21 @@ impl Health {
 
     fn set(&self, reason: &str, is_cause: bool) {
         let mut state = self.lock();
-        let since = state.as_ref().map_or_else(Instant::now, |down| down.unreachable.since);
-        if state.as_ref().is_none_or(|down| *down.unreachable.reason != *reason) {
-            tracing::warn!("{}: {reason}", self.work);
-            *state = Some(Down { unreachable: Unreachable { since, reason: reason.into() }, is_cause });
+        if state.as_ref().is_some_and(|down| *down.unreachable.reason == *reason && down.told.is_some()) {
+            return;
         }
+        let is_news = |down: &Down| {
+            (is_cause && !down.is_cause) || down.told.is_none_or(|told| told.elapsed() >= TOLD_FOR)
+        };
+        let told = if state.as_ref().is_none_or(is_news) {
+            tracing::warn!("{}: {reason}", self.work);
+            Some(Instant::now())
+        } else {
+            tracing::debug!("{}: {reason}", self.work);
+            state.as_ref().and_then(|down| down.told)
+        };
+        let since = state.as_ref().map_or_else(Instant::now, |down| down.unreachable.since);
+        *state = Some(Down { unreachable: Unreachable { since, reason: reason.into() }, is_cause, told });
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Down>> {

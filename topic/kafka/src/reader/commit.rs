@@ -55,6 +55,7 @@ impl Worker {
             self.failed_to_commit(&problem);
             return Err(failed(problem));
         }
+        self.commits_fail = false;
         let mut state = self.desk.lock();
         state.commits += 1;
         for (held, offset) in offsets {
@@ -89,8 +90,15 @@ impl Worker {
         match &committed.result {
             // The interval is over, and there was nothing new.
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
-            Err(error) => self.failed_to_commit(&error.to_string()),
+            Err(error) => {
+                let is_no_member =
+                    matches!(error, KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId));
+                self.membership.answered(is_no_member);
+                self.failed_to_commit(&error.to_string());
+            }
             Ok(()) => {
+                self.membership.answered(false);
+                self.commits_fail = false;
                 let mut state = self.desk.lock();
                 state.commits += 1;
                 let held = state.book.held();
@@ -103,9 +111,15 @@ impl Worker {
         }
     }
 
-    fn failed_to_commit(&self, problem: &str) {
+    /// Told once for all that fail in a row.
+    fn failed_to_commit(&mut self, problem: &str) {
         self.desk.lock().failed_commits += 1;
-        tracing::warn!("commit what was stored of topic {}: {problem}; it is tried again", self.topic);
+        let what = format!("commit what was stored of topic {}: {problem}; it is tried again", self.topic);
+        if std::mem::replace(&mut self.commits_fail, true) {
+            tracing::debug!("{what}");
+        } else {
+            tracing::warn!("{what}");
+        }
     }
 
     fn list_of(&self, offsets: &[(Held, i64)]) -> TopicPartitionList {

@@ -1,5 +1,6 @@
 //! What the library calls back. Rebalances are noted only: the thread carries them out when the role is ready.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
@@ -41,11 +42,21 @@ pub(super) struct ReaderContext {
     desk: Arc<Desk>,
     topic: String,
     notes: Mutex<Notes>,
+    calls: AtomicU64,
 }
 
 impl ReaderContext {
     pub(super) fn new(desk: Arc<Desk>, topic: &str) -> Self {
-        Self { desk, topic: topic.to_owned(), notes: Mutex::default() }
+        Self { desk, topic: topic.to_owned(), notes: Mutex::default(), calls: AtomicU64::new(0) }
+    }
+
+    /// How often the library has called back: an event that is only told here looks, to whoever asked for events, as if there was none.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn called(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -55,10 +66,12 @@ impl ReaderContext {
 
 impl ClientContext for ReaderContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.called();
         library_log(level, facility, message);
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.called();
         // Brokers by number; those of the settings, not yet known by number, are below zero.
         if statistics.brokers.values().any(|broker| broker.state == "UP") {
             let topic = statistics.topics.get(&self.topic);
@@ -77,12 +90,14 @@ impl ClientContext for ReaderContext {
     }
 
     fn error(&self, error: KafkaError, text: &str) {
+        self.called();
         reason::tell(&self.desk.health, &error, text);
     }
 }
 
 impl ConsumerContext for ReaderContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        self.called();
         let partitions: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
         let mut notes = self.notes();
         if notes.leaving {
@@ -99,6 +114,7 @@ impl ConsumerContext for ReaderContext {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.called();
         let elements = offsets.elements();
         let good = elements.iter().filter(|element| element.error().is_ok());
         let offsets = good.filter_map(|element| match element.offset() {

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) commits: u64,
     pub(super) failed_commits: u64,
     pub(super) skipped_offsets: u64,
+    pub(super) stalls: u64,
+    pub(super) renewals: u64,
     over: bool,
 }
 
@@ -47,6 +49,8 @@ impl Desk {
             commits: 0,
             failed_commits: 0,
             skipped_offsets: 0,
+            stalls: 0,
+            renewals: 0,
             over: false,
         };
         Self {
@@ -159,6 +163,8 @@ impl Desk {
             commits: state.commits,
             failed_commits: state.failed_commits,
             skipped_offsets: state.skipped_offsets,
+            stalls: state.stalls,
+            renewals: state.renewals,
             ..state.book.status()
         }
     }

@@ -7,7 +7,9 @@ mod commit;
 mod context;
 mod desk;
 mod places;
+mod renewal;
 mod shelf;
+mod stall;
 mod worker;
 
 use std::sync::Arc;
@@ -48,7 +50,7 @@ impl KafkaReader {
         let health =
             Health::unknown(format!("read topic {topic} at {brokers} in group {}", settings.group_id));
         let desk = Arc::new(Desk::new(bounds, health));
-        let worker = Worker::open(&config, settings, Arc::clone(&desk))?;
+        let worker = Worker::open(config, settings, Arc::clone(&desk))?;
         let spawned = thread::Builder::new().name("kafka-reader".to_owned()).spawn(move || worker.run());
         let thread = spawned.map_err(|error| {
             SettingsError::new("--kafka.consumer.brokers", format!("no thread for the reader: {error}"))

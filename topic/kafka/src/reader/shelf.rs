@@ -217,6 +217,32 @@ impl Shelf {
         desk.tell(Event::Assigned(vec![held]));
     }
 
+    /// Of these partitions with their ends: those that may bring records now, each with the next offset that it may bring and its end.
+    pub(super) fn standing(&self, desk: &Desk, ends: &[(i32, i64)]) -> Vec<(i32, i64, i64)> {
+        let state = desk.lock();
+        if !state.book.has_room() {
+            return Vec::new();
+        }
+        let open = ends.iter().filter(|(partition, _)| state.book.is_open(*partition));
+        let at = |&(partition, end): &(i32, i64)| {
+            let slot = self.slots.get(&partition).filter(|slot| !slot.is_lost)?;
+            Some((partition, slot.at, end))
+        };
+        open.filter_map(at).collect()
+    }
+
+    /// Nothing comes from this partition although it has records: its reading begins again where it stands.
+    pub(super) fn take_anew(&mut self, consumer: &Consumer, desk: &Desk, partition: i32) {
+        let Some(at) = self.slots.get(&partition).map(|slot| slot.at) else { return };
+        desk.lock().stalls += 1;
+        tracing::warn!(
+            "partition {partition}: no record came from offset {at} on although there are some; it is taken anew"
+        );
+        if let Err(error) = self.begin_again(consumer, partition, at) {
+            tracing::warn!("take partition {partition} anew at offset {at}: {error}; it is tried again");
+        }
+    }
+
     /// The library has ended its reading of a partition whose place is gone, and takes no seek there any more: it is given the
     /// partition anew, in the way of the group. Where partitions come all together, all of them go on where they are.
     fn begin_again(&mut self, consumer: &Consumer, partition: i32, offset: i64) -> KafkaResult<()> {

@@ -7,23 +7,26 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use spoor_topic::{Event, Held, ReadError, Start};
 
 use super::context::{ReaderContext, Rebalance, give_up};
 use super::desk::Desk;
 use super::places;
+use super::renewal::{Entry, Membership};
 use super::shelf::{Outcome, Shelf};
-use crate::config::{ConsumerConfig, ConsumerConnection};
+use super::stall::Stalls;
+use crate::SettingsError;
+use crate::config::ConsumerConfig;
 use crate::reason::{tell_of_topic, what_to_do};
-use crate::{SettingsError, client_config};
 
 /// How long the thread rests when nothing wakes it.
 const REST: Duration = Duration::from_millis(100);
 
 /// How often the ends of partitions are asked for while there is no room for more of them, and otherwise.
 const LOOK_WITHOUT_ROOM: Duration = Duration::from_secs(5);
-const LOOK_NOW_AND_THEN: Duration = Duration::from_secs(30);
+const LOOK_NOW_AND_THEN: Duration = Duration::from_secs(10);
 
 pub(super) struct Worker {
     pub(super) consumer: Arc<BaseConsumer<ReaderContext>>,
@@ -32,15 +35,20 @@ pub(super) struct Worker {
     start: Start,
     release_timeout: Duration,
     pub(super) last_stored: Instant,
+    /// The last one did.
+    pub(super) commits_fail: bool,
     last_look: Instant,
-    shelf: Shelf,
-    pending: VecDeque<Rebalance>,
-    leaving: Option<Leaving>,
-    is_closing: bool,
+    pub(super) shelf: Shelf,
+    pub(super) stalls: Stalls,
+    pub(super) pending: VecDeque<Rebalance>,
+    pub(super) leaving: Option<Leaving>,
+    pub(super) membership: Membership,
+    pub(super) entry: Entry,
+    pub(super) is_closing: bool,
 }
 
 /// Partitions that go when the role has finished with them.
-struct Leaving {
+pub(super) struct Leaving {
     partitions: Vec<i32>,
     held: Vec<Held>,
     deadline: Instant,
@@ -48,26 +56,24 @@ struct Leaving {
 
 impl Worker {
     pub(super) fn open(
-        config: &ClientConfig,
+        config: ClientConfig,
         settings: &ConsumerConfig,
         desk: Arc<Desk>,
     ) -> Result<Self, SettingsError> {
         let topic = settings.connection.topic.clone();
-        let refused = |error: &KafkaError| client_config::refused(error, ConsumerConnection::PREFIX);
-        let context = ReaderContext::new(Arc::clone(&desk), &topic);
-        let mut consumer: BaseConsumer<ReaderContext> =
-            config.create_with_context(context).map_err(|error| refused(&error))?;
-        let waker = Arc::clone(&desk);
-        consumer.set_nonempty_callback(move || waker.wake());
-        consumer.subscribe(&[&topic]).map_err(|error| refused(&error))?;
+        let entry = Entry::by(config);
         Ok(Self {
-            consumer: Arc::new(consumer),
+            consumer: entry.consumer(&desk, &topic)?,
+            entry,
+            membership: Membership::default(),
             shelf: Shelf::new(&topic),
+            stalls: Stalls::default(),
             topic,
             desk,
             start: settings.initial_offset.into(),
             release_timeout: settings.release_timeout,
             last_stored: Instant::now(),
+            commits_fail: false,
             last_look: Instant::now(),
             pending: VecDeque::new(),
             leaving: None,
@@ -79,6 +85,7 @@ impl Worker {
         loop {
             self.listen();
             self.take_notes();
+            self.renew_when_needed();
             self.carry_out();
             let is_busy = self.shelf.read(&self.consumer, &self.desk) == Outcome::More;
             self.store_settled();
@@ -109,36 +116,52 @@ impl Worker {
         match places::ends(&self.consumer, &self.topic, &partitions) {
             Ok(ends) => {
                 let mut state = self.desk.lock();
-                ends.into_iter().for_each(|(partition, end)| state.book.set_end(partition, end));
+                for &(partition, end) in &ends {
+                    state.book.set_end(partition, end);
+                }
+                drop(state);
+                self.wake_stalled(&ends);
             }
             Err(error) => tracing::debug!("ask where topic {} ends: {error}", self.topic),
         }
     }
 
-    /// Serves the library's events; keeps us a member.
+    /// Serves the library's events, all of them; keeps us a member.
     fn listen(&mut self) {
-        while let Some(event) = self.consumer.poll(Duration::ZERO) {
-            match event {
-                // Every partition has its own queue: one that comes here was fetched before the partition was ours.
-                Ok(_) | Err(KafkaError::PartitionEOF(_)) => {}
-                Err(KafkaError::MessageConsumptionFatal(code)) => self.desk.fail(ReadError {
-                    attempted: format!("read topic {}", self.topic),
-                    problem: what_to_do(code),
-                }),
-                Err(error) => {
-                    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-                    tell_of_topic(&self.desk.health, &self.topic, code);
-                }
+        loop {
+            let calls = self.consumer.context().calls();
+            match self.consumer.poll(Duration::ZERO) {
+                Some(event) => self.hear(event),
+                None if self.consumer.context().calls() == calls => return,
+                // It called back, and has more to tell perhaps. Were that left for the next turn, a rebalance had to wait behind all lines
+                // that the library logs while brokers are away.
+                None => {}
+            }
+        }
+    }
+
+    fn hear(&self, event: KafkaResult<BorrowedMessage<'_>>) {
+        match event {
+            // Every partition has its own queue: one that comes here was fetched before the partition was ours.
+            Ok(_) | Err(KafkaError::PartitionEOF(_)) => {}
+            Err(KafkaError::MessageConsumptionFatal(code)) => self.desk.fail(ReadError {
+                attempted: format!("read topic {}", self.topic),
+                problem: what_to_do(code),
+            }),
+            Err(error) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                tell_of_topic(&self.desk.health, &self.topic, code);
             }
         }
     }
 
     fn take_notes(&mut self) {
-        let (commits, statistics) = {
+        let (wishes, commits, statistics) = {
             let mut notes = self.consumer.context().notes();
-            self.pending.extend(notes.rebalances.drain(..));
-            (std::mem::take(&mut notes.commits), notes.statistics.take())
+            let wishes = std::mem::take(&mut notes.rebalances);
+            (wishes, std::mem::take(&mut notes.commits), notes.statistics.take())
         };
+        wishes.into_iter().for_each(|wish| self.note_wish(wish));
         for committed in commits {
             self.note_commit(&committed);
         }
@@ -187,6 +210,9 @@ impl Worker {
                 return false;
             }
         };
+        if !beginnings.is_empty() {
+            self.desk.health.is_up();
+        }
         match self.shelf.assign(&self.consumer, &self.desk, &beginnings) {
             Ok(held) if held.is_empty() => {}
             Ok(held) => {
@@ -263,19 +289,7 @@ impl Worker {
     fn leave(mut self) {
         let held = self.desk.lock().book.held();
         let outcome = self.commit_now(&held);
-        let released: Vec<Held> = {
-            let mut state = self.desk.lock();
-            held.iter().filter_map(|held| state.book.release(held.partition)).collect()
-        };
-        if !released.is_empty() {
-            self.desk.tell(Event::Released { partitions: released, lost: false });
-        }
-        self.shelf.clear();
-        self.consumer.context().notes().leaving = true;
-        let left = self.consumer.assignment().and_then(|all| give_up(&self.consumer, &all));
-        if let Err(error) = left {
-            tracing::debug!(target: "librdkafka", "leave the group: {error}");
-        }
+        self.put_down(&held, false);
         let Self { consumer, desk, .. } = self;
         // A group that cannot be reached is not waited for.
         if desk.health.reachable().is_err() {
