@@ -36,7 +36,7 @@ async fn main() -> Result<()> {
     for (encoding, bar) in ENCODINGS {
         throughput(&kafka, encoding, bar).await?;
     }
-    for encoding in [Encoding::OtlpProto, Encoding::Protobuf] {
+    for (encoding, _) in ENCODINGS {
         for compression in COMPRESSIONS {
             let (topic, collector) = start(&kafka, encoding, compression).await?;
             send_all(&collector, requests(1, FEW_SPANS, SPANS_PER_REQUEST), FEW_SPANS).await?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -15,6 +15,8 @@ use spoor_load::SpanKey;
 use spoor_model::TraceId;
 use spoor_proto::record::{Encoding, RecordsDecoder};
 use spoor_topic::partition_of_key;
+
+use crate::eventually;
 
 /// How long a broker may take for an answer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,17 +66,25 @@ impl Topic {
         Ok(topic)
     }
 
-    /// Gives it more partitions, while it is in use.
+    /// Gives it more partitions, while it is in use. A broker that is away, or goes away meanwhile, is waited for.
     ///
     /// # Errors
     /// When the broker does not.
     pub async fn raise_partitions(&mut self, count: i32) -> Result<()> {
         let wanted = NewPartitions::new(&self.name, usize::try_from(count)?);
-        for raised in
-            self.admin()?.create_partitions([&wanted], &options()).await.context("make partitions")?
-        {
-            raised.map_err(|(name, code)| anyhow::anyhow!("make partitions of {name}: {code}"))?;
-        }
+        eventually("the topic gets more partitions", PATIENCE, || async {
+            for raised in
+                self.admin()?.create_partitions([&wanted], &options()).await.context("make partitions")?
+            {
+                match raised {
+                    // It has them: a broker that went away made them, and did not come to say so.
+                    Ok(_) | Err((_, RDKafkaErrorCode::InvalidPartitions)) => {}
+                    Err((name, code)) => bail!("make partitions of {name}: {code}"),
+                }
+            }
+            Ok(())
+        })
+        .await?;
         self.partitions.push(count);
         Ok(())
     }

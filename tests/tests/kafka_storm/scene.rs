@@ -1,10 +1,11 @@
-//! What the storm is over, and what it does.
+//! What the storm is over, and what must be true of it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use spoor_load::{Outcome, Report, SpanKey};
+use spoor_proto::record::Encoding;
 use spoor_tests::ingesting::{RecordAccounts, letters};
 use spoor_tests::proxy::Proxy;
 use spoor_tests::topic::Topic;
@@ -12,69 +13,58 @@ use spoor_tests::traffic::{keys_of, stored_keys};
 use spoor_tests::{Role, Spoor, eventually};
 use xtask::servers::{Kafka, OpenSearch};
 
+use crate::brake::Brake;
 use crate::lane::Lane;
-use crate::poison;
 
-const PATIENCE: Duration = Duration::from_secs(240);
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 const PREFIX: &str = "storm";
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Fault {
-    CollectorKilled,
-    IngesterKilled,
-    BrokerHalted,
-    BrokerStopped,
-    BrokerKilled,
-    PartitionsRaised,
-    StoreHalted,
-    StoreRefuses,
-    Poisoned,
-}
-
-pub(super) const FAULTS: [Fault; 9] = [
-    Fault::CollectorKilled,
-    Fault::IngesterKilled,
-    Fault::BrokerHalted,
-    Fault::BrokerStopped,
-    Fault::BrokerKilled,
-    Fault::PartitionsRaised,
-    Fault::StoreHalted,
-    Fault::StoreRefuses,
-    Fault::Poisoned,
-];
+const ENCODINGS: [Encoding; 4] =
+    [Encoding::Protobuf, Encoding::Json, Encoding::OtlpProto, Encoding::OtlpJson];
 
 pub(super) struct Storm {
-    kafka: Kafka,
-    store: OpenSearch,
-    proxy: Proxy,
-    topic: Topic,
-    lanes: Vec<Lane>,
-    ingesters: Vec<Spoor>,
+    pub(super) kafka: Kafka,
+    pub(super) store: OpenSearch,
+    pub(super) proxy: Proxy,
+    pub(super) topic: Topic,
+    pub(super) encoding: Encoding,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) ingesters: Vec<Spoor>,
     pub(super) random: fastrand::Rng,
-    reports: Vec<Report>,
+    pub(super) reports: Vec<Report>,
     /// Where poisoned records lie.
-    poisoned: BTreeSet<(i32, i64)>,
+    pub(super) poisoned: BTreeSet<(i32, i64)>,
     /// Spans that came into the topic past the collectors.
-    beside: BTreeSet<SpanKey>,
+    pub(super) beside: BTreeSet<SpanKey>,
+    pub(super) faults: usize,
+    pub(super) brake: Brake,
+    pub(super) began: Instant,
 }
 
 impl Storm {
     pub(super) async fn start(seed: u64) -> Result<Self> {
+        let began = Instant::now();
         let (kafka, store) =
             tokio::task::spawn_blocking(|| anyhow::Ok((Kafka::start()?, OpenSearch::start()?))).await??;
         let topic = Topic::create(kafka.brokers(), PREFIX, 3).await?;
         let proxy = Proxy::before(store.url()).await?;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let encoding = ENCODINGS[random.usize(..ENCODINGS.len())];
+        eprintln!("records are written in {encoding}");
         let mut storm = Self {
             kafka,
             store,
             proxy,
             topic,
+            encoding,
             lanes: Vec::new(),
             ingesters: Vec::new(),
-            random: fastrand::Rng::with_seed(seed),
+            random,
             reports: Vec::new(),
             poisoned: BTreeSet::new(),
             beside: BTreeSet::new(),
+            faults: 0,
+            brake: Brake::start(encoding),
+            began,
         };
         for _ in 0..2 {
             storm.add_ingester().await?;
@@ -83,16 +73,17 @@ impl Storm {
         Ok(storm)
     }
 
-    async fn add_lane(&mut self) -> Result<()> {
+    pub(super) async fn add_lane(&mut self) -> Result<()> {
         let seed = self.random.u64(..);
-        self.lanes.push(Lane::start(&self.topic, seed, PATIENCE).await?);
+        let flows = self.brake.flows();
+        self.lanes.push(Lane::start(&self.topic, self.encoding, seed, PATIENCE, flows).await?);
         Ok(())
     }
 
-    async fn add_ingester(&mut self) -> Result<()> {
+    pub(super) async fn add_ingester(&mut self) -> Result<()> {
         let mut flags = self.topic.consumer_flags();
         flags.extend([
-            "--kafka.consumer.encoding=otlp_proto".to_owned(),
+            format!("--kafka.consumer.encoding={}", self.encoding),
             "--ingester.write-timeout=10s".to_owned(),
             format!("--es.server-urls={}", self.proxy.url()),
             format!("--es.index-prefix={PREFIX}"),
@@ -101,63 +92,7 @@ impl Storm {
         ]);
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         self.ingesters.push(Spoor::start(Role::Ingester, &flags).await?);
-        Ok(())
-    }
-
-    pub(super) async fn strike(&mut self, fault: Fault) -> Result<()> {
-        // How long servers halt or refuse is what these faults are about.
-        let pause = Duration::from_millis(self.random.u64(2_000..12_000));
-        match fault {
-            Fault::CollectorKilled => {
-                let lane = self.lanes.swap_remove(self.random.usize(..self.lanes.len()));
-                lane.stop.cancel();
-                lane.collector.kill().await?;
-                self.reports.push(lane.load.await??);
-                self.add_lane().await?;
-            }
-            Fault::IngesterKilled => {
-                let ingester = self.ingesters.swap_remove(self.random.usize(..self.ingesters.len()));
-                ingester.kill().await?;
-                self.add_ingester().await?;
-            }
-            Fault::BrokerHalted => {
-                self.kafka.pause()?;
-                tokio::time::sleep(pause).await;
-                self.kafka.resume()?;
-            }
-            Fault::BrokerStopped => {
-                tokio::task::block_in_place(|| self.kafka.stop())?;
-                tokio::task::block_in_place(|| self.kafka.start_again())?;
-            }
-            Fault::BrokerKilled => {
-                tokio::task::block_in_place(|| self.kafka.kill())?;
-                tokio::task::block_in_place(|| self.kafka.start_again())?;
-            }
-            Fault::PartitionsRaised => {
-                let count = self.topic.partitions() + self.random.i32(1..=2);
-                self.topic.raise_partitions(count).await?;
-            }
-            Fault::StoreHalted => {
-                self.store.pause()?;
-                tokio::time::sleep(3 * pause).await;
-                self.store.resume()?;
-            }
-            Fault::StoreRefuses => {
-                self.proxy.refuse(true);
-                tokio::time::sleep(pause).await;
-                self.proxy.refuse(false);
-                ensure!(self.proxy.refused() > 0, "the store was asked meanwhile");
-            }
-            Fault::Poisoned => self.poison().await?,
-        }
-        Ok(())
-    }
-
-    async fn poison(&mut self) -> Result<()> {
-        self.poisoned.extend(self.topic.put(&poison::records(&mut self.random)).await?);
-        let (key, large) = poison::large(&mut self.random);
-        self.topic.put(&[Some(large)]).await?;
-        self.beside.insert(key);
+        self.brake.watch(&self.ingesters);
         Ok(())
     }
 
@@ -169,10 +104,15 @@ impl Storm {
         }
         eventually("the store takes spans", PATIENCE, || async {
             let stored = self.records_stored().await?;
-            ensure!(stored > before, "{stored} records are stored, as before");
+            ensure!(stored > before, "{stored} records are stored, as before\n{}", self.words());
             Ok(())
         })
         .await
+    }
+
+    /// What the ingesters have to say.
+    pub(super) fn words(&self) -> String {
+        self.ingesters.iter().map(Spoor::log).collect::<Vec<_>>().join("\n— another one —\n")
     }
 
     async fn records_stored(&self) -> Result<f64> {
@@ -186,13 +126,13 @@ impl Storm {
     /// The load ends, the ingesters catch up, and what it came to is looked at.
     pub(super) async fn end(mut self) -> Result<()> {
         for lane in self.lanes.drain(..) {
-            self.reports.push(lane.end().await?);
+            self.reports.extend(lane.end().await?);
         }
         eventually("the ingesters rest", PATIENCE, || async {
             let mut partitions = 0.0;
             for ingester in &self.ingesters {
                 let accounts = RecordAccounts::of(ingester).await?;
-                ensure!(accounts.rest() && accounts.add_up(), "{accounts:?}\n{}", ingester.log());
+                ensure!(accounts.rest() && accounts.add_up(), "{accounts:?}\n{}", self.words());
                 partitions += accounts.partitions;
             }
             ensure!(partitions == f64::from(self.topic.partitions()), "{partitions} partitions are read");
@@ -204,6 +144,7 @@ impl Storm {
         for ingester in self.ingesters {
             ensure!(ingester.stop().await?.status.success(), "the ingester drains");
         }
+        eprintln!("{} faults in {:?}", self.faults, self.began.elapsed());
         Ok(())
     }
 
