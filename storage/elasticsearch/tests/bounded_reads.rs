@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
+use spoor_model::filter::Filter;
 use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
 use spoor_storage::conformance::trace_id;
 use spoor_storage::{ReadErrorKind, RequestContext, SpanReader};
@@ -189,4 +190,38 @@ async fn a_span_larger_than_a_turn_is_read_with_the_room_of_several() {
             store.reader().trace(&context, &lookup).await.unwrap().try_collect().await.unwrap();
         assert_eq!(parts[0].span(0).unwrap().name().len(), 20 << 20);
     }
+}
+
+/// As many spans as are asked for, older from page to page, none of them with a duration.
+fn page(asked: &Asked) -> Answer {
+    if !asked.line.contains("_search") {
+        return healthy(asked);
+    }
+    let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+    let newest = body["search_after"][0].as_u64().unwrap_or(1_787_227_200_000_000);
+    let hits = (1..=body["size"].as_u64().unwrap()).map(|back| {
+        let start = newest - back;
+        format!(
+            r#"{{"_source":{{"traceID":"2a","spanID":"1","operationName":"o","startTime":{start},"span":{{}},"process":{{"serviceName":"s"}}}},"sort":[{start},"2a","1"]}}"#
+        )
+    });
+    (200, "", format!(r#"{{{WHOLE},"hits":{{"hits":[{}]}}}}"#, hits.collect::<Vec<_>>().join(",")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_for_which_too_many_spans_would_have_to_be_read_is_refused_with_what_would_help() {
+    let server = FakeServer::start(page);
+    let store = open(&server, |_| {});
+    let filter = serde_json::json!({ "op": "eq", "args": [
+        { "field": { "name": "duration", "level": "span" } },
+        { "scalar": { "value": "5000002ns" } },
+    ] });
+    let filter = Filter::read(&serde_json::from_value(filter).unwrap()).unwrap();
+    let start = TimeRange { start: UnixNanos(0), end: UnixNanos(1_787_227_200_000_000_000) };
+    let query = TraceQuery { filter: Some(filter), start, ..search() };
+    let error =
+        store.reader().find_trace_ids(&context(Duration::from_secs(120)), &query, None).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::Invalid, "{error}");
+    assert!(error.to_string().contains("more than 50000 spans would have to be read"), "{error}");
+    assert!(server.asked("_search").len() < 60, "pages grow");
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use spoor_model::filter::Filter;
 use spoor_model::{
     FoundTrace, OperationQuery, SpanBatch, SpanKind, TimeRange, TraceId, TraceLookup, TraceQuery,
 };
@@ -309,5 +310,33 @@ async fn tags_are_asked_for_by_the_reviewed_searches() {
     ] {
         let ask = async |store: &ElasticsearchStore| search_by_tag(store, key, value).await;
         compare(&format!("daily/search-by-tag-{file}.txt"), daily, ask).await;
+    }
+}
+
+#[tokio::test]
+async fn filters_are_asked_for_by_the_reviewed_searches() {
+    for (file, filter) in [
+        (
+            "nanoseconds",
+            r#"{"op":"gt","args":[{"field":{"name":"duration","level":"span"}},{"scalar":{"value":"5000002ns"}}]}"#,
+        ),
+        (
+            "size",
+            r#"{"op":"gte","args":[{"attr":{"key":"http.status_code"}},{"scalar":{"value":"500","type":"int"}}]}"#,
+        ),
+        (
+            "text-of-a-link",
+            r#"{"op":"eq","args":[{"attr":{"key":"k","level":"link"}},{"scalar":{"value":"v","type":"string"}}]}"#,
+        ),
+        (
+            "roots",
+            r#"{"op":"not","args":[{"call":{"op":"exists","args":[{"field":{"name":"parentSpanID","level":"span"}}]}}]}"#,
+        ),
+    ] {
+        let filter = Filter::read(&serde_json::from_str(filter).unwrap()).unwrap();
+        let ask = async |store: &ElasticsearchStore| {
+            search(store, &TraceQuery { filter: Some(filter.clone()), ..question() }).await;
+        };
+        compare(&format!("daily/search-by-filter-{file}.txt"), daily, ask).await;
     }
 }

@@ -12,27 +12,27 @@ use super::searching::query;
 use super::{Fixture, Sample, SampleEvent, SampleLink, batch_of, some_minutes_ago, store_samples, trace_id};
 use crate::{ReadErrorKind, RequestContext};
 
-fn attr(level: &str, key: &str) -> Term {
+pub(super) fn attr(level: &str, key: &str) -> Term {
     Term::Attr { key: key.to_owned(), level: level.to_owned() }
 }
 
-fn field(level: &str, name: &str) -> Term {
+pub(super) fn field(level: &str, name: &str) -> Term {
     Term::Field { name: name.to_owned(), level: level.to_owned() }
 }
 
-fn typed(value: &str, kind: &str) -> Term {
+pub(super) fn typed(value: &str, kind: &str) -> Term {
     Term::Scalar { value: value.to_owned(), kind: kind.to_owned() }
 }
 
-fn any(value: &str) -> Term {
+pub(super) fn any(value: &str) -> Term {
     typed(value, "")
 }
 
-fn call<const N: usize>(op: &str, args: [Term; N]) -> Call {
+pub(super) fn call<const N: usize>(op: &str, args: [Term; N]) -> Call {
     Call { op: op.to_owned(), args: args.into() }
 }
 
-fn nested(call: Call) -> Term {
+pub(super) fn nested(call: Call) -> Term {
     Term::Call(call)
 }
 

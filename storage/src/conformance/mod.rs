@@ -15,6 +15,7 @@ pub mod span_metrics;
 pub mod summaries;
 pub mod tags;
 pub mod tenants;
+pub mod typed_filters;
 pub mod writing;
 
 mod sample;
@@ -113,6 +114,8 @@ macro_rules! conformance_tests {
             tags::error_false_means_any_other_span,
             filters::a_filter_finds_what_it_means,
             filters::what_a_store_cannot_tell_is_refused_and_never_guessed,
+            typed_filters::every_type_size_and_part_of_a_span_can_be_asked_for,
+            typed_filters::pages_of_a_filter_name_every_trace_once,
             tenants::a_tenant_reads_its_own_spans_where_the_store_keeps_tenants_apart,
             tenants::a_tenant_finds_its_own_names_where_the_store_keeps_tenants_apart,
         }

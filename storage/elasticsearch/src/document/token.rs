@@ -6,8 +6,12 @@
 //! its own for each key. A negative number stands as it is, and a second token beside it is for ranges.
 //!
 //! Tokens longer than [`LIMIT`] are not indexed; a second token beside such a one, made of its hash, is found instead.
+//! What searches ask for is in `asked`.
 
-use spoor_model::json::{write_escaped, write_finite, write_finite_with_point, write_int};
+mod asked;
+
+pub(crate) use asked::{Number, key_of, token_of, tokens_of};
+use spoor_model::json::{write_escaped, write_finite_with_point, write_int};
 use spoor_model::{SpanBatch, Value, ValueView, json, write_base64};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -270,57 +274,6 @@ fn push_ordered(out: &mut Vec<u8>, text: &[u8]) {
 fn three_digits(count: usize) -> [u8; 3] {
     let digit = |place: usize| b"0123456789"[count / place % 10];
     [digit(100), digit(10), digit(1)]
-}
-
-/// The tokens that hold this key and a value whose text is `text`, whatever its type.
-pub(crate) fn tokens_of(key: &str, text: &str) -> Vec<String> {
-    let mut all = Vec::with_capacity(4);
-    let mut add = |sign: u8, value: &[u8]| {
-        let mut token = Vec::new();
-        push_token(&mut token, key.as_bytes(), sign, value);
-        if token.len() > LIMIT {
-            let mut hash = Vec::new();
-            push_hash(&mut hash, &token);
-            token = hash;
-        }
-        all.push(String::from_utf8(token).expect("made of texts and ASCII"));
-    };
-    for sign in [TEXT, NESTED, BYTES] {
-        add(sign, text.as_bytes());
-    }
-    match text {
-        "" => add(EMPTY, b""),
-        "true" | "false" => add(TRUTH, text.as_bytes()),
-        "NaN" | "Infinity" | "-Infinity" => add(NOT_FINITE, text.as_bytes()),
-        _ => {
-            for number in numbers_of(text) {
-                add(NUMBER, &number);
-            }
-        }
-    }
-    all
-}
-
-/// The numbers that are written as this text, an integer and a double, as they stand in tokens. A whole double may be
-/// asked for with its point too.
-fn numbers_of(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    let integer = text.parse::<i64>().ok().and_then(|number| {
-        let mut digits = Vec::new();
-        write_int(&mut digits, number);
-        (digits == text.as_bytes()).then_some(digits)
-    });
-    let double = text.parse::<f64>().ok().filter(|number| number.is_finite()).and_then(|number| {
-        let (mut short, mut with_point, mut digits) = (Vec::new(), Vec::new(), Vec::new());
-        write_finite(&mut short, number);
-        write_finite_with_point(&mut with_point, number);
-        push_positional(&mut digits, number);
-        (short == text.as_bytes() || with_point == text.as_bytes()).then_some(digits)
-    });
-    integer.into_iter().chain(double).map(|digits| {
-        let mut value = Vec::new();
-        push_number(&mut value, &digits);
-        value
-    })
 }
 
 #[cfg(test)]

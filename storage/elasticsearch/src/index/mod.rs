@@ -114,6 +114,11 @@ impl IndexNames {
         self.spans.targets(window).and(self.compact.targets(window))
     }
 
+    /// What may hold spans of the window in Jaeger's layout.
+    pub(crate) fn jaeger_span_targets(&self, window: TimeRange) -> Targets {
+        self.spans.targets(window)
+    }
+
     /// The families of a store whose spans and services are read without regard to their age.
     pub(crate) fn ageless(config: &IndexConfig) -> Result<Self, OpenError> {
         let names = Self::new(config)?;

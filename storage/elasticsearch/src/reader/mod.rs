@@ -6,6 +6,7 @@ mod answer;
 mod compact;
 mod convert;
 mod document;
+mod in_doubt;
 mod names;
 mod page;
 mod places;

@@ -4,19 +4,25 @@
 //! it would name again the traces from before that have older matching spans as well; so the traces that it names are asked
 //! for once more on the other side of the place, and those found there go.
 //!
+//! What a filter asks that the index does not tell is read in the documents that are in doubt: see `in_doubt`.
+//!
 //! To collapse, the store looks at every span that matches, so it is asked about the newest part of the range first: see [`Slice`].
 
 use std::collections::HashSet;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
-use spoor_model::{FoundTrace, TimeRange, TraceId, TraceQuery};
+use spoor_model::{FoundTrace, TimeRange, TraceId, TraceQuery, UnixNanos};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 
 use super::ElasticsearchReader;
 use super::answer::{Answer, Hit};
 use super::convert::stored_id;
-use super::query::{self, Part, Patterns};
+use super::in_doubt::MOST_READ;
+use super::query::{self, Bounds, Condition, Part, Patterns};
 use super::slice::Slice;
+use crate::index::Targets;
+use crate::turns::Answered;
 
 /// What a server gives at once by default (`index.max_result_window`).
 const MOST_HITS: usize = 10_000;
@@ -27,14 +33,24 @@ const MOST_CHECKED: usize = MOST_HITS / SPELLINGS;
 const FILTER: &str = "hits.hits.fields,hits.hits.sort";
 
 /// One question for places.
-struct Search<'a> {
-    reader: &'a ElasticsearchReader,
-    context: &'a RequestContext,
-    question: &'a TraceQuery,
-    attempted: &'a str,
-    patterns: Patterns,
+pub(super) struct Search<'a> {
+    pub(super) reader: &'a ElasticsearchReader,
+    pub(super) context: &'a RequestContext,
+    pub(super) question: &'a TraceQuery,
+    pub(super) attempted: &'a str,
+    pub(super) patterns: Patterns,
     /// What the question's filter says.
-    condition: Option<serde_json::Value>,
+    bounds: Option<Bounds>,
+    /// Spans that may still be read to know whether they satisfy the filter.
+    pub(super) to_read: usize,
+}
+
+/// What a search found of one part: in order, each trace once or once for each spelling of its id.
+#[derive(Debug, Default)]
+pub(super) struct Hits {
+    pub(super) places: Vec<FoundTrace>,
+    /// There may be more, behind the microsecond of the last one or in it.
+    pub(super) full: bool,
 }
 
 impl ElasticsearchReader {
@@ -46,13 +62,20 @@ impl ElasticsearchReader {
         mut after: Option<FoundTrace>,
         attempted: &str,
     ) -> Result<Vec<FoundTrace>, ReadError> {
-        let condition =
-            question.filter.as_ref().map(|filter| query::condition(filter, &self.dot_replacement));
-        let condition = condition
-            .transpose()
-            .map_err(|reason| ReadError::new(ReadErrorKind::Invalid, attempted, reason))?;
-        let patterns = Patterns::Allowed;
-        let mut search = Search { reader: self, context, question, attempted, patterns, condition };
+        let condition = question.filter.as_ref().map(|filter| Condition::of(filter, &self.dot_replacement));
+        let (bounds, untold) = condition.map(|condition| (condition.bounds, condition.untold)).unzip();
+        let mut search = Search {
+            reader: self,
+            context,
+            question,
+            attempted,
+            patterns: Patterns::Allowed,
+            bounds,
+            to_read: MOST_READ,
+        };
+        if let Some(untold) = untold.flatten() {
+            search.refuse_untold(&untold).await?;
+        }
         let mut found: Vec<FoundTrace> = Vec::new();
         while found.len() < question.limit {
             let (places, last) = search.next(after, question.limit - found.len()).await?;
@@ -87,8 +110,7 @@ impl Search<'_> {
         let mut size = wanted.saturating_add(1).clamp(2, most);
         let mut slice = Slice::newest(self.question.start, after);
         loop {
-            let mut hits = self.hits(part, slice.range(), size).await?;
-            let full = hits.len() >= size;
+            let Hits { places: mut hits, full } = self.hits(part, slice.range(), size).await?;
             if !full && !slice.is_whole() {
                 slice = slice.wider(hits.len(), size);
                 continue;
@@ -126,39 +148,70 @@ impl Search<'_> {
         let newer =
             self.hits(Part::NotOlder(behind, &ids), self.question.start, ids.len() * SPELLINGS).await?;
         let named: HashSet<TraceId> =
-            newer.into_iter().filter(|hit| *hit <= behind).map(|hit| hit.trace_id).collect();
+            newer.places.into_iter().filter(|hit| *hit <= behind).map(|hit| hit.trace_id).collect();
         places.retain(|place| !named.contains(&place.trace_id));
         Ok(places)
     }
 
-    /// What the store finds of spans that start within the range, as it says it.
-    async fn hits(
+    /// What is found of spans that start within the range: what the index tells, and what only reading tells.
+    async fn hits(&mut self, part: Part<'_>, range: TimeRange, size: usize) -> Result<Hits, ReadError> {
+        let Some(bounds) = self.bounds.clone() else { return self.certain(None, part, range, size).await };
+        let certain = match bounds.certain() {
+            Some(condition) => self.certain(Some(condition), part, range, size).await?,
+            None => Hits::default(),
+        };
+        let Some(in_doubt) = bounds.in_doubt() else { return Ok(certain) };
+        // Of what is older than all that is wanted nothing needs to be read.
+        let oldest = certain.places.iter().map(|place| place.newest_match_micros).min();
+        let oldest = oldest.filter(|_| certain.full).map_or(range.start, UnixNanos::from_micros);
+        let range = TimeRange { start: range.start.max(oldest), ..range };
+        let read = self.read_in_doubt(&in_doubt, part, range, size).await?;
+        Ok(certain.and(read))
+    }
+
+    /// What the index finds, as it says it.
+    async fn certain(
         &mut self,
+        condition: Option<&Value>,
         part: Part<'_>,
         range: TimeRange,
         size: usize,
-    ) -> Result<Vec<FoundTrace>, ReadError> {
-        let Self { reader, context, question, attempted, .. } = *self;
-        let condition = self.condition.as_ref();
-        // Of the whole question: where clocks are wrong a span lies in the index of another day than it starts on.
-        let targets = reader.names.span_targets(question.start);
-        let question = TraceQuery { start: range, ..question.clone() };
-        let body = |patterns| {
-            query::find_trace_ids(&question, condition, &reader.dot_replacement, patterns, part, size)
-        };
-        let mut reply =
-            reader.access.search(context, &targets, FILTER, &body(self.patterns), attempted).await;
+    ) -> Result<Hits, ReadError> {
+        let dots = &self.reader.dot_replacement;
+        let question = TraceQuery { start: range, ..self.question.clone() };
+        let body = |patterns| query::find_trace_ids(&question, condition, dots, patterns, part, size);
+        let reply = self.ask(FILTER, body).await?;
+        let answer: Answer<'_> = super::parse(&reply, self.attempted)?;
+        let places: Result<Vec<_>, _> = answer.hits.hits.iter().map(|hit| self.place(hit)).collect();
+        let places = places?;
+        let full = places.len() >= size;
+        Ok(Hits { places, full })
+    }
+
+    /// Asks all indices of the whole question: where clocks are wrong a span lies in the index of another day than it starts on.
+    async fn ask(&mut self, filter: &str, body: impl Fn(Patterns) -> Value) -> Result<Answered, ReadError> {
+        let targets = self.reader.names.span_targets(self.question.start);
+        self.ask_of(&targets, filter, body).await
+    }
+
+    /// Asks these indices.
+    pub(super) async fn ask_of(
+        &mut self,
+        targets: &Targets,
+        filter: &str,
+        body: impl Fn(Patterns) -> Value,
+    ) -> Result<Answered, ReadError> {
+        let Self { reader, context, attempted, .. } = *self;
+        let reply = reader.access.search(context, targets, filter, &body(self.patterns), attempted).await;
         // A value that is no regular expression is still a value.
         if self.patterns == Patterns::Allowed
-            && query::has_patterns(&question)
+            && query::has_patterns(self.question)
             && matches!(&reply, Err(error) if error.kind == ReadErrorKind::Invalid)
         {
             self.patterns = Patterns::Literal;
-            reply = reader.access.search(context, &targets, FILTER, &body(self.patterns), attempted).await;
+            return reader.access.search(context, targets, filter, &body(self.patterns), attempted).await;
         }
-        let reply = reply?;
-        let answer: Answer<'_> = super::parse(&reply, attempted)?;
-        answer.hits.hits.iter().map(|hit| self.place(hit)).collect()
+        reply
     }
 
     fn place(&self, hit: &Hit<'_>) -> Result<FoundTrace, ReadError> {
@@ -172,7 +225,23 @@ impl Search<'_> {
         Ok(FoundTrace { newest_match_micros, trace_id })
     }
 
-    fn not_understood(&self, what: String) -> ReadError {
+    pub(super) fn not_understood(&self, what: String) -> ReadError {
         ReadError::new(ReadErrorKind::Incomplete, self.attempted, what)
+    }
+}
+
+impl Hits {
+    /// Both, as far down as both are whole: each trace at its newest place.
+    fn and(self, other: Self) -> Self {
+        let edge =
+            |hits: &Self| hits.places.last().map(|last| last.newest_match_micros).filter(|_| hits.full);
+        let edge = edge(&self).max(edge(&other));
+        let full = self.full || other.full;
+        let mut places = [self.places, other.places].concat();
+        places.retain(|place| edge.is_none_or(|edge| place.newest_match_micros >= edge));
+        places.sort_unstable();
+        let mut seen = HashSet::with_capacity(places.len());
+        places.retain(|place| seen.insert(place.trace_id));
+        Self { places, full }
     }
 }

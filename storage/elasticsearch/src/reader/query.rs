@@ -4,6 +4,7 @@
 mod compact;
 mod doomed;
 mod filter;
+mod in_doubt;
 mod lucene;
 
 use serde_json::value::RawValue;
@@ -14,7 +15,8 @@ use spoor_model::{FoundTrace, TraceId, TraceQuery};
 use crate::long_values;
 use crate::service::KIND_FIELD;
 pub(crate) use doomed::doomed_query;
-pub(super) use filter::condition;
+pub(super) use filter::{Bounds, Condition, Untold};
+pub(super) use in_doubt::{any_span, candidates};
 
 /// As many kinds as an operation can have, the unspecified one included.
 pub(super) const KINDS: u32 = 6;
@@ -64,6 +66,28 @@ pub(super) fn find_trace_ids(
     part: Part<'_>,
     size: usize,
 ) -> Value {
+    let filters = filters_of_part(query, condition, dot_replacement, patterns, part);
+    json!({
+        "size": size,
+        // Not even `_id`, for which a block of documents would be unpacked for every hit: id and time come from columns.
+        "stored_fields": "_none_",
+        "track_total_hits": false,
+        "query": { "bool": { "filter": filters } },
+        "collapse": { "field": "traceID" },
+        "sort": [
+            { "startTime": { "order": "desc", "unmapped_type": "long" } },
+            { "traceID": { "order": "asc", "unmapped_type": "keyword" } },
+        ],
+    })
+}
+
+fn filters_of_part(
+    query: &TraceQuery,
+    condition: Option<&Value>,
+    dot_replacement: &str,
+    patterns: Patterns,
+    part: Part<'_>,
+) -> Vec<Value> {
     let mut filters = filters(query, condition, dot_replacement, patterns);
     match part {
         Part::Whole => {}
@@ -80,18 +104,7 @@ pub(super) fn find_trace_ids(
             filters.push(json!({ "terms": { "traceID": ids } }));
         }
     }
-    json!({
-        "size": size,
-        // Not even `_id`, for which a block of documents would be unpacked for every hit: id and time come from columns.
-        "stored_fields": "_none_",
-        "track_total_hits": false,
-        "query": { "bool": { "filter": filters } },
-        "collapse": { "field": "traceID" },
-        "sort": [
-            { "startTime": { "order": "desc", "unmapped_type": "long" } },
-            { "traceID": { "order": "asc", "unmapped_type": "keyword" } },
-        ],
-    })
+    filters
 }
 
 /// One page of a trace's spans, in the order (startTime, spanID).
@@ -203,23 +216,18 @@ fn failure(failed: bool, dot_replacement: &str) -> Value {
     if failed { has_failed } else { json!({ "bool": { "must_not": [has_failed] } }) }
 }
 
-/// Where a tag may stand.
+/// Where a tag may stand in Jaeger's layout.
 #[derive(Clone, Copy)]
 struct Places {
-    /// As a field, in Jaeger's layout.
+    /// As a field.
     fields: &'static [&'static str],
-    /// In a list, in Jaeger's layout.
+    /// In a list.
     lists: &'static [&'static str],
-    /// As a token, in the compact layout.
-    tokens: &'static [&'static str],
 }
 
-/// On the span or its process, in a log. Tokens: see `compact`.
-const EVERYWHERE: Places = Places {
-    fields: &["tag", "process.tag"],
-    lists: &["tags", "process.tags", "logs.fields"],
-    tokens: &compact::ATTRIBUTES,
-};
+/// On the span or its process, in a log.
+const EVERYWHERE: Places =
+    Places { fields: &["tag", "process.tag"], lists: &["tags", "process.tags", "logs.fields"] };
 
 fn any_of(clauses: impl Iterator<Item = Value>) -> Value {
     json!({ "bool": { "should": clauses.collect::<Vec<_>>(), "minimum_should_match": 1 } })

@@ -130,10 +130,20 @@ impl Fixture for OwnStore {
         if self.config.layout.layout == Layout::Compact {
             return &[];
         }
-        &[(
-            "the_status_tag_of_a_failed_span_is_found",
-            "in Jaeger's documents a failed status and an attribute error=true are the same tag, so both are found",
-        )]
+        &[
+            (
+                "the_status_tag_of_a_failed_span_is_found",
+                "in Jaeger's documents a failed status and an attribute error=true are the same tag, so both are found",
+            ),
+            (
+                "every_type_size_and_part_of_a_span_can_be_asked_for",
+                "Jaeger's documents have no types, no attributes of scopes and links, and no nanoseconds",
+            ),
+            (
+                "pages_of_a_filter_name_every_trace_once",
+                "Jaeger's documents have no sizes, and parents are asked for by reading alone",
+            ),
+        ]
     }
 }
 

@@ -20,15 +20,6 @@ pub(super) fn tag(key: &str, value: &str, patterns: Patterns) -> impl Iterator<I
     anywhere(ATTRIBUTES.into_iter().chain(derived), key, value, patterns)
 }
 
-/// Clauses of which one must hold for the tag to be in one of these fields.
-pub(super) fn tokens(
-    key: &str,
-    value: &str,
-    fields: &'static [&'static str],
-) -> impl Iterator<Item = Value> + use<> {
-    anywhere(fields.iter().copied(), key, value, Patterns::Literal)
-}
-
 /// The expression for tokens of this key with a value like this, for `regexp` questions without optional operators.
 pub(super) fn token_pattern(key: &str, value: &str) -> String {
     pattern(key, value)
@@ -56,6 +47,11 @@ fn anywhere<F: Iterator<Item = &'static str>>(
 
 /// The key as it is, any sign, and the value as an expression. Letters that are there for the order of numbers are passed over.
 fn pattern(key: &str, value: &str) -> String {
+    pattern_of(key, r"(\=|\?|\@|\$|\!|\%|\#[a-u]?)", value)
+}
+
+/// The key as it is, and behind it the sign and the value as expressions.
+pub(super) fn pattern_of(key: &str, sign: &str, value: &str) -> String {
     let mut out = String::with_capacity(key.len() + value.len() + 32);
     for character in key.chars() {
         if u8::try_from(character).is_ok_and(token::is_sign) {
@@ -66,5 +62,5 @@ fn pattern(key: &str, value: &str) -> String {
         }
         out.push(character);
     }
-    out + "(\\=|\\?|\\@|\\$|\\!|\\%|\\#[a-u]?)(" + value + ")"
+    out + sign + "(" + value + ")"
 }
