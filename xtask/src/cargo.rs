@@ -57,7 +57,17 @@ pub(crate) fn tests_of(root: &Path, package: &str) -> Result<Vec<String>> {
 /// Builds the program `spoor` with `profile` (`dev` or `release`) and says where it is.
 pub(crate) fn build_spoor(root: &Path, profile: &str) -> Result<PathBuf> {
     run(&mut command(root, ["build", "--package", "spoor-app", "--bin", "spoor", "--profile", profile]))?;
-    let folder = if profile == "dev" { "debug" } else { profile };
+    built_spoor(root, if profile == "dev" { "debug" } else { profile })
+}
+
+/// Builds the program `spoor` together with all tests, and says where it is. Alone its dependencies would have other features than
+/// for the tests, and librdkafka, OpenSSL and the rest be compiled twice.
+pub(crate) fn build_spoor_and_tests(root: &Path) -> Result<PathBuf> {
+    run(&mut command(root, ["build", "--workspace", "--all-targets"]))?;
+    built_spoor(root, "debug")
+}
+
+fn built_spoor(root: &Path, folder: &str) -> Result<PathBuf> {
     let binary = metadata(root)?.target_directory.into_std_path_buf().join(folder).join("spoor");
     ensure!(binary.is_file(), "the build left no {}", binary.display());
     Ok(binary)

@@ -10,6 +10,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::cargo;
+
 /// Brings all generated files up to date; returns those that changed.
 ///
 /// # Errors
@@ -25,7 +27,12 @@ pub fn write(root: &Path) -> Result<Vec<String>> {
 /// # Errors
 /// Says of every kind of generated file what is stale, and the command that brings it up to date.
 pub fn check(root: &Path) -> Result<()> {
-    let failures = [stubs::check(root), reference::check(root)].into_iter().filter_map(Result::err);
+    check_by(root, &cargo::build_spoor(root, "dev")?)
+}
+
+/// [`check`] by a program that is built already.
+pub(crate) fn check_by(root: &Path, spoor: &Path) -> Result<()> {
+    let failures = [stubs::check(root), reference::check(root, spoor)].into_iter().filter_map(Result::err);
     let failures: Vec<String> = failures.map(|error| format!("{error:#}")).collect();
     if !failures.is_empty() {
         bail!("{}", failures.join("; "));

@@ -38,7 +38,7 @@ const STORE_PACKAGE: &str = "spoor-storage-elasticsearch";
 /// Names the steps that failed, after all of them were tried.
 pub fn check(root: &Path) -> Result<()> {
     let mut steps = Steps::default();
-    sources(&mut steps, root);
+    sources(&mut steps, root, |root| cargo::build_spoor(root, "dev"));
     steps.run("unit tests", || {
         cargo::run(&mut cargo::command(root, ["test", "--workspace", "--lib", "--bins", "--no-fail-fast"]))
     });
@@ -56,9 +56,7 @@ pub fn test(root: &Path, long: bool) -> Result<()> {
     if steps.run("prerequisites", prerequisites::ensure_all).is_none() {
         return steps.finish();
     }
-    sources(&mut steps, root);
-    let spoor = steps.run("build spoor", || cargo::build_spoor(root, "dev"));
-    if let Some(spoor) = spoor
+    if let Some(spoor) = sources(&mut steps, root, cargo::build_spoor_and_tests)
         && let Some(opensearch) = steps.run("start OpenSearch", OpenSearch::start)
         && let Some(kafka) = steps.run("start Kafka", Kafka::start)
     {
@@ -67,8 +65,8 @@ pub fn test(root: &Path, long: bool) -> Result<()> {
     steps.finish()
 }
 
-/// What the sources themselves must fulfil.
-fn sources(steps: &mut Steps, root: &Path) {
+/// What the sources themselves must fulfil, and the program that they make.
+fn sources(steps: &mut Steps, root: &Path, build: impl FnOnce(&Path) -> Result<PathBuf>) -> Option<PathBuf> {
     steps.run("format", || cargo::run(&mut cargo::command(root, ["fmt", "--all", "--check"])));
     steps.run("clippy", || {
         cargo::run(&mut cargo::command(
@@ -76,7 +74,10 @@ fn sources(steps: &mut Steps, root: &Path) {
             ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         ))
     });
-    steps.run("generated files are fresh", || generate::check(root));
+    let spoor = steps.run("build spoor", || build(root));
+    if let Some(spoor) = &spoor {
+        steps.run("generated files are fresh", || generate::check_by(root, spoor));
+    }
     steps.run("layers and licenses", || {
         let metadata = cargo::metadata(root)?;
         let mut broken = layers::violations(&metadata);
@@ -84,6 +85,7 @@ fn sources(steps: &mut Steps, root: &Path) {
         ensure!(broken.is_empty(), "{}", broken.join("; "));
         Ok(())
     });
+    spoor
 }
 
 fn tests(

@@ -119,3 +119,27 @@ pub(crate) fn library_log(level: RDKafkaLogLevel, facility: &str, message: &str)
         RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_reasons_of_an_outage_are_kept_and_told_once_unless_one_is_the_cause() {
+        let health = Health::unknown("read".to_owned());
+        let told = || health.lock().as_ref().and_then(|down| down.told);
+        let reason = || health.reachable().unwrap_err().reason.to_string();
+        assert_eq!(told(), None);
+        health.is_down("refused by a");
+        let first = told();
+        assert!(first.is_some());
+        health.is_down("refused by b");
+        assert_eq!((told(), reason()), (first, "refused by b".to_owned()), "known, and not told");
+        health.is_down_because("the password is wrong");
+        assert!(told() > first, "that is news");
+        health.is_up();
+        assert_eq!(health.reachable(), Ok(()));
+        health.is_down("refused by a");
+        assert!(told() > first, "another outage");
+    }
+}

@@ -77,25 +77,31 @@ async fn a_topic_that_is_made_anew_is_read_from_its_beginning_wherever_new_group
 /// The client library joins the group again without waiting for what it asked for, and keeps the member out of the group from then on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_gets_partitions_while_a_member_gives_some_up_keeps_no_member_out_of_the_group() {
-    let topic = Topic::make(&brokers()).await;
-    // In every partition.
-    let spread: Vec<_> = (0..30).map(|number| keyed(&number.to_string(), &number.to_string())).collect();
-    write_all(&topic.write_by(&[]), &spread).await;
-    let join = || topic.read_by(&topic.group("overtaken"), &[REFRESH, "--kafka.consumer.release-timeout=2m"]);
-    let is_released = |event: &Event| matches!(event, Event::Released { .. });
-    let first = join();
-    let mut seen = Seen::default();
-    until(&first, &mut seen, |seen| seen.records.len() == 30).await;
-    let second = join();
-    // Nothing of it is settled, so that giving up takes its time.
-    until(&first, &mut seen, |seen| seen.events.iter().any(|event| matches!(event, Event::Revoking { .. })))
-        .await;
-    topic.raise(5).await;
-    until(&first, &mut seen, |seen| seen.events.iter().any(is_released)).await;
-    second.close(soon()).await.expect("it leaves");
-    until(&first, &mut seen, |seen| seen.held.len() == 5).await;
-    settle(&first, &seen.claims());
-    first.close(soon()).await.expect("the last commit succeeds");
+    for name in ["", "--kafka.consumer.instance-id=first"] {
+        let topic = Topic::make(&brokers()).await;
+        // In every partition.
+        let spread: Vec<_> = (0..30).map(|number| keyed(&number.to_string(), &number.to_string())).collect();
+        write_all(&topic.write_by(&[]), &spread).await;
+        let join = |name: &[&str]| {
+            let flags = [&[REFRESH, "--kafka.consumer.release-timeout=2m"], name].concat();
+            topic.read_by(&topic.group("overtaken"), &flags)
+        };
+        let first = join(if name.is_empty() { &[] } else { std::slice::from_ref(&name) });
+        let mut seen = Seen::default();
+        until(&first, &mut seen, |seen| seen.records.len() == 30).await;
+        let second = join(&[]);
+        // Nothing of it is settled, so that giving up takes its time.
+        let asks = |event: &Event| matches!(event, Event::Revoking { .. });
+        until(&first, &mut seen, |seen| seen.events.iter().any(asks)).await;
+        topic.raise(5).await;
+        let is_released = |event: &Event| matches!(event, Event::Released { .. });
+        until(&first, &mut seen, |seen| seen.events.iter().any(is_released)).await;
+        second.close(soon()).await.expect("it leaves");
+        until(&first, &mut seen, |seen| seen.held.len() == 5).await;
+        assert_eq!(first.status().renewals, 1, "{name}");
+        settle(&first, &seen.claims());
+        first.close(soon()).await.expect("the last commit succeeds");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! The reference page of settings, printed by the program that reads them.
 //!
-//! Builds `spoor` in the dev profile, asks it with `spoor settings-reference`, keeps the answer in `docs/reference`.
+//! Asks `spoor`, in the dev profile, with `spoor settings-reference`, keeps the answer in `docs/reference`.
 
 use std::fs;
 use std::path::Path;
@@ -19,8 +19,8 @@ pub(super) fn write(root: &Path) -> Result<Option<String>> {
 }
 
 /// Succeeds when the committed page is what the program prints.
-pub(super) fn check(root: &Path) -> Result<()> {
-    compare(root, &print(&cargo::build_spoor(root, "dev")?)?)
+pub(super) fn check(root: &Path, spoor: &Path) -> Result<()> {
+    compare(root, &print(spoor)?)
 }
 
 fn print(spoor: &Path) -> Result<String> {

@@ -99,6 +99,8 @@ fn the_librarys_settings_follow_from_ours() {
         ("enable.auto.commit", "true"),
         ("auto.commit.interval.ms", "1000"),
         ("enable.auto.offset.store", "false"),
+        // As long as a session, which is more than giving partitions up may take, and 30 s.
+        ("max.poll.interval.ms", "75000"),
     ] {
         assert_eq!(consumer.get(key), Some(value), "{key}");
     }

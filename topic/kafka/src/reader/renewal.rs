@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use spoor_topic::{Event, Held};
 
-use super::context::{ReaderContext, Rebalance, give_up};
+use super::context::{ReaderContext, Rebalance, give_up, is_cooperative};
 use super::desk::Desk;
 use super::stall::Stalls;
 use super::worker::Worker;
@@ -87,7 +86,8 @@ impl Worker {
     pub(super) fn note_wish(&mut self, wish: Rebalance) {
         let asks_for = |wish: &Rebalance| matches!(wish, Rebalance::Revoke { lost: false, .. });
         let is_busy = !self.is_closing && (self.leaving.is_some() || self.pending.iter().any(asks_for));
-        self.membership.wished(is_busy);
+        // Where all partitions are asked for at once, the library remembers nothing of it.
+        self.membership.wished(is_busy && is_cooperative(&self.consumer));
         self.pending.push_back(wish);
     }
 
@@ -106,7 +106,9 @@ impl Worker {
         if let Err(error) = self.commit_now(&held) {
             tracing::warn!("{error}; what was stored since will be read again");
         }
-        self.put_down(&held, true);
+        let partitions: Vec<i32> = held.iter().map(|held| held.partition).collect();
+        self.stop_delivery(&partitions);
+        self.put_down(&partitions, true);
         self.desk.lock().renewals += 1;
         self.pending.clear();
         self.leaving = None;
@@ -120,20 +122,9 @@ impl Worker {
         }
     }
 
-    /// Lets go of everything that is held, in the book and in the library.
-    pub(super) fn put_down(&mut self, held: &[Held], lost: bool) {
-        if lost {
-            let partitions: Vec<i32> = held.iter().map(|held| held.partition).collect();
-            let held = self.desk.lock().book.revoke(&partitions);
-            self.desk.take_back(&held);
-        }
-        let released: Vec<Held> = {
-            let mut state = self.desk.lock();
-            held.iter().filter_map(|held| state.book.release(held.partition)).collect()
-        };
-        if !released.is_empty() {
-            self.desk.tell(Event::Released { partitions: released, lost });
-        }
+    /// Lets go of all partitions, which are these, in the book and in the library, and answers the group no more.
+    pub(super) fn put_down(&mut self, partitions: &[i32], lost: bool) {
+        self.close_accounts(partitions, lost);
         self.shelf.clear();
         self.consumer.context().notes().leaving = true;
         let left = self.consumer.assignment().and_then(|all| give_up(&self.consumer, &all));

@@ -228,12 +228,18 @@ impl Worker {
     }
 
     fn revoke(&mut self, partitions: Vec<i32>, deadline: Instant) {
-        let held = self.desk.lock().book.revoke(&partitions);
-        self.desk.take_back(&held);
+        let held = self.stop_delivery(&partitions);
         if !held.is_empty() {
             self.desk.tell(Event::Revoking { partitions: held.clone(), deadline });
         }
         self.leaving = Some(Leaving { partitions, held, deadline });
+    }
+
+    /// Nothing more of these partitions goes to the role, what waits for it neither; names those that are held.
+    pub(super) fn stop_delivery(&self, partitions: &[i32]) -> Vec<Held> {
+        let held = self.desk.lock().book.revoke(partitions);
+        self.desk.take_back(&held);
+        held
     }
 
     fn release(&mut self, leaving: &Leaving) {
@@ -252,20 +258,24 @@ impl Worker {
              which changes nothing",
             self.topic
         );
-        let held = self.desk.lock().book.revoke(partitions);
-        self.desk.take_back(&held);
+        self.stop_delivery(partitions);
         self.let_go(partitions, true);
     }
 
     fn let_go(&mut self, partitions: &[i32], lost: bool) {
-        let released: Vec<Held> = {
-            let mut state = self.desk.lock();
-            partitions.iter().filter_map(|&partition| state.book.release(partition)).collect()
-        };
         self.shelf.remove(partitions);
         if let Err(error) = give_up(&self.consumer, &self.shelf.list(partitions)) {
             tracing::warn!("read topic {}: give up partitions {partitions:?}: {error}", self.topic);
         }
+        self.close_accounts(partitions, lost);
+    }
+
+    /// These partitions are no longer ours, which the role is told.
+    pub(super) fn close_accounts(&self, partitions: &[i32], lost: bool) {
+        let released: Vec<Held> = {
+            let mut state = self.desk.lock();
+            partitions.iter().filter_map(|&partition| state.book.release(partition)).collect()
+        };
         if !released.is_empty() {
             tracing::info!("read topic {}: partitions {partitions:?} are given up", self.topic);
             self.desk.tell(Event::Released { partitions: released, lost });
@@ -289,7 +299,8 @@ impl Worker {
     fn leave(mut self) {
         let held = self.desk.lock().book.held();
         let outcome = self.commit_now(&held);
-        self.put_down(&held, false);
+        let partitions: Vec<i32> = held.iter().map(|held| held.partition).collect();
+        self.put_down(&partitions, false);
         let Self { consumer, desk, .. } = self;
         // A group that cannot be reached is not waited for.
         if desk.health.reachable().is_err() {
@@ -301,3 +312,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
