@@ -1,3 +1,5 @@
+use tokio_util::task::AbortOnDropHandle;
+
 use super::*;
 use crate::testing::package;
 
@@ -92,6 +94,29 @@ async fn on_disk_the_same_accounts_hold_and_the_end_keeps_what_is_left() {
     buffer.emptied().await;
     drop(buffer);
     assert!(open().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_forced_to_the_disk_after_the_interval_that_is_set_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let buffer = Arc::new(Buffer::on_disk(folder.path(), 1 << 20, Arc::default()).unwrap());
+    let is_synced = || match &buffer.state().queue {
+        Queue::Memory(_) => panic!("it is on disk"),
+        Queue::Spool(spool) => spool.is_synced(),
+    };
+    buffer.sync().await.unwrap();
+    assert!(is_synced());
+    let syncing = Arc::clone(&buffer);
+    let _syncing = AbortOnDropHandle::new(tokio::spawn(async move {
+        syncing.keep_syncing(Duration::from_secs(7)).await;
+    }));
+    for round in 0..2 {
+        buffer.push(package("a", 1));
+        tokio::time::sleep(Duration::from_millis(6_900)).await;
+        assert!(!is_synced(), "round {round}: not yet");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(is_synced(), "round {round}");
+    }
 }
 
 #[tokio::test]

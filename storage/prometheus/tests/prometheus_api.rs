@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what the tests stand on must be there")]
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,6 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use clap::Parser;
+use socket2::{Domain, Socket, Type};
 use spoor_model::{MetricSeries, SpanKind, SpanMetricsQuery, TimeRange, UnixNanos};
 use spoor_storage::{Credentials, MetricsReader, ReadError, ReadErrorKind, RequestContext};
 use spoor_storage_prometheus::{Config, PrometheusMetrics};
@@ -243,6 +245,51 @@ async fn who_does_not_answer_in_time_or_is_not_there_is_told() {
     let gone = calls(&reader(&url, &[])).await.unwrap_err();
     assert_eq!(gone.kind, ReadErrorKind::Unavailable);
     assert!(gone.to_string().contains("refused"), "{gone}");
+}
+
+/// The whole time of the question is not waited for.
+#[tokio::test]
+async fn a_connection_that_does_not_come_about_is_given_up_after_the_time_that_is_set() {
+    // Nobody takes connections here, and there is room for none more.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(one) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        waiting.push(one);
+    }
+    let url = format!("--prometheus.server-url=http://{address}");
+    let began = Instant::now();
+    let gone = calls(&reader(&url, &["--prometheus.connect-timeout=100ms"])).await.unwrap_err();
+    assert_eq!(gone.kind, ReadErrorKind::Unavailable, "{gone}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?} of the question's 20 s", began.elapsed());
+}
+
+#[tokio::test]
+async fn each_setting_of_the_questions_changes_them_as_it_says() {
+    let server = Server::start(&[(200, NOTHING)]).await;
+    let ask = async |args: &[&str]| {
+        let args: Vec<String> = args.iter().map(|arg| format!("--prometheus.query.{arg}")).collect();
+        let reader = server.reader(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        calls(&reader).await.unwrap();
+        reader.latencies(&context(), &query(), 0.5).await.unwrap();
+        let asked = server.asked();
+        [asked.len() - 2, asked.len() - 1].map(|at| asked[at].form["query"].clone())
+    };
+    let (namespace, normalized) = ("namespace=team_a", "normalize-duration=true");
+    for (args, calls, durations) in [
+        (&[][..], "(rate(traces_span_metrics_calls{", "(rate(traces_span_metrics_duration_bucket{"),
+        (&[namespace], "(rate(team_a_calls{", "(rate(team_a_duration_bucket{"),
+        (&["normalize-calls=true"], "_calls_total{", "_duration_bucket{"),
+        (&[normalized], "_calls{", "_duration_milliseconds_bucket{"),
+        (&[normalized, "duration-unit=s"], "_calls{", "_duration_seconds_bucket{"),
+        (&["support-spanmetrics-connector=false"], "(rate(calls{", "(rate(latency_bucket{"),
+        (&["replica-label=pod"], "(max without (pod) (rate(", "(max without (pod) (rate("),
+    ] {
+        let asked = ask(args).await;
+        assert!(asked[0].contains(calls) && asked[1].contains(durations), "{args:?}: {asked:#?}");
+    }
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ fn settings(place: &Place, more: &str) -> String {
          listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
          log.dirs={}/data\noffsets.topic.num.partitions=3\noffsets.topic.replication.factor=1\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
-         transaction.state.log.num.partitions=3\ngroup.initial.rebalance.delay.ms=0\n{more}",
+         transaction.state.log.num.partitions=3\ngroup.initial.rebalance.delay.ms=0\nlog.cleaner.backoff.ms=500\n{more}",
         place.folder.display()
     )
 }

@@ -297,4 +297,9 @@ impl Spool {
         self.segments.iter_mut().for_each(Segment::will_be_synced);
         std::mem::take(&mut self.unsynced)
     }
+    /// Whether nothing is left to force to the disk.
+    #[cfg(test)]
+    pub(super) fn is_synced(&self) -> bool {
+        self.unsynced.is_empty()
+    }
 }

@@ -19,7 +19,7 @@ pub(super) struct Batch {
     answers: Mutex<Vec<Option<Answer>>>,
     open: AtomicUsize,
     all: Notify,
-    fatal: AtomicBool,
+    failed: AtomicBool,
     topic: String,
     limit: usize,
 }
@@ -30,7 +30,7 @@ impl Batch {
             answers: Mutex::new(vec![None; records]),
             open: AtomicUsize::new(records),
             all: Notify::new(),
-            fatal: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             topic: topic.to_owned(),
             limit,
         }
@@ -54,8 +54,9 @@ impl Batch {
         }
     }
 
-    pub(super) fn saw_fatal(&self) -> bool {
-        self.fatal.load(Ordering::Relaxed)
+    /// Whether a record could not be delivered.
+    pub(super) fn saw_failure(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     pub(super) fn take_answers(&self, unanswered: &RecordError) -> Vec<Answer> {
@@ -83,9 +84,7 @@ impl Ticket {
     }
 
     pub(super) fn failed(&self, code: RDKafkaErrorCode) {
-        if code == RDKafkaErrorCode::Fatal {
-            self.batch.fatal.store(true, Ordering::Relaxed);
-        }
+        self.batch.failed.store(true, Ordering::Relaxed);
         let size = self.place.bytes.saturating_sub(RECORD_COST);
         let error = context::record_error(code, &self.batch.topic, size, self.batch.limit);
         self.batch.answer(self.index, Err(error));

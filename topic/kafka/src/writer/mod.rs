@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use spoor_topic::{Confirmed, OutgoingRecord, RecordError, TopicWriter, Unreachable, partition_of_key};
 
 use crate::config::{ProducerConfig, ProducerConnection};
@@ -105,6 +105,14 @@ fn create(config: &ClientConfig, health: &Arc<Health>) -> Result<Producer, Setti
 impl Shared {
     fn producer(&self) -> Numbered {
         self.producer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The record that meets such an error has a code of its own, and only those behind it are told that it is fatal: the library is asked.
+    fn renew_if_fatal(&self, number: u64) {
+        let current = self.producer();
+        if current.number == number && current.producer.client().fatal_error().is_some() {
+            self.renew(number);
+        }
     }
 
     /// After an error that the library does not get over, a new producer takes the place of the one of that number: once, however many
@@ -219,8 +227,8 @@ impl TopicWriter for KafkaWriter {
         let batch = Arc::new(Batch::new(records.len(), &shared.topic, shared.max_record_bytes));
         let number = shared.send_all(records, &batch);
         let in_time = tokio::time::timeout_at(deadline.into(), batch.answered()).await.is_ok();
-        if batch.saw_fatal() {
-            shared.renew(number);
+        if batch.saw_failure() {
+            shared.renew_if_fatal(number);
         }
         // Why the others have no answer is told by what has become of the brokers meanwhile.
         let unanswered = match shared.health.reachable() {

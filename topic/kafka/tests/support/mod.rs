@@ -55,12 +55,24 @@ impl Topic {
         topic
     }
 
+    /// The same with settings of the topic's own.
+    pub(crate) async fn make_with(brokers: &str, settings: &[(&str, &str)]) -> Self {
+        let topic = Self { brokers: brokers.to_owned(), name: fresh_name("spoor-test") };
+        topic.try_create_with(settings).await.expect("the topic is made");
+        topic
+    }
+
     pub(crate) async fn create(&self) {
         self.try_create().await.expect("the topic is made");
     }
 
     pub(crate) async fn try_create(&self) -> Result<(), String> {
+        self.try_create_with(&[]).await
+    }
+
+    async fn try_create_with(&self, settings: &[(&str, &str)]) -> Result<(), String> {
         let wanted = NewTopic::new(&self.name, 3, TopicReplication::Fixed(1));
+        let wanted = settings.iter().fold(wanted, |wanted, (name, value)| wanted.set(name, value));
         let made = self.admin().create_topics([&wanted], &AdminOptions::new()).await;
         let made = made.expect("the broker makes topics").swap_remove(0);
         made.map(drop).map_err(|(name, code)| format!("{name}: {code}"))
