@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use futures::future::BoxFuture;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
@@ -74,6 +74,17 @@ impl HostConfig {
     /// Checks what no single flag can tell.
     pub(crate) fn validate(&self) -> Result<()> {
         Ok(self.admin_tls.validate()?)
+    }
+
+    /// Checks that a role's own time to finish, by this flag, is over before all ends: what is cut off within it tells nobody what it
+    /// had to leave.
+    pub(crate) fn outlasts(&self, flag: &str, drain: Duration) -> Result<()> {
+        let longest = self.shutdown_timeout;
+        ensure!(
+            drain < longest,
+            "{flag}={drain:?} must be less than --shutdown-timeout={longest:?}, which ends everything; lower the one or raise the other"
+        );
+        Ok(())
     }
 }
 

@@ -124,6 +124,8 @@ fn beside(kafka: &ConsumerConfig, name: &str) -> ProducerConfig {
         connection,
         // A record that one topic took must fit into the other, with the headers that it gets.
         max_message_bytes: LETTER_BYTES,
+        // Together they must not be more than brokers take as they are shipped.
+        batch_size: ProducerConfig::default().max_message_bytes,
         ..ProducerConfig::default()
     }
 }

@@ -84,7 +84,7 @@ impl Courier {
         self.metrics.loaded(shipment.len(), shipment.batch().len(), shipment.repaired());
         let mut progress = Progress::new(shipment.batch().len());
         self.unload(&mut shipment, &progress, misfits).await;
-        let (mut failures, mut breaks) = (0, 0);
+        let (mut failures, mut breaks, mut struggles) = (0, 0, None);
         while !progress.open().is_empty() {
             let Some(outcome) = self.attempt(&shipment, &progress).await else {
                 if shipment.len() > 1 {
@@ -106,6 +106,7 @@ impl Courier {
                 break;
             };
             failures += 1;
+            struggles.get_or_insert_with(|| [self.trouble.struggle(), self.congestion.struggle()]);
             self.log_failure(&failure, progress.open().len());
             self.give_up(&mut shipment, &mut progress, &leaving.borrow_and_update());
             if progress.open().is_empty() {

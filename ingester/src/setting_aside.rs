@@ -1,4 +1,5 @@
-//! Setting records aside until it has succeeded, beside the writes: a quarantine that is away holds up nobody but the records that it is for.
+//! Setting records aside until it has succeeded, beside the writes: a quarantine that is away holds up nobody
+//! but the records that it is for, and in the end the partitions that bring so many of them that their part of the room is full.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -33,7 +34,7 @@ impl Warden {
     pub(crate) async fn set_aside(&self, misfits: Vec<Misfit>, mut leaving: watch::Receiver<Leaving>) {
         self.log(&misfits);
         let mut open = misfits;
-        let mut failures = 0;
+        let (mut failures, mut struggle) = (0, None);
         while !open.is_empty() {
             let letters: Vec<Letter> = open.iter().map(|misfit| self.letter(misfit)).collect();
             let answers = self.quarantine.set_aside(&letters, Instant::now() + ATTEMPT).await;
@@ -43,6 +44,7 @@ impl Warden {
                 break;
             }
             failures += 1;
+            struggle.get_or_insert_with(|| self.trouble.struggle());
             if let Some(problem) = problem {
                 self.note(&problem);
             }
@@ -64,20 +66,18 @@ impl Warden {
         let mut problem = None;
         // An answer that is missing is none: its record stays open.
         let mut answers = answers.into_iter();
-        let (mut claims, mut reasons) = (Vec::new(), Vec::new());
-        open.retain(|misfit| match answers.next() {
-            Some(Ok(())) => {
-                claims.push(misfit.record.claim);
-                reasons.push(misfit.flaw.reason);
-                false
-            }
+        let is_done = |_: &mut Misfit| match answers.next() {
+            Some(Ok(())) => true,
             Some(Err(error)) => {
                 problem = Some(error);
-                true
+                false
             }
-            None => true,
-        });
-        if !claims.is_empty() {
+            None => false,
+        };
+        let done: Vec<Misfit> = open.extract_if(.., is_done).collect();
+        if !done.is_empty() {
+            let claims: Vec<_> = done.iter().map(|misfit| misfit.record.claim).collect();
+            let reasons: Vec<_> = done.iter().map(|misfit| misfit.flaw.reason).collect();
             if let Some(Ended { after, failures }) = self.trouble.over() {
                 tracing::info!(failures, ?after, "records can be set aside again");
             }
@@ -89,12 +89,12 @@ impl Warden {
     }
 
     fn give_up(&self, open: &mut Vec<Misfit>, leaving: &Leaving) {
-        let claims: Vec<_> =
-            open.iter().map(|misfit| misfit.record.claim).filter(|claim| leaving.concerns(claim)).collect();
-        if claims.is_empty() {
+        let gone: Vec<Misfit> =
+            open.extract_if(.., |misfit| leaving.concerns(&misfit.record.claim)).collect();
+        if gone.is_empty() {
             return;
         }
-        open.retain(|misfit| !leaving.concerns(&misfit.record.claim));
+        let claims: Vec<_> = gone.iter().map(|misfit| misfit.record.claim).collect();
         self.metrics.settled(claims.len(), Fate::GivenBack);
         self.reader.settle(&claims, Fate::GivenBack);
     }

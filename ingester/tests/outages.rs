@@ -6,10 +6,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use spoor_ingester::Config;
+use spoor_model::SpanBatch;
 use spoor_proto::record::Encoding;
+use spoor_topic::Bounds;
 use spoor_topic::memory::MemoryTopic;
 
-use support::{Store, Ward, config, ends, generated, lag, poison, produce, start, until};
+use support::{
+    Store, Ward, config, ends, generated, keys, lag, lies_in, poison, poison_in, produce, start,
+    start_bounded, until,
+};
+
+/// Spans of traces that lie there.
+fn of_partition_1(topic: &MemoryTopic) -> Vec<SpanBatch> {
+    let lie_there = |batch: &SpanBatch| {
+        let keys = keys(batch);
+        batch.select((0..batch.len()).filter(|&index| lies_in(&keys[index], topic, 1)))
+    };
+    generated(200, 9).iter().map(lie_there).collect()
+}
 
 fn impatient() -> Config {
     config(&["--ingester.deadlockInterval=50ms"])
@@ -68,6 +82,52 @@ async fn a_quarantine_that_is_away_holds_up_the_commit_and_no_span() {
     until("all is committed", || lag(&topic, &ends) == 0).await;
     assert_eq!(ward.by_origin()[&place].1, 1);
     running.stop().await.unwrap();
+}
+
+/// However many of its records wait: the partition that brings them rests, and the room that is left is for the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_that_is_away_holds_up_no_other_partition_than_that_of_its_records() {
+    let (topic, store, ward) = (MemoryTopic::new(3), Store::new(), Arc::new(Ward::default()));
+    ward.down.store(true, Ordering::Relaxed);
+    for _ in 0..200 {
+        poison_in(&topic, 0).await;
+    }
+    let bounds = Bounds { records: 60, ..Bounds::default() };
+    let running = start_bounded(&topic, &store, &ward, &impatient(), bounds);
+    until("it says so", || running.health.problem().is_some_and(|why| why.contains("the ward: it is away")))
+        .await;
+    let batches = generated(2_000, 5);
+    let mut elsewhere = produce(&topic, &batches, Encoding::Protobuf).await;
+    elsewhere.retain(|key| !lies_in(key, &topic, 0));
+    assert!(elsewhere.len() > 500, "{} spans are in other partitions", elsewhere.len());
+    until("the other partitions' spans are stored", || store.holds(&elsewhere)).await;
+    assert!(ward.by_origin().is_empty());
+    ward.down.store(false, Ordering::Relaxed);
+    let ends = ends(&topic).await;
+    until("all is committed", || lag(&topic, &ends) == 0).await;
+    assert_eq!(ward.by_origin().len(), 200);
+    assert_eq!(running.health.problem(), None);
+    running.stop().await.unwrap();
+}
+
+/// What it had in hand is somebody else's now; whether it would succeed is not known, and no reason to send nobody here.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingester_that_has_nothing_to_do_any_more_is_not_held_to_an_outage_that_it_met() {
+    let (topic, store, ward) = (MemoryTopic::new(2), Store::new(), Arc::new(Ward::default()));
+    ward.down.store(true, Ordering::Relaxed);
+    store.down.store(true, Ordering::Relaxed);
+    let first = start(&topic, &store, &ward, &impatient());
+    until("it holds both", || first.metric("jaeger_ingester_sarama_consumer_partitions_held") == 2.0).await;
+    // Of two partitions, a second member gets this one.
+    poison_in(&topic, 1).await;
+    produce(&topic, &of_partition_1(&topic), Encoding::Protobuf).await;
+    until("both are away", || first.health.problem().is_some()).await;
+    let second = start(&topic, &store, &ward, &impatient());
+    until("the second one says so", || second.health.problem().is_some()).await;
+    until("the first one has nothing to fail with", || first.health.problem().is_none()).await;
+    assert_eq!(first.metric("jaeger_ingester_sarama_consumer_partitions_held"), 1.0);
+    first.kill();
+    second.kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]

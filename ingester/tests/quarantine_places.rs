@@ -75,8 +75,8 @@ async fn a_letter_that_is_too_large_without_a_detail_says_what_to_raise_and_the_
     assert_eq!((&answers[0], &answers[2]), (&Ok(()), &Ok(())));
     let error = answers[1].clone().expect_err("too large");
     assert!(!error.may_heal);
-    assert!(error.problem.contains("--kafka.producer.max-message-bytes"), "{error}");
-    assert!(error.problem.contains("max.message.bytes"), "{error}");
+    assert!(error.problem.contains("the dead-letter topic's max.message.bytes"), "{error}");
+    assert!(error.problem.contains("--ingester.dead-letter-dir"), "{error}");
     assert_eq!(topic.records().len(), 2);
 }
 

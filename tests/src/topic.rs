@@ -199,6 +199,28 @@ impl Topic {
         Ok(stored)
     }
 
+    /// How many offsets lie behind what this group has committed, over all partitions, as the broker has it.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked.
+    pub async fn left_by(&self, group: &str) -> Result<i64> {
+        let mut config = self.client();
+        let consumer: BaseConsumer = config.set("group.id", group).create()?;
+        let topic = self.clone();
+        let ask = move || {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_range(&topic.name, 0, topic.partitions() - 1);
+            let mut left = 0;
+            for element in consumer.committed_offsets(list, PATIENCE).context("ask for offsets")?.elements() {
+                let (start, end) = consumer.fetch_watermarks(&topic.name, element.partition(), PATIENCE)?;
+                let committed = element.offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(start);
+                left += end - committed;
+            }
+            Ok(left)
+        };
+        tokio::task::spawn_blocking(ask).await?
+    }
+
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
         self.client().create().context("ask the broker")
     }

@@ -35,6 +35,7 @@ async fn settings_that_cannot_work_are_refused_by_name() -> Result<()> {
             &["kafka.producer.plaintext.mechanism", "SCRAM-SHA-512"],
         ),
         (&[plain], &["kafka.producer.plaintext.username"]),
+        (&["--kafka.producer.batch-linger=2m"], &["kafka.producer.batch-linger", "60000 ms"]),
         (
             &["--kafka.producer.tls.enabled", "--kafka.producer.tls.ca=missing.pem"],
             &["kafka.producer.tls.ca", "missing.pem"],
@@ -129,6 +130,14 @@ async fn settings_of_an_ingester_that_cannot_work_are_refused_by_name() -> Resul
         (
             &["--kafka.consumer.encoding=xml"][..],
             &["kafka.consumer.encoding", "xml", "otlp_proto", "auto"][..],
+        ),
+        (
+            &["--ingester.drain-timeout=25s"],
+            &["ingester.drain-timeout=25s", "must be less than --shutdown-timeout=25s"],
+        ),
+        (
+            &["--kafka.consumer.metadata-refresh-interval=2h"],
+            &["kafka.consumer.metadata-refresh-interval", "1h"],
         ),
         (
             &[plain, "--kafka.consumer.plaintext.mechanism=SCRAM-SHA-1"],

@@ -25,6 +25,16 @@ impl Default for Bounds {
     }
 }
 
+/// This part of the bounds is kept for partitions that have little in flight, in equal shares.
+const KEPT_PART: usize = 4;
+
+/// What may be in flight, in records and bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    records: usize,
+    bytes: usize,
+}
+
 /// The account of a member of a group.
 #[derive(Debug)]
 pub struct Book {
@@ -111,6 +121,26 @@ impl Book {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.in_flight < self.bounds.records && self.in_flight_bytes < self.bounds.bytes
+    }
+
+    /// What may be in flight altogether for more records of this partition to be delivered: the bounds, but for what is kept for those
+    /// that have less than their share. Costs a look at each partition; it stays true until something else changes.
+    #[must_use]
+    pub fn room_for(&self, partition: i32) -> Room {
+        let share = |all: usize| all / KEPT_PART / self.holdings.len().max(1);
+        let (records, bytes) = (share(self.bounds.records), share(self.bounds.bytes));
+        let others = self.holdings.iter().filter(|(other, _)| **other != partition);
+        let room = Room { records: self.bounds.records, bytes: self.bounds.bytes };
+        others.fold(room, |room, (_, Holding { ledger, .. })| Room {
+            records: room.records - records.saturating_sub(ledger.in_flight()),
+            bytes: room.bytes - bytes.saturating_sub(ledger.in_flight_bytes()),
+        })
+    }
+
+    /// Whether less is in flight.
+    #[must_use]
+    pub fn is_within(&self, room: Room) -> bool {
+        self.in_flight < room.records && self.in_flight_bytes < room.bytes
     }
 
     /// Whether more records of this partition may be delivered, as far as it alone is concerned.

@@ -17,11 +17,11 @@ mod record;
 mod status;
 mod writer;
 
-pub use book::{Book, Bounds};
+pub use book::{Book, Bounds, Room};
 pub use browser::{Extent, KeptRecord, Page, PageBounds, TopicBrowser};
 pub use ledger::Ledger;
 pub use partition::partition_of_key;
 pub use reader::{Event, Fate, Held, ReadError, Start, TopicReader};
 pub use record::{Claim, Header, OutgoingRecord, Place, Record};
-pub use status::{PartitionStatus, ReaderStatus, Unreachable};
+pub use status::{Commits, PartitionStatus, ReaderStatus, Unreachable};
 pub use writer::{Confirmed, RecordError, TopicWriter};

@@ -20,7 +20,8 @@ use crate::{Claim, ReaderStatus, Record, Unreachable};
 ///
 /// **Bounded.** Records that are delivered and not settled have bounds in number and bytes (one record more may be
 /// delivered than the bytes allow). At a bound, and while a partition is paused, [`TopicReader::next`] delivers no more records of it, but
-/// all other events, and the membership is kept for as long as that takes.
+/// all other events, and the membership is kept for as long as that takes. A small part of what the bounds allow is kept for the partitions
+/// that have less than their share in flight: one whose records are not settled for long does not keep the others from going on.
 ///
 /// **Membership needs [`TopicReader::next`]**: who does not call it again for minutes is taken for dead and loses its partitions.
 ///

@@ -1,5 +1,6 @@
 //! What a reader or writer knows of itself and of the topic, for metrics and health.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -18,10 +19,8 @@ pub struct Unreachable {
 pub struct ReaderStatus {
     /// The partitions it holds, by number.
     pub partitions: Vec<PartitionStatus>,
-    /// Commits that succeeded.
-    pub commits: u64,
-    /// Commits that failed. A later one makes up for it.
-    pub failed_commits: u64,
+    /// What became of commits, by partition; also of those that are held no more.
+    pub commits: BTreeMap<i32, Commits>,
     /// Settlings that came after the partition had gone to another member, and so changed nothing.
     pub late_settlings: u64,
     /// Offsets that the topic no longer had when they were to be read, and that therefore nobody reads: retention was faster
@@ -31,6 +30,15 @@ pub struct ReaderStatus {
     pub stalls: u64,
     /// How often the group was left and joined anew, because we were kept out of it.
     pub renewals: u64,
+}
+
+/// Commits of one partition's offsets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// Those that succeeded.
+    pub succeeded: u64,
+    /// Those that failed. A later one makes up for it.
+    pub failed: u64,
 }
 
 /// One partition in a reader's hands.

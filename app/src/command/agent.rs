@@ -1,6 +1,6 @@
 //! `spoor agent`: beside the applications, in front of the collectors.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::host::{Host, HostConfig};
 use crate::role;
@@ -21,18 +21,8 @@ impl AgentArgs {
     pub(super) fn validate(&self) -> Result<()> {
         self.host.validate()?;
         self.agent.validate()?;
-        check_drain(&self.agent, &self.host)
+        self.host.outlasts("--agent.drain-timeout", self.agent.buffer.drain_timeout)
     }
-}
-
-/// What is cut off within its drain tells nobody what it had to leave.
-pub(super) fn check_drain(agent: &spoor_agent::Config, host: &HostConfig) -> Result<()> {
-    let (drain, longest) = (agent.buffer.drain_timeout, host.shutdown_timeout);
-    ensure!(
-        drain < longest,
-        "--agent.drain-timeout={drain:?} must be less than --shutdown-timeout={longest:?}, which ends everything; lower the one or raise the other"
-    );
-    Ok(())
 }
 
 /// Sockets first, then the role.

@@ -97,7 +97,7 @@ impl AllInOneArgs {
         self.host.validate()?;
         self.collector.validate()?;
         self.agent.validate_beside_collector(self.collector.jaeger_grpc.tls.enabled())?;
-        super::agent::check_drain(&self.agent, &self.host)?;
+        self.host.outlasts("--agent.drain-timeout", self.agent.buffer.drain_timeout)?;
         self.query.validate()?;
         self.storage.validate(self.sampling.is_adaptive())?;
         self.sampling.validate(&self.storage)?;
@@ -106,6 +106,7 @@ impl AllInOneArgs {
         if self.buffer == SpanBuffer::None {
             return Ok(());
         }
+        self.host.outlasts("--ingester.drain-timeout", self.ingester.drain_timeout)?;
         self.producer.validate()?;
         self.consumer.validate()?;
         let (written, encoding) = self.producer.target();

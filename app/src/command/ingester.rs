@@ -31,6 +31,7 @@ impl IngesterArgs {
     /// Checks what no single flag can tell.
     pub(super) fn validate(&self) -> Result<()> {
         self.host.validate()?;
+        self.host.outlasts("--ingester.drain-timeout", self.ingester.drain_timeout)?;
         self.kafka.validate()?;
         self.ingester.validate(&self.kafka.connection.topic)?;
         self.storage.validate_shared()

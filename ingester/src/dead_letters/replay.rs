@@ -236,9 +236,7 @@ struct Failure {
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         let advice = match error {
-            RecordError::TooLarge { .. } => {
-                ": raise --kafka.producer.max-message-bytes, and the topic's own max.message.bytes"
-            }
+            RecordError::TooLarge { .. } => ": raise the topic's own max.message.bytes",
             _ => "",
         };
         Self { problem: format!("{error}{advice}"), is_final: error.is_final() }

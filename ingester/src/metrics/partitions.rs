@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use spoor_topic::{PartitionStatus, ReaderStatus, TopicReader};
+use spoor_topic::{Commits, PartitionStatus, ReaderStatus, TopicReader};
 
 use super::OfPartition;
 
@@ -54,6 +54,7 @@ impl Collector for Partitions {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let status = self.reader.status();
         self.encode_partitions(&mut encoder, &status.partitions)?;
+        self.encode_commits(&mut encoder, &status)?;
         encode_totals(&mut encoder, &status)
     }
 }
@@ -102,6 +103,33 @@ impl Partitions {
     }
 }
 
+type Count = fn(&Commits) -> u64;
+
+/// What is counted of a partition's commits: name, help and number.
+const COMMITS: [(&str, &str, Count); 2] = [
+    ("jaeger_ingester_offset_commits", "Commits of the partition's offset that succeeded", |commits| {
+        commits.succeeded
+    }),
+    (
+        "jaeger_ingester_sarama_consumer_errors",
+        "Commits of the partition's offset that failed; a later one makes up for it",
+        |commits| commits.failed,
+    ),
+];
+
+impl Partitions {
+    fn encode_commits(&self, encoder: &mut DescriptorEncoder<'_>, status: &ReaderStatus) -> fmt::Result {
+        for (name, help, count) in COMMITS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (&partition, commits) in &status.commits {
+                let labels = OfPartition { topic: Arc::clone(&self.topic), partition };
+                ConstCounter::new(count(commits)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 fn encode_totals(encoder: &mut DescriptorEncoder<'_>, status: &ReaderStatus) -> fmt::Result {
     let held = &status.partitions;
     let bytes: usize = held.iter().map(|status| status.in_flight_bytes).sum();
@@ -113,12 +141,6 @@ fn encode_totals(encoder: &mut DescriptorEncoder<'_>, status: &ReaderStatus) -> 
         gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
     }
     for (name, help, value) in [
-        ("jaeger_ingester_offset_commits", "Commits that succeeded", status.commits),
-        (
-            "jaeger_ingester_sarama_consumer_errors",
-            "Commits that failed; a later one makes up for it",
-            status.failed_commits,
-        ),
         (
             "spoor_ingester_late_settlings",
             "Records settled after their partition had gone; they are read again",

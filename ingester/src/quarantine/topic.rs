@@ -9,8 +9,7 @@ use spoor_topic::{OutgoingRecord, RecordError, TopicWriter};
 use super::{Letter, Quarantine, QuarantineError};
 
 /// What to do about a letter that is too large.
-const RAISE_LIMIT: &str =
-    "raise --kafka.producer.max-message-bytes, and the dead-letter topic's own max.message.bytes";
+const RAISE_LIMIT: &str = "raise the dead-letter topic's max.message.bytes, or have such records set aside in files: --ingester.dead-letter-dir";
 /// What to do where there may be no topic.
 const NAME_A_DIRECTORY: &str = "have such records set aside in files: --ingester.dead-letter-dir";
 

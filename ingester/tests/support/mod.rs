@@ -15,13 +15,13 @@ use prometheus_client::registry::Registry;
 use spoor_ingester::quarantine::{Letter, Quarantine, QuarantineError};
 use spoor_ingester::{Config, Health, Ingester, Parts};
 use spoor_load::{GenerateConfig, Protocol, Requests};
-use spoor_model::{SpanBatch, TimeRange, UnixNanos};
+use spoor_model::{SpanBatch, TimeRange, TraceId, UnixNanos};
 use spoor_proto::convert::otlp::decode_export_request;
 use spoor_proto::record::{Encoding, RecordEncoder};
 use spoor_storage::write::RetryMetrics;
 use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErrorKind, Written};
 use spoor_topic::memory::{Membership, MemoryTopic};
-use spoor_topic::{Bounds, OutgoingRecord, Place, ReadError, TopicWriter};
+use spoor_topic::{Bounds, OutgoingRecord, Place, ReadError, TopicWriter, partition_of_key};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,22 @@ pub(crate) async fn poison(topic: &MemoryTopic, payload: Option<&[u8]>) -> Place
     let payload = payload.map(Bytes::copy_from_slice);
     let record = OutgoingRecord { key: None, payload, headers: Vec::new() };
     write(topic, &[record]).await[0]
+}
+
+/// The same in this partition.
+pub(crate) async fn poison_in(topic: &MemoryTopic, partition: i32) -> Place {
+    let keys = (0..).map(|number: u32| number.to_string());
+    let is_there = |key: &String| partition_of_key(key.as_bytes(), topic.partitions()) == partition;
+    let key = keys.into_iter().find(is_there).map(Bytes::from);
+    let payload = Some(Bytes::from_static(b"\xff"));
+    write(topic, &[OutgoingRecord { key, payload, headers: Vec::new() }]).await[0]
+}
+
+/// Whether the spans of this trace are in that partition.
+pub(crate) fn lies_in((trace_id, _): &Key, topic: &MemoryTopic, partition: i32) -> bool {
+    let digits = TraceId(*trace_id).to_hex();
+    let key = if trace_id >> 64 == 0 { &digits[16..] } else { &digits[..] };
+    partition_of_key(key, topic.partitions()) == partition
 }
 
 async fn write(topic: &MemoryTopic, records: &[OutgoingRecord]) -> Vec<Place> {

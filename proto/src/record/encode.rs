@@ -81,11 +81,24 @@ impl RecordEncoder {
         self.encoding
     }
 
+    /// The most bytes of key and value together.
+    #[must_use]
+    pub fn max_record_bytes(&self) -> usize {
+        self.max_record_bytes
+    }
+
     /// Writes all spans of the batch: one a record in Jaeger's encodings, in OTLP's those of one trace together, divided as
     /// often as the limit demands.
     #[must_use]
     pub fn encode(&self, batch: &SpanBatch) -> EncodedRecords {
-        let mut plan = Plan::new(self.max_record_bytes);
+        self.encode_dividing(batch, self.max_record_bytes)
+    }
+
+    /// The same, but spans stand together in records of at most `together_bytes`. A span that takes more is a record by itself, up to
+    /// the limit.
+    #[must_use]
+    pub fn encode_dividing(&self, batch: &SpanBatch, together_bytes: usize) -> EncodedRecords {
+        let mut plan = Plan::new(self.max_record_bytes, together_bytes);
         match self.encoding {
             Encoding::Protobuf => {
                 let mut encoder = SpanEncoder::default();
@@ -111,6 +124,8 @@ struct Planned {
 /// The records so far.
 struct Plan {
     max_record_bytes: usize,
+    /// Of records of several spans.
+    together_bytes: usize,
     out: Vec<u8>,
     records: Vec<Planned>,
     spans: Vec<u32>,
@@ -120,9 +135,10 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(max_record_bytes: usize) -> Self {
+    fn new(max_record_bytes: usize, together_bytes: usize) -> Self {
         Self {
             max_record_bytes,
+            together_bytes: together_bytes.min(max_record_bytes),
             out: Vec::new(),
             records: Vec::new(),
             spans: Vec::new(),
@@ -164,7 +180,8 @@ impl Plan {
         let Some(first) = spans.first() else { return };
         let key = self.key(first.trace_id);
         let size = framing.size(spans);
-        if key.len() + size <= self.max_record_bytes {
+        let limit = if spans.len() == 1 { self.max_record_bytes } else { self.together_bytes };
+        if key.len() + size <= limit {
             let start = self.out.len();
             self.out.reserve(size);
             framing.write(spans, &mut self.out);

@@ -18,6 +18,8 @@ use crate::lane::Lane;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 const PREFIX: &str = "storm";
+/// Whose offsets the ingesters commit, by default.
+const GROUP: &str = "jaeger-ingester";
 const ENCODINGS: [Encoding; 4] =
     [Encoding::Protobuf, Encoding::Json, Encoding::OtlpProto, Encoding::OtlpJson];
 
@@ -144,6 +146,8 @@ impl Storm {
         for ingester in self.ingesters {
             ensure!(ingester.stop().await?.status.success(), "the ingester drains");
         }
+        let left = self.topic.left_by(GROUP).await?;
+        ensure!(left == 0, "by the broker's word {left} offsets are not committed");
         eprintln!("{} faults in {:?}", self.faults, self.began.elapsed());
         Ok(())
     }

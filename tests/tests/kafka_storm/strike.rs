@@ -13,6 +13,9 @@ use crate::scene::Storm;
 /// How long a fault lasts, and how long the second of two waits for its turn, in ms.
 const MOMENT: std::ops::Range<u64> = 1_000..8_000;
 
+/// How long the store is away: longer than a write may take, so that it is tried again.
+const STORE_AWAY: Duration = Duration::from_secs(30);
+
 /// What is to be done about a fault that has come.
 #[must_use]
 pub(super) enum Struck {
@@ -50,7 +53,11 @@ impl Storm {
             list.push(struck);
             self.faults += 1;
             // How long things are away is what these faults are about.
-            self.moment().await;
+            if *fault == Fault::StoreHalted {
+                tokio::time::sleep(STORE_AWAY).await;
+            } else {
+                self.moment().await;
+            }
         }
         let asks_the_store = !blow.iter().any(|fault| fault.takes_the_broker_away());
         while !lasting.is_empty() {

@@ -2,17 +2,23 @@
 
 mod connection;
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use crate::SettingsError;
 use crate::config::{
-    Acks, Compression, ConsumerConfig, ConsumerConnection, ProducerConfig, ProducerConnection,
+    Acks, Compression, ConsumerConfig, ConsumerConnection, Levels, ProducerConfig, ProducerConnection,
 };
 use connection::connection;
 
 /// How long a record may be under way before it is given up, when its sender has been told long ago. Until then it holds memory.
 const DELIVERY_MILLIS: &str = "60000";
+/// A batch that would wait as long as that is never sent.
+const MOST_LINGER: Duration = Duration::from_secs(60);
+/// The library takes no longer interval.
+const MOST_REFRESH: Duration = Duration::from_secs(3_600);
 /// The most records of a partition with which more are fetched ahead: each takes some 300 bytes beside its contents.
 const QUEUED_RECORDS: &str = "2000";
 /// The reader's thread asks the library for news within that, whatever it waits for, in ms.
@@ -28,16 +34,11 @@ const FETCH_WAIT_MILLIS: &str = "50";
 /// The settings of a producer.
 pub(crate) fn producer(settings: &ProducerConfig) -> Result<ClientConfig, SettingsError> {
     let mut config = connection(&settings.connection, ProducerConnection::PREFIX)?;
-    let (codec, highest) = settings.compression.name_and_levels();
-    let level = settings.compression_level;
-    if level > highest {
-        let flag = format!("--kafka.producer.compression-level={level}");
-        let problem = match settings.compression {
-            Compression::None | Compression::Snappy => {
-                format!("compression {codec} has no levels; remove it")
-            }
-            _ => format!("{codec} has levels up to {highest}"),
-        };
+    let codec = settings.compression.name();
+    let level = compression_level(settings)?;
+    if settings.batch_linger >= MOST_LINGER {
+        let flag = format!("--kafka.producer.batch-linger={:?}", settings.batch_linger);
+        let problem = format!("records are given up after {DELIVERY_MILLIS} ms; set it to less");
         return Err(SettingsError::new(flag, problem));
     }
     if settings.batch_min_messages > 0 {
@@ -51,14 +52,13 @@ pub(crate) fn producer(settings: &ProducerConfig) -> Result<ClientConfig, Settin
         Acks::Local => "1",
         Acks::All => "all",
     };
-    let batch_bytes = if settings.batch_size == 0 { settings.max_message_bytes } else { settings.batch_size };
     let batch_records = if settings.batch_max_messages == 0 { 100_000 } else { settings.batch_max_messages };
     config
         .set("acks", acks)
         .set("enable.idempotence", all.to_string())
         .set("compression.codec", codec)
         .set("linger.ms", settings.batch_linger.as_millis().to_string())
-        .set("batch.size", batch_bytes.to_string())
+        .set("batch.size", batch_bytes(settings).to_string())
         .set("batch.num.messages", batch_records.to_string())
         .set("message.max.bytes", settings.max_message_bytes.to_string())
         .set("message.timeout.ms", DELIVERY_MILLIS)
@@ -69,6 +69,28 @@ pub(crate) fn producer(settings: &ProducerConfig) -> Result<ClientConfig, Settin
         config.set("compression.level", level.to_string());
     }
     Ok(config)
+}
+
+/// Bytes with which a batch is full, as the settings have it.
+pub(crate) fn batch_bytes(settings: &ProducerConfig) -> usize {
+    let bytes = if settings.batch_size == 0 { settings.max_message_bytes } else { settings.batch_size };
+    bytes.min(i32::MAX.unsigned_abs()) as usize
+}
+
+/// The level in the library's words; 0 for the codec's own default.
+fn compression_level(settings: &ProducerConfig) -> Result<i32, SettingsError> {
+    let level = settings.compression_level;
+    let Levels { jaegers, ours } = settings.compression.levels();
+    if level <= jaegers {
+        return Ok(level.min(ours));
+    }
+    let flag = format!("--kafka.producer.compression-level={level}");
+    let codec = settings.compression.name();
+    let problem = match settings.compression {
+        Compression::None | Compression::Snappy => format!("compression {codec} has no levels; remove it"),
+        _ => format!("{codec} has levels up to {jaegers}"),
+    };
+    Err(SettingsError::new(flag, problem))
 }
 
 /// The settings of a consumer.
@@ -85,6 +107,9 @@ pub(crate) fn consumer(settings: &ConsumerConfig) -> Result<ClientConfig, Settin
     }
     if settings.release_timeout.as_secs() >= 300 {
         return Err(SettingsError::new("--kafka.consumer.release-timeout", "it has to be less than 5m"));
+    }
+    if settings.refresh > MOST_REFRESH {
+        return Err(SettingsError::new("--kafka.consumer.metadata-refresh-interval", "set it to 1h at most"));
     }
     let mut config = connection(&settings.connection, ConsumerConnection::PREFIX)?;
     config
@@ -149,6 +174,17 @@ pub(crate) fn refused(error: &KafkaError, prefix: &str) -> SettingsError {
         ("sasl.", "authentication"),
         ("broker.version.fallback", "protocol-version"),
         ("bootstrap.servers", "brokers"),
+        ("linger.ms", "batch-linger"),
+        ("batch.size", "batch-size"),
+        ("batch.num.messages", "batch-max-messages"),
+        ("compression.level", "compression-level"),
+        ("fetch.message.max.bytes", "fetch-max-message-bytes"),
+        ("message.max.bytes", "max-message-bytes"),
+        ("session.timeout.ms", "session-timeout"),
+        ("max.poll.interval.ms", "release-timeout"),
+        ("auto.commit.interval.ms", "commit-interval"),
+        ("metadata.refresh.interval.ms", "metadata-refresh-interval"),
+        ("group.instance.id", "instance-id"),
     ];
     let name = known.iter().find(|(theirs, _)| text.contains(theirs)).map_or("brokers", |(_, ours)| ours);
     SettingsError::new(format!("--{prefix}{name}"), text)

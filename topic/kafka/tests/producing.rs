@@ -9,6 +9,31 @@ use spoor_topic::{Confirmed, Fate, OutgoingRecord, RecordError, TopicReader, Top
 use support::Topic;
 use xtask::servers::{Kafka, kafka_brokers};
 
+/// The limit of the brokers is one of batches: what is too much together is sent in parts, and one that alone is too much is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_takes_less_than_a_batch_gets_smaller_ones_and_loses_no_record_that_fits() {
+    let topic = Topic::make_with(&kafka_brokers().unwrap(), &[("max.message.bytes", "20000")]).await;
+    let writer = topic.write_by(&["--kafka.producer.batch-linger=50ms"]);
+    let mut open: Vec<_> = (0..200).map(|number| keyed("k", &format!("{number:01000}"))).collect();
+    open.push(keyed("k", &"x".repeat(30_000)));
+    let (mut confirmed, mut refused) = (0, Vec::new());
+    while !open.is_empty() {
+        let answers = writer.write(&open, soon()).await;
+        let mut again = Vec::new();
+        for (record, answer) in open.into_iter().zip(answers) {
+            match answer {
+                Ok(_) => confirmed += 1,
+                Err(RecordError::Unavailable { .. }) => again.push(record),
+                Err(error) => refused.push(error),
+            }
+        }
+        open = again;
+    }
+    assert_eq!(confirmed, 200, "{refused:?}");
+    assert!(matches!(refused[..], [RecordError::TooLarge { size, .. }] if size > 30_000), "{refused:?}");
+    read(&topic.read_by(&support::fresh_name("group"), &[]), 200).await;
+}
+
 /// Records of one key, so that they are for one partition, of about 200 bytes that can be compressed.
 fn records(count: usize) -> Vec<OutgoingRecord> {
     let text = |number: usize| {

@@ -1,5 +1,8 @@
 //! [`SpanTopicWriter`]: the store's door in, with a topic behind it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use spoor_model::SpanBatch;
 use spoor_proto::record::{
@@ -14,9 +17,13 @@ use crate::TopicMetrics;
 ///
 /// Unlike a store, a topic keeps what is written twice: a span whose record was not confirmed in time may lie in it already when it
 /// is written again. Whoever reads the topic stores it once, by its content.
+///
+/// A topic that takes less than it says divides records of several spans further, from the first that it refuses on.
 pub struct SpanTopicWriter<W> {
     topic: W,
     encoder: RecordEncoder,
+    /// The most bytes of a record of several spans, as far as refusals have told.
+    together_bytes: AtomicUsize,
     metrics: TopicMetrics,
 }
 
@@ -29,7 +36,8 @@ impl<W: TopicWriter> SpanTopicWriter<W> {
         // What a record takes beside key and payload.
         let around = OutgoingRecord::default().size();
         let encoder = RecordEncoder::new(encoding, topic.max_record_bytes().saturating_sub(around))?;
-        Ok(Self { topic, encoder, metrics })
+        let together_bytes = AtomicUsize::new(encoder.max_record_bytes());
+        Ok(Self { topic, encoder, together_bytes, metrics })
     }
 
     /// The topic behind it.
@@ -46,6 +54,24 @@ impl<W: TopicWriter> SpanTopicWriter<W> {
         );
         rejection(batch, span.span, reason)
     }
+
+    /// The topic refuses a record that we took to be small enough. Of one span it is refused for good; of several it is divided when
+    /// it is written again.
+    fn refused_as_too_large(&self, record: &EncodedRecord, spans: usize, size: usize) -> RecordError {
+        if spans > 1 {
+            let half = (record.key.len() + record.value.len()) / 2;
+            self.together_bytes.fetch_min(half, Ordering::Relaxed);
+            let reason =
+                format!("it refuses a record of {spans} spans and {size} bytes, which is divided").into();
+            return RecordError::Unavailable { reason, retry_after: Duration::ZERO };
+        }
+        let limit = self.topic.max_record_bytes();
+        let reason = format!(
+            "the span takes {size} bytes as a record of the topic, whose max.message.bytes is lower: raise it, or lower \
+             --kafka.producer.max-message-bytes={limit} to it"
+        );
+        RecordError::Refused { reason: reason.into() }
+    }
 }
 
 fn rejection(batch: &SpanBatch, index: usize, reason: String) -> Rejection {
@@ -57,7 +83,7 @@ fn rejection(batch: &SpanBatch, index: usize, reason: String) -> Rejection {
 #[async_trait]
 impl<W: TopicWriter> SpanWriter for SpanTopicWriter<W> {
     async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
-        let encoded = self.encoder.encode(batch);
+        let encoded = self.encoder.encode_dividing(batch, self.together_bytes.load(Ordering::Relaxed));
         let records: Vec<OutgoingRecord> = encoded.records.iter().map(outgoing).collect();
         let answers = self.topic.write(&records, context.deadline).await;
         let mut outcome = Outcome::default();
@@ -68,6 +94,12 @@ impl<W: TopicWriter> SpanWriter for SpanTopicWriter<W> {
                 confirmed += 1;
                 bytes += record.key.len() + record.value.len();
             }
+            let answer = answer.map_err(|error| match error {
+                RecordError::TooLarge { size, .. } => {
+                    self.refused_as_too_large(record, encoded.spans_of(record).len(), size)
+                }
+                other => other,
+            });
             outcome.add(batch, &encoded, record, answer);
         }
         self.metrics.confirmed(confirmed, bytes);

@@ -1,8 +1,9 @@
 //! Claims about spans on their way into a topic, held by the topic in memory.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use spoor_load::{GenerateConfig, Protocol, Requests};
 use spoor_model::{SpanBatch, TraceId, UnixNanos, ValueView};
@@ -11,7 +12,10 @@ use spoor_proto::record::{Encoding, RecordsDecoder};
 use spoor_storage::conformance::{Sample, batch_of};
 use spoor_storage::{RequestContext, SpanWriter, WriteErrorKind};
 use spoor_topic::memory::{Membership, MemoryTopic};
-use spoor_topic::{Event, Record, TopicReader, TopicWriter, partition_of_key};
+use spoor_topic::{
+    Confirmed, Event, OutgoingRecord, Record, RecordError, TopicReader, TopicWriter, Unreachable,
+    partition_of_key,
+};
 use spoor_topic_spans::{SpanTopicWriter, TopicMetrics};
 
 const WRITABLE: [Encoding; 4] = [Encoding::Protobuf, Encoding::Json, Encoding::OtlpProto, Encoding::OtlpJson];
@@ -87,6 +91,80 @@ async fn a_span_over_the_limit_is_refused_by_name_and_the_others_are_stored() {
             "{}",
             refused.reason
         );
+    }
+}
+
+/// A topic whose own limit is lower than it told.
+struct Stricter {
+    topic: MemoryTopic,
+    limit: usize,
+}
+
+#[async_trait]
+impl TopicWriter for Stricter {
+    async fn write(
+        &self,
+        records: &[OutgoingRecord],
+        deadline: Instant,
+    ) -> Vec<Result<Confirmed, RecordError>> {
+        let mut answers = Vec::new();
+        for record in records {
+            let size = record.size();
+            if size > self.limit {
+                answers.push(Err(RecordError::TooLarge { size, limit: size - 1 }));
+            } else {
+                answers.extend(self.topic.write(std::slice::from_ref(record), deadline).await);
+            }
+        }
+        answers
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.topic.max_record_bytes()
+    }
+
+    fn reachable(&self) -> Result<(), Unreachable> {
+        self.topic.reachable()
+    }
+}
+
+/// Only a span that alone is too large is refused, and that is told in words that help.
+#[tokio::test]
+async fn a_topic_that_takes_less_than_it_says_gets_its_records_divided_and_loses_no_span_that_fits() {
+    let (small, large, huge) = ("x".repeat(700), "y".repeat(4_000), "z".repeat(9_000));
+    let samples: Vec<Sample<'_>> = (1..=40)
+        .map(|id| {
+            let text = [&small, &large, &huge][usize::from(id == 5) + 2 * usize::from(id == 10)];
+            let start = UnixNanos(1_787_227_200_000_000_000);
+            Sample::new(TraceId(7), id, start).with("tag", ValueView::Str(text))
+        })
+        .collect();
+    let batch = batch_of(&samples);
+    for encoding in WRITABLE {
+        let topic = MemoryTopic::new(1);
+        let strict = Stricter { topic: topic.clone(), limit: 6_000 };
+        let writer =
+            SpanTopicWriter::new(strict, encoding, TopicMetrics::default()).expect("it can be written");
+        let (mut stored, mut rejected, mut open) = (0, Vec::new(), batch.clone());
+        for attempt in 0.. {
+            assert!(attempt < 12, "{encoding}: {} spans are still open", open.len());
+            match writer.write(&soon(), &open).await {
+                Ok(written) => {
+                    stored += written.stored;
+                    rejected.extend(written.rejected);
+                    break;
+                }
+                Err(error) => {
+                    stored += error.settled.stored;
+                    rejected.extend(error.settled.rejected);
+                    open = open.select(error.unfinished);
+                }
+            }
+        }
+        assert_eq!(stored, 39, "{encoding}");
+        let [refused] = &rejected[..] else { panic!("{encoding}: {rejected:?}") };
+        assert_eq!(refused.span_id.0, 10, "{encoding}");
+        assert!(refused.reason.contains("max.message.bytes"), "{}", refused.reason);
     }
 }
 

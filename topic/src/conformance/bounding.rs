@@ -1,5 +1,6 @@
 //! Claims about what a reader holds at most.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{Fixture, Seen, Wish, alike, keyed, settle, soon, until, write_all};
@@ -82,4 +83,22 @@ pub async fn a_paused_partition_rests_and_the_others_do_not(topic: &dyn Fixture)
     assert_eq!(paused, [false, true, false]);
     reader.resume(1);
     until(&*reader, &mut seen, |seen| seen.records.len() == 60).await;
+}
+
+/// Also when it had all the room for itself before they had anything to read.
+pub async fn a_partition_whose_records_stay_open_leaves_room_for_the_others(topic: &dyn Fixture) {
+    let writer = topic.writer().await;
+    let full = write_all(&*writer, &alike(200, 3)).await[0].partition;
+    let bounds = Bounds { records: 60, ..Bounds::default() };
+    let reader = topic.reader(Wish { bounds, ..Wish::of("stuck") }).await;
+    let mut seen = Seen::default();
+    until(&*reader, &mut seen, |seen| seen.records.len() >= 50 && seen.held.len() == 3).await;
+    let others: Vec<_> = (0..40).map(|number| keyed(&number.to_string(), "another")).collect();
+    write_all(&*writer, &others).await;
+    let elsewhere = |seen: &Seen| {
+        let places = seen.records.iter().map(|record| record.claim.place.partition);
+        places.filter(|partition| *partition != full).collect::<BTreeSet<_>>()
+    };
+    until(&*reader, &mut seen, |seen| elsewhere(seen).len() == 2).await;
+    assert!(seen.records.len() <= 60, "{} records are in flight", seen.records.len());
 }

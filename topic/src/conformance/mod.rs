@@ -104,6 +104,7 @@ macro_rules! conformance_tests {
             bounding::no_more_records_than_allowed_are_in_flight,
             bounding::the_end_moves_on_while_there_is_no_room,
             bounding::no_more_bytes_than_allowed_are_in_flight,
+            bounding::a_partition_whose_records_stay_open_leaves_room_for_the_others,
             bounding::a_paused_partition_rests_and_the_others_do_not,
             sharing::two_members_share_the_partitions,
             sharing::a_partition_waits_for_what_is_in_flight_before_it_goes,

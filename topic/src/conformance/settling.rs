@@ -48,7 +48,8 @@ async fn until_told(reader: &dyn TopicReader, partition: i32, offset: i64) {
     loop {
         let status = reader.status();
         let told = status.partitions.iter().find(|status| status.partition == partition);
-        if told.is_some_and(|status| status.committed == Some(offset)) && status.commits > 0 {
+        let commits = status.commits.get(&partition).map_or(0, |commits| commits.succeeded);
+        if told.is_some_and(|status| status.committed == Some(offset)) && commits > 0 {
             return;
         }
         assert!(Instant::now() < deadline, "the reader does not hear of its commit: {status:?}");

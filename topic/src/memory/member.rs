@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Membership;
 use super::log::Log;
-use crate::{Book, Claim, Event, Fate, Held, Place, ReaderStatus, Record, Start};
+use crate::{Book, Claim, Commits, Event, Fate, Held, Place, ReaderStatus, Record, Start};
 
 /// The most records in one event.
 const MOST_AT_ONCE: usize = 1_000;
@@ -19,7 +19,7 @@ pub(super) struct Member {
     /// Where reading goes on in each partition.
     cursors: BTreeMap<i32, i64>,
     revoking: Vec<(Held, Instant)>,
-    commits: u64,
+    commits: BTreeMap<i32, Commits>,
     skipped_offsets: u64,
     /// When it closes: nothing is delivered any more, and all partitions go by then.
     closing: Option<Instant>,
@@ -33,7 +33,7 @@ impl Member {
             events: VecDeque::new(),
             cursors: BTreeMap::new(),
             revoking: Vec::new(),
-            commits: 0,
+            commits: BTreeMap::new(),
             skipped_offsets: 0,
             closing: None,
         }
@@ -153,8 +153,8 @@ impl Member {
         let commits = self.book.to_commit();
         for &(held, offset) in &commits {
             self.book.committed(held, offset);
+            self.commits.entry(held.partition).or_default().succeeded += 1;
         }
-        self.commits += u64::from(!commits.is_empty());
         commits.into_iter().map(|(held, offset)| (held.partition, offset)).collect()
     }
 
@@ -187,13 +187,14 @@ impl Member {
             let index = usize::try_from(partition.partition).unwrap_or(usize::MAX);
             partition.end = logs.get(index).map(Log::end);
         }
-        ReaderStatus { commits: self.commits, skipped_offsets: self.skipped_offsets, ..status }
+        ReaderStatus { commits: self.commits.clone(), skipped_offsets: self.skipped_offsets, ..status }
     }
 }
 
 fn read_partition(partition: i32, cursor: &mut i64, log: &Log, book: &mut Book, records: &mut Vec<Record>) {
+    let room = book.room_for(partition);
     for (offset, logged) in log.from(*cursor) {
-        if !book.has_room() || !book.is_open(partition) || records.len() >= MOST_AT_ONCE {
+        if !book.is_within(room) || !book.is_open(partition) || records.len() >= MOST_AT_ONCE {
             return;
         }
         book.pass_by(Place { partition, offset: *cursor }, offset);

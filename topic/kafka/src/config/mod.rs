@@ -8,6 +8,7 @@ mod twin;
 
 pub use connection::{Authentication, ConnectionConfig, SaslMechanism};
 pub use consumer::{Assignor, ConsumerConfig, InitialOffset};
+pub(crate) use producer::Levels;
 pub use producer::{Acks, Compression, ProducerConfig};
 pub use twin::{ConsumerConnection, ProducerConnection};
 

@@ -22,7 +22,8 @@ pub struct ProducerConfig {
         id = "kafka.producer.required-acks",
         long = "kafka.producer.required-acks",
         value_name = "ACKS",
-        default_value = "all"
+        default_value = "all",
+        ignore_case = true
     )]
     pub acks: Acks,
 
@@ -31,12 +32,13 @@ pub struct ProducerConfig {
         id = "kafka.producer.compression",
         long = "kafka.producer.compression",
         value_name = "CODEC",
-        default_value = "none"
+        default_value = "none",
+        ignore_case = true
     )]
     pub compression: Compression,
 
-    /// The level of --kafka.producer.compression: gzip 1 to 9, lz4 1 to 12, zstd 1 to 22; 0 is the codec's own default. snappy and
-    /// none have no levels.
+    /// The level of --kafka.producer.compression: gzip 1 to 9, lz4 1 to 17, zstd 1 to 22, as Jaeger has them, of which those from 12 on
+    /// are the same here; 0 is the codec's own default. snappy and none have no levels.
     #[arg(id = "kafka.producer.compression-level", long = "kafka.producer.compression-level", value_name = "LEVEL", default_value_t = 0, value_parser = clap::value_parser!(i32).range(0..=22))]
     pub compression_level: i32,
 
@@ -103,16 +105,34 @@ pub enum Compression {
     Zstd,
 }
 
+/// The highest level of a codec; 0 for one without levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Levels {
+    /// Jaeger takes these.
+    pub(crate) jaegers: i32,
+    /// The client library takes these: `compression.level` of librdkafka ends at 12.
+    pub(crate) ours: i32,
+}
+
 impl Compression {
-    /// Its name, and the highest level it knows.
-    pub(crate) fn name_and_levels(self) -> (&'static str, i32) {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::None => ("none", 0),
-            Self::Gzip => ("gzip", 9),
-            Self::Snappy => ("snappy", 0),
-            Self::Lz4 => ("lz4", 12),
-            Self::Zstd => ("zstd", 22),
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
         }
+    }
+
+    pub(crate) fn levels(self) -> Levels {
+        let (jaegers, ours) = match self {
+            Self::None | Self::Snappy => (0, 0),
+            Self::Gzip => (9, 9),
+            Self::Lz4 => (17, 12),
+            Self::Zstd => (22, 12),
+        };
+        Levels { jaegers, ours }
     }
 }
 

@@ -141,6 +141,52 @@ fn every_setting_of_the_librarys_becomes_its_setting() {
     }
 }
 
+/// What we take the library takes, too: nothing is refused later than where flags are checked.
+#[test]
+fn the_ends_of_every_range_are_taken_by_the_library() {
+    for flags in [
+        &["--kafka.producer.batch-linger=59999ms", "--kafka.producer.batch-size=4294967295"][..],
+        &["--kafka.producer.batch-linger=0s", "--kafka.producer.batch-size=1"],
+        &["--kafka.producer.batch-max-messages=1000000", "--kafka.producer.max-message-bytes=1000000000"],
+        &["--kafka.producer.batch-max-messages=1", "--kafka.producer.max-message-bytes=1000"],
+        &["--kafka.producer.compression=ZSTD", "--kafka.producer.compression-level=22"],
+        &["--kafka.producer.compression=lz4", "--kafka.producer.compression-level=17"],
+        &["--kafka.producer.compression=GZIP", "--kafka.producer.compression-level=9"],
+        &["--kafka.producer.required-acks=NoAck"],
+    ] {
+        let config = client_config::producer(&parsed(flags).producer).unwrap();
+        config
+            .create::<rdkafka::producer::BaseProducer>()
+            .unwrap_or_else(|error| panic!("{flags:?}: {error}"));
+    }
+    for flags in [
+        &["--kafka.consumer.session-timeout=6s", "--kafka.consumer.release-timeout=0s"][..],
+        &["--kafka.consumer.session-timeout=30m", "--kafka.consumer.release-timeout=299s"],
+        &["--kafka.consumer.metadata-refresh-interval=0s", "--kafka.consumer.commit-interval=1ns"],
+        &["--kafka.consumer.metadata-refresh-interval=1h", "--kafka.consumer.commit-interval=9999h"],
+        &["--kafka.consumer.fetch-max-message-bytes=1000"],
+        &["--kafka.consumer.fetch-max-message-bytes=1000000000"],
+    ] {
+        let config = client_config::consumer(&parsed(flags).consumer).unwrap();
+        config
+            .create::<rdkafka::consumer::BaseConsumer>()
+            .unwrap_or_else(|error| panic!("{flags:?}: {error}"));
+    }
+}
+
+#[test]
+fn what_a_codec_or_the_time_of_a_record_does_not_allow_is_refused_by_name() {
+    for (flags, named) in [
+        (&["--kafka.producer.compression-level=3"][..], "--kafka.producer.compression-level=3: "),
+        (&["--kafka.producer.compression=gzip", "--kafka.producer.compression-level=10"], "levels up to 9"),
+        (&["--kafka.producer.compression=lz4", "--kafka.producer.compression-level=18"], "levels up to 17"),
+        (&["--kafka.producer.batch-linger=60s"], "--kafka.producer.batch-linger=60s: "),
+    ] {
+        let error = refused(flags);
+        assert!(error.contains(named), "{flags:?}: {error}");
+    }
+}
+
 #[test]
 fn what_cannot_work_is_refused_by_name() {
     for (flags, named) in [
@@ -148,8 +194,10 @@ fn what_cannot_work_is_refused_by_name() {
         (&["--kafka.consumer.brokers=http://a:1"], "--kafka.consumer.brokers: "),
         (&["--kafka.producer.topic="], "--kafka.producer.topic: "),
         (&["--kafka.producer.batch-min-messages=5"], "--kafka.producer.batch-min-messages=5: "),
-        (&["--kafka.producer.compression-level=3"], "--kafka.producer.compression-level=3: "),
-        (&["--kafka.producer.compression=gzip", "--kafka.producer.compression-level=10"], "levels up to 9"),
+        (
+            &["--kafka.consumer.metadata-refresh-interval=61m"],
+            "--kafka.consumer.metadata-refresh-interval: set it to 1h",
+        ),
         (&["--kafka.consumer.authentication=tls"], "--kafka.consumer.tls.cert"),
         (&["--kafka.consumer.authentication=plaintext"], "--kafka.consumer.plaintext.username: "),
         (&["--kafka.producer.plaintext.password=hush"], "--kafka.producer.authentication=plaintext only"),

@@ -52,13 +52,13 @@ impl Worker {
             tracing::debug!("note what was stored of topic {}: {error}", self.topic);
         }
         if let Err(problem) = self.commit_in_time(list) {
-            self.failed_to_commit(&problem);
+            self.failed_to_commit(offsets.iter().map(|(held, _)| held.partition), &problem);
             return Err(failed(problem));
         }
         self.commits_fail = false;
         let mut state = self.desk.lock();
-        state.commits += 1;
         for (held, offset) in offsets {
+            state.commits.entry(held.partition).or_default().succeeded += 1;
             state.book.committed(held, offset);
         }
         Ok(())
@@ -94,15 +94,15 @@ impl Worker {
                 let is_no_member =
                     matches!(error, KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId));
                 self.membership.answered(is_no_member);
-                self.failed_to_commit(&error.to_string());
+                self.failed_to_commit(committed.partitions.iter().copied(), &error.to_string());
             }
             Ok(()) => {
                 self.membership.answered(false);
                 self.commits_fail = false;
                 let mut state = self.desk.lock();
-                state.commits += 1;
                 let held = state.book.held();
                 for (partition, offset) in &committed.offsets {
+                    state.commits.entry(*partition).or_default().succeeded += 1;
                     if let Some(held) = held.iter().find(|held| held.partition == *partition) {
                         state.book.committed(*held, *offset);
                     }
@@ -112,8 +112,12 @@ impl Worker {
     }
 
     /// Told once for all that fail in a row.
-    fn failed_to_commit(&mut self, problem: &str) {
-        self.desk.lock().failed_commits += 1;
+    fn failed_to_commit(&mut self, partitions: impl Iterator<Item = i32>, problem: &str) {
+        let mut state = self.desk.lock();
+        for partition in partitions {
+            state.commits.entry(partition).or_default().failed += 1;
+        }
+        drop(state);
         let what = format!("commit what was stored of topic {}: {problem}; it is tried again", self.topic);
         if std::mem::replace(&mut self.commits_fail, true) {
             tracing::debug!("{what}");

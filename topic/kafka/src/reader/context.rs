@@ -25,7 +25,10 @@ pub(super) enum Rebalance {
 
 /// A commit that was answered.
 pub(super) struct Committed {
+    /// What is committed now.
     pub(super) offsets: Vec<(i32, i64)>,
+    /// All that it was about.
+    pub(super) partitions: Vec<i32>,
     pub(super) result: KafkaResult<()>,
 }
 
@@ -121,7 +124,8 @@ impl ConsumerContext for ReaderContext {
             Offset::Offset(offset) => Some((element.partition(), offset)),
             _ => None,
         });
-        let committed = Committed { offsets: offsets.collect(), result };
+        let partitions = elements.iter().map(|element| element.partition()).collect();
+        let committed = Committed { offsets: offsets.collect(), partitions, result };
         self.notes().commits.push(committed);
     }
 }

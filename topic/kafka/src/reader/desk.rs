@@ -1,11 +1,11 @@
 //! What role and thread share: the book, events for the role, wishes for the thread.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use spoor_topic::{Book, Bounds, Claim, Event, Fate, Held, ReadError, ReaderStatus, Record};
+use spoor_topic::{Book, Bounds, Claim, Commits, Event, Fate, Held, ReadError, ReaderStatus, Record};
 use tokio::sync::{Notify, watch};
 
 use crate::health::Health;
@@ -31,8 +31,7 @@ pub(super) struct State {
     events: VecDeque<Event>,
     pub(super) closing: Option<Instant>,
     pub(super) failure: Option<ReadError>,
-    pub(super) commits: u64,
-    pub(super) failed_commits: u64,
+    pub(super) commits: BTreeMap<i32, Commits>,
     pub(super) skipped_offsets: u64,
     pub(super) stalls: u64,
     pub(super) renewals: u64,
@@ -46,8 +45,7 @@ impl Desk {
             events: VecDeque::new(),
             closing: None,
             failure: None,
-            commits: 0,
-            failed_commits: 0,
+            commits: BTreeMap::new(),
             skipped_offsets: 0,
             stalls: 0,
             renewals: 0,
@@ -160,8 +158,7 @@ impl Desk {
     pub(super) fn status(&self) -> ReaderStatus {
         let state = self.lock();
         ReaderStatus {
-            commits: state.commits,
-            failed_commits: state.failed_commits,
+            commits: state.commits.clone(),
             skipped_offsets: state.skipped_offsets,
             stalls: state.stalls,
             renewals: state.renewals,

@@ -119,8 +119,9 @@ impl Shelf {
         Ok(beginnings.iter().map(hold).collect())
     }
 
-    /// Takes records from the queues and hands them to the role, as far as there is room.
-    pub(super) fn read(&mut self, consumer: &Consumer, desk: &Desk) -> Outcome {
+    /// Takes records from the queues and hands them to the role, as far as there is room. Unless the group is `settled`, partitions come
+    /// or go, and giving one up to have it anew would be taken for an answer to that.
+    pub(super) fn read(&mut self, consumer: &Consumer, desk: &Desk, settled: bool) -> Outcome {
         let limit = Instant::now() + PATIENCE;
         self.read_again(consumer, desk, limit);
         let mut outcome = Outcome::Nothing;
@@ -143,12 +144,17 @@ impl Shelf {
                 }
             }
         }
-        let lost: Vec<i32> =
-            self.slots.iter().filter(|(_, slot)| slot.is_lost).map(|(&partition, _)| partition).collect();
-        for partition in lost {
+        let lost = self.slots.iter().filter(|(_, slot)| settled && slot.is_lost);
+        for partition in lost.map(|(&partition, _)| partition).collect::<Vec<_>>() {
             self.find_again(consumer, desk, partition, limit);
         }
         outcome
+    }
+
+    /// Whether a place is gone for which no other one is found yet.
+    #[cfg(test)]
+    pub(super) fn has_lost(&self) -> bool {
+        self.slots.values().any(|slot| slot.is_lost)
     }
 
     /// Goes back to what was given back.
@@ -220,10 +226,9 @@ impl Shelf {
     /// Of these partitions with their ends: those that may bring records now, each with the next offset that it may bring and its end.
     pub(super) fn standing(&self, desk: &Desk, ends: &[(i32, i64)]) -> Vec<(i32, i64, i64)> {
         let state = desk.lock();
-        if !state.book.has_room() {
-            return Vec::new();
-        }
-        let open = ends.iter().filter(|(partition, _)| state.book.is_open(*partition));
+        let has_room = |partition| state.book.is_within(state.book.room_for(partition));
+        let open =
+            ends.iter().filter(|(partition, _)| state.book.is_open(*partition) && has_room(*partition));
         let at = |&(partition, end): &(i32, i64)| {
             let slot = self.slots.get(&partition).filter(|slot| !slot.is_lost)?;
             Some((partition, slot.at, end))
@@ -297,8 +302,9 @@ fn take_turn(
     arena: &mut BytesMut,
     records: &mut Vec<Record>,
 ) -> Turn {
+    let room = state.book.room_for(partition);
     while records.len() < TURN {
-        if !state.book.has_room() || !state.book.is_open(partition) {
+        if !state.book.is_within(room) || !state.book.is_open(partition) {
             return Turn::Read { more: false };
         }
         match slot.queue.poll(Duration::ZERO) {

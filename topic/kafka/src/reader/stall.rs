@@ -50,7 +50,7 @@ impl Stalls {
 impl Worker {
     /// Takes partitions anew whose reading the library has forgotten. Not while partitions come or go: it would take that for an answer.
     pub(super) fn wake_stalled(&mut self, ends: &[(i32, i64)]) {
-        if self.leaving.is_some() || !self.pending.is_empty() {
+        if !self.is_settled() {
             return;
         }
         let standing = self.shelf.standing(&self.desk, ends);

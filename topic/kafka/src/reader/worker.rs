@@ -87,7 +87,7 @@ impl Worker {
             self.take_notes();
             self.renew_when_needed();
             self.carry_out();
-            let is_busy = self.shelf.read(&self.consumer, &self.desk) == Outcome::More;
+            let is_busy = self.shelf.read(&self.consumer, &self.desk, self.is_settled()) == Outcome::More;
             self.store_settled();
             self.look_at_ends();
             if self.close_when_wished() {
@@ -124,6 +124,11 @@ impl Worker {
             }
             Err(error) => tracing::debug!("ask where topic {} ends: {error}", self.topic),
         }
+    }
+
+    /// No partition comes or goes.
+    pub(super) fn is_settled(&self) -> bool {
+        self.leaving.is_none() && self.pending.is_empty()
     }
 
     /// Serves the library's events, all of them; keeps us a member.

@@ -20,19 +20,26 @@ pub(super) struct Batch {
     open: AtomicUsize,
     all: Notify,
     failed: AtomicBool,
+    /// Records were refused in a batch that was too large, and are small enough to go in a smaller one.
+    too_much: AtomicBool,
     topic: String,
     limit: usize,
+    /// Bytes with which a batch of the producer is full.
+    batch_bytes: usize,
 }
 
 impl Batch {
-    pub(super) fn new(records: usize, topic: &str, limit: usize) -> Self {
+    /// Answers about so many records of at most `limit` bytes, that are sent together up to `batch_bytes`.
+    pub(super) fn new(records: usize, topic: &str, limit: usize, batch_bytes: usize) -> Self {
         Self {
             answers: Mutex::new(vec![None; records]),
             open: AtomicUsize::new(records),
             all: Notify::new(),
             failed: AtomicBool::new(false),
+            too_much: AtomicBool::new(false),
             topic: topic.to_owned(),
             limit,
+            batch_bytes,
         }
     }
 
@@ -57,6 +64,11 @@ impl Batch {
     /// Whether a record could not be delivered.
     pub(super) fn saw_failure(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Whether smaller batches may be taken where the ones that were sent were not.
+    pub(super) fn saw_too_much(&self) -> bool {
+        self.too_much.load(Ordering::Relaxed)
     }
 
     pub(super) fn take_answers(&self, unanswered: &RecordError) -> Vec<Answer> {
@@ -86,7 +98,14 @@ impl Ticket {
     pub(super) fn failed(&self, code: RDKafkaErrorCode) {
         self.batch.failed.store(true, Ordering::Relaxed);
         let size = self.place.bytes.saturating_sub(RECORD_COST);
-        let error = context::record_error(code, &self.batch.topic, size, self.batch.limit);
+        let Batch { topic, limit, batch_bytes, .. } = &*self.batch;
+        // The brokers' limit is one of batches, and all records of a batch are refused with it. One that fills a batch was alone.
+        let error = if context::is_too_large(code) && size < *batch_bytes {
+            self.batch.too_much.store(true, Ordering::Relaxed);
+            context::too_much(topic)
+        } else {
+            context::record_error(code, topic, size, *limit)
+        };
         self.batch.answer(self.index, Err(error));
     }
 }
@@ -141,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_is_answered_when_each_record_is_and_first_answers_count() {
-        let batch = Batch::new(2, "t", 10);
+        let batch = Batch::new(2, "t", 10, 10);
         batch.answer(1, Ok(Confirmed { partition: 0, offset: Some(3) }));
         batch.answer(1, Err(RecordError::DeadlineExceeded));
         let early = tokio::time::timeout(std::time::Duration::ZERO, batch.answered()).await;

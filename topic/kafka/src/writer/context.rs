@@ -46,11 +46,32 @@ impl ProducerContext for WriterContext {
     }
 }
 
+/// Whether it says that a batch is larger than the topic takes.
+pub(super) fn is_too_large(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::MessageBatchTooLarge
+    )
+}
+
+/// What a record comes to that was refused for the company it was in.
+pub(super) fn too_much(topic: &str) -> RecordError {
+    RecordError::Unavailable {
+        reason: format!(
+            "topic {topic} takes no batch as large as this one, by its max.message.bytes; smaller ones are sent from now on"
+        )
+        .into(),
+        retry_after: Duration::ZERO,
+    }
+}
+
 /// What a code of the library or a broker means for a record.
 pub(super) fn record_error(code: RDKafkaErrorCode, topic: &str, size: usize, limit: usize) -> RecordError {
     use RDKafkaErrorCode as Code;
     match code {
-        Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => {
+        code if is_too_large(code) => {
             // Refused though within our limit: the topic's own is lower, by how much is not told.
             RecordError::TooLarge { size, limit: limit.min(size.saturating_sub(1)) }
         }

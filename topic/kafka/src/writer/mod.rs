@@ -40,6 +40,8 @@ pub struct KafkaWriter {
 struct Numbered {
     number: u64,
     producer: Producer,
+    /// Bytes with which a batch of it is full.
+    batch_bytes: usize,
 }
 
 struct Shared {
@@ -74,12 +76,13 @@ impl KafkaWriter {
         let health = Arc::new(Health::unknown(format!("write topic {topic} at {brokers}")));
         let limit = usize::try_from(settings.max_bytes_in_flight.0).unwrap_or(usize::MAX);
         let room = Arc::new(Room::new(limit));
-        let producer = create(&config, &health)?;
+        let batch_bytes = client_config::batch_bytes(settings);
+        let producer = create(&config, &health, batch_bytes)?;
         let shared = Arc::new(Shared {
             topic: topic.to_owned(),
             config,
             max_record_bytes: settings.max_message_bytes as usize,
-            producer: RwLock::new(Numbered { number: 0, producer }),
+            producer: RwLock::new(Numbered { number: 0, producer, batch_bytes }),
             partitions: AtomicI32::new(0),
             health,
             absence: Absence::default(),
@@ -96,7 +99,14 @@ impl KafkaWriter {
     }
 }
 
-fn create(config: &ClientConfig, health: &Arc<Health>) -> Result<Producer, SettingsError> {
+/// A producer whose batches are full with so many bytes.
+fn create(
+    config: &ClientConfig,
+    health: &Arc<Health>,
+    batch_bytes: usize,
+) -> Result<Producer, SettingsError> {
+    let mut config = config.clone();
+    config.set("batch.size", batch_bytes.to_string());
     config
         .create_with_context(WriterContext { health: Arc::clone(health) })
         .map_err(|error| client_config::refused(&error, ProducerConnection::PREFIX))
@@ -107,25 +117,36 @@ impl Shared {
         self.producer.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The record that meets such an error has a code of its own, and only those behind it are told that it is fatal: the library is asked.
-    fn renew_if_fatal(&self, number: u64) {
-        let current = self.producer();
-        if current.number == number && current.producer.client().fatal_error().is_some() {
-            self.renew(number);
+    /// The record that meets an error which the library does not get over has a code of its own, and only those behind it are told that
+    /// it is fatal: the library is asked.
+    fn renew_if_fatal(&self, sender: &Numbered) {
+        if sender.producer.client().fatal_error().is_some() {
+            self.renew(sender.number, sender.batch_bytes, "its client library has given it up");
         }
     }
 
-    /// After an error that the library does not get over, a new producer takes the place of the one of that number: once, however many
-    /// writes have met the error.
-    fn renew(&self, number: u64) {
+    /// The topic takes no batches as large as this producer's: from now on they are half as large.
+    fn narrow(&self, sender: &Numbered) {
+        let half = (sender.batch_bytes / 2).max(1);
+        let why = format!(
+            "batches of up to {} bytes are over the topic's max.message.bytes, so that they end with {half} bytes until this \
+             process starts again; raise the topic's setting, or lower --kafka.producer.batch-size",
+            sender.batch_bytes
+        );
+        self.renew(sender.number, half, &why);
+    }
+
+    /// A new producer takes the place of the one of that number: once, however many writes have found out that it has to.
+    fn renew(&self, number: u64, batch_bytes: usize, why: &str) {
         let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
         if place.number != number {
             return;
         }
-        match create(&self.config, &self.health) {
+        match create(&self.config, &self.health, batch_bytes) {
             Ok(producer) => {
-                tracing::warn!("write topic {}: the producer is opened anew", self.topic);
-                let old = std::mem::replace(&mut *place, Numbered { number: number + 1, producer });
+                tracing::warn!("write topic {}: the producer is opened anew: {why}", self.topic);
+                let new = Numbered { number: number + 1, producer, batch_bytes };
+                let old = std::mem::replace(&mut *place, new);
                 // Its end may take a moment, for which nobody else is to wait.
                 drop(place);
                 drop(old);
@@ -147,24 +168,21 @@ impl Shared {
     }
 
     /// Hands the records to the library; each of them has its answer in the batch now or later.
-    /// Answers which producer has them.
-    fn send_all(&self, records: &[OutgoingRecord], batch: &Arc<Batch>) -> u64 {
-        let producer = self.producer();
+    fn send_all(&self, sender: &Numbered, records: &[OutgoingRecord], batch: &Arc<Batch>) {
         let count = self.partitions.load(Ordering::Relaxed);
         // Records without a key stay together, as many as are written together.
         let unkeyed = fastrand::i32(0..count.max(1));
         for (index, record) in records.iter().enumerate() {
             let partition = record.key.as_ref().map_or(unkeyed, |key| partition_of_key(key, count.max(1)));
-            if let Err(error) = self.send(&producer, record, partition, batch, index) {
+            if let Err(error) = self.send(sender, record, partition, batch, index) {
                 batch.answer(index, Err(error));
             }
         }
-        producer.number
     }
 
     fn send(
         &self,
-        Numbered { number, producer }: &Numbered,
+        sender: &Numbered,
         record: &OutgoingRecord,
         partition: i32,
         batch: &Arc<Batch>,
@@ -190,13 +208,13 @@ impl Shared {
         if !record.headers.is_empty() {
             message = message.headers(headers(record));
         }
-        producer.send(message).map_err(|(error, _)| self.refused(&error, size, *number))
+        sender.producer.send(message).map_err(|(error, _)| self.refused(&error, size, sender))
     }
 
-    fn refused(&self, error: &KafkaError, size: usize, number: u64) -> RecordError {
+    fn refused(&self, error: &KafkaError, size: usize, sender: &Numbered) -> RecordError {
         let Some(code) = error.rdkafka_error_code() else { return self.unavailable(&error.to_string()) };
         if code == RDKafkaErrorCode::Fatal {
-            self.renew(number);
+            self.renew_if_fatal(sender);
         }
         context::record_error(code, &self.topic, size, self.max_record_bytes)
     }
@@ -224,11 +242,17 @@ impl TopicWriter for KafkaWriter {
         if Instant::now() >= deadline {
             return records.iter().map(|_| Err(RecordError::DeadlineExceeded)).collect();
         }
-        let batch = Arc::new(Batch::new(records.len(), &shared.topic, shared.max_record_bytes));
-        let number = shared.send_all(records, &batch);
+        // Kept until all is answered: a producer ends with the last who has it, and what is under way by then is given up.
+        let sender = shared.producer();
+        let limit = shared.max_record_bytes;
+        let batch = Arc::new(Batch::new(records.len(), &shared.topic, limit, sender.batch_bytes));
+        shared.send_all(&sender, records, &batch);
         let in_time = tokio::time::timeout_at(deadline.into(), batch.answered()).await.is_ok();
         if batch.saw_failure() {
-            shared.renew_if_fatal(number);
+            shared.renew_if_fatal(&sender);
+        }
+        if batch.saw_too_much() {
+            shared.narrow(&sender);
         }
         // Why the others have no answer is told by what has become of the brokers meanwhile.
         let unanswered = match shared.health.reachable() {

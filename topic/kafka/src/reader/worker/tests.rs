@@ -3,6 +3,7 @@
 use clap::Parser;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use spoor_topic::Bounds;
 
 use super::*;
@@ -51,7 +52,7 @@ fn read_to(worker: &mut Worker, position: i64) -> Option<i64> {
         worker.listen();
         worker.take_notes();
         worker.carry_out();
-        if worker.shelf.read(&worker.consumer, &worker.desk) == Outcome::Nothing {
+        if worker.shelf.read(&worker.consumer, &worker.desk, true) == Outcome::Nothing {
             thread::park_timeout(REST);
         }
     }
@@ -81,4 +82,36 @@ fn a_partition_that_the_library_reads_no_more_goes_on_where_it_stands_once_it_is
     assert_eq!(after, Some(5));
     assert_eq!(in_flight, 5, "nothing came twice");
     assert_eq!(desk.status().stalls, 1);
+}
+
+/// It would take that for the answer to what it has asked for.
+#[test]
+fn a_partition_whose_place_is_gone_is_found_again_only_when_no_partition_comes_or_goes() {
+    let cluster = MockCluster::new(1).expect("a broker");
+    cluster.create_topic(TOPIC, 1, 1).expect("a topic");
+    let brokers = cluster.bootstrap_servers();
+    let mut worker = reader_of(&brokers);
+    write(&brokers, 3);
+    let before = read_to(&mut worker, 3);
+    let gone = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    cluster.request_errors(RDKafkaApiKey::Fetch, &[gone; 3]);
+    let end = Instant::now() + PATIENCE;
+    let turn = |worker: &mut Worker, settled: bool| {
+        worker.listen();
+        worker.shelf.read(&worker.consumer, &worker.desk, settled);
+        thread::park_timeout(REST);
+        assert!(Instant::now() < end, "the place is gone, or found again");
+    };
+    while !worker.shelf.has_lost() {
+        turn(&mut worker, false);
+    }
+    for _ in 0..20 {
+        turn(&mut worker, false);
+    }
+    let waits = worker.shelf.has_lost();
+    while worker.shelf.has_lost() {
+        turn(&mut worker, true);
+    }
+    worker.leave();
+    assert_eq!((before, waits), (Some(3), true));
 }
