@@ -129,43 +129,49 @@ async fn advice(store: &ElasticsearchStore) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_does_what_is_said_of_missing_aliases_has_a_store_that_works_in_either_layout() {
-    for layout in [Layout::Jaeger, Layout::Compact] {
-        for custom in [false, true] {
-            let store = OwnStore::open_with(|config| {
-                config.indices.use_aliases = true;
-                config.layout.layout = layout;
-                if custom {
-                    let name = |end: &str| Some(format!("{}-own-{end}", config.indices.prefix));
-                    config.indices.span_read_alias = name("span-r");
-                    config.indices.span_write_alias = name("span-w");
-                    config.indices.compact_span_read_alias = name("compact-r");
-                    config.indices.compact_span_write_alias = name("compact-w");
-                }
-            });
-            let reason = advice(&store.store).await;
-            // One call makes both aliases of a family; each is told twice, to who writes and to who reads.
-            let mut calls: Vec<&str> = reason.split("; ").collect();
-            calls.sort_by_key(|sentence| sentence[sentence.find("PUT /").unwrap_or(0)..].to_owned());
-            calls.dedup_by_key(|sentence| sentence[sentence.find("PUT /").unwrap_or(0)..].to_owned());
-            assert_eq!(follow(&calls.join("; ")), 2, "{reason}");
-            ready(&store.store).await;
-            write(store.writer(), &span_at(&store, 0, 1)).await;
-            store.refresh();
-            assert_eq!(spans_by_id(store.reader()).await, [1], "{layout:?} {custom}");
-            let base = if layout == Layout::Compact { "spoor" } else { "jaeger" };
-            assert_eq!(store.count(&format!("{base}-span-000001")), 1);
-            // Gone again, the read alias alone is asked for.
-            let alias = if custom {
-                if layout == Layout::Compact { "own-compact-r" } else { "own-span-r" }.to_owned()
-            } else {
-                format!("{base}-span-read")
-            };
-            request("DELETE", &format!("/{0}-{base}-span-000001/_alias/{0}-{alias}", store.prefix), None);
-            let again = ElasticsearchStore::open(&store.config, &mut Registry::default()).unwrap();
-            assert_eq!(follow(&advice(&again).await), 1);
-            ready(&again).await;
-        }
+    // At once: each waits for its store to look again.
+    let cases = [Layout::Jaeger, Layout::Compact].into_iter().flat_map(|layout| {
+        [false, true].map(|custom| tokio::spawn(follow_what_is_said_of_missing_aliases(layout, custom)))
+    });
+    for case in cases.collect::<Vec<_>>() {
+        case.await.unwrap();
     }
+}
+
+async fn follow_what_is_said_of_missing_aliases(layout: Layout, custom: bool) {
+    let store = OwnStore::open_with(|config| {
+        config.indices.use_aliases = true;
+        config.layout.layout = layout;
+        if custom {
+            let name = |end: &str| Some(format!("{}-own-{end}", config.indices.prefix));
+            config.indices.span_read_alias = name("span-r");
+            config.indices.span_write_alias = name("span-w");
+            config.indices.compact_span_read_alias = name("compact-r");
+            config.indices.compact_span_write_alias = name("compact-w");
+        }
+    });
+    let reason = advice(&store.store).await;
+    // One call makes both aliases of a family; each is told twice, to who writes and to who reads.
+    let mut calls: Vec<&str> = reason.split("; ").collect();
+    calls.sort_by_key(|sentence| sentence[sentence.find("PUT /").unwrap_or(0)..].to_owned());
+    calls.dedup_by_key(|sentence| sentence[sentence.find("PUT /").unwrap_or(0)..].to_owned());
+    assert_eq!(follow(&calls.join("; ")), 2, "{reason}");
+    ready(&store.store).await;
+    write(store.writer(), &span_at(&store, 0, 1)).await;
+    store.refresh();
+    assert_eq!(spans_by_id(store.reader()).await, [1], "{layout:?} {custom}");
+    let base = if layout == Layout::Compact { "spoor" } else { "jaeger" };
+    assert_eq!(store.count(&format!("{base}-span-000001")), 1);
+    // Gone again, the read alias alone is asked for.
+    let alias = if custom {
+        if layout == Layout::Compact { "own-compact-r" } else { "own-span-r" }.to_owned()
+    } else {
+        format!("{base}-span-read")
+    };
+    request("DELETE", &format!("/{0}-{base}-span-000001/_alias/{0}-{alias}", store.prefix), None);
+    let again = ElasticsearchStore::open(&store.config, &mut Registry::default()).unwrap();
+    assert_eq!(follow(&advice(&again).await), 1);
+    ready(&again).await;
 }
 
 fn make_behind_alias(prefix: &str, family: &str, number: u32) {
