@@ -1,7 +1,7 @@
 //! Every request that the writer and the readers send, compared with what was reviewed and committed under `testdata/requests`.
 //! `SPOOR_REWRITE_GOLDEN=1 cargo test -p spoor-storage-elasticsearch --test requests` writes the files anew; review them before
-//! committing. Templates have golden files of their own (`testdata/templates`); what is asked at the start, and of whole indices, is in
-//! `requests_about_indices`, what is neither a span nor a service in `requests_about_records`.
+//! committing. Templates have golden files of their own (`testdata/templates`); what is asked at the start is in
+//! `requests_at_start`, of whole indices in `requests_about_indices`, about what is neither a span nor a service in `requests_about_records`.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 

@@ -1,5 +1,5 @@
-//! Every request about whole indices, and those that are sent when a store is opened, compared with what was reviewed and committed under
-//! `testdata/requests`. `SPOOR_REWRITE_GOLDEN=1 cargo test -p spoor-storage-elasticsearch --test requests_about_indices` writes the files
+//! Every request about whole indices, compared with what was reviewed and committed under `testdata/requests`.
+//! `SPOOR_REWRITE_GOLDEN=1 cargo test -p spoor-storage-elasticsearch --test requests_about_indices` writes the files
 //! anew.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
@@ -7,16 +7,15 @@
 mod support;
 
 use prometheus_client::registry::Registry;
-use serde_json::{Value, json};
 use spoor_model::{TraceId, UnixNanos};
 use spoor_storage::conformance::trace_id;
 use spoor_storage::{
     AliasChange, Doomed, IndexAdmin, IndexAlias, IndexFamily, IndexSeries, IndexSnapshots, LifecyclePolicies,
     LifecycleRules, Pace, SpanEraser, TaskId,
 };
-use spoor_storage_elasticsearch::{Config, ElasticsearchIndices, ElasticsearchStore, Readiness};
-use support::fake::{Answer, Asked, FakeServer, fitting_templates, healthy};
-use support::golden::{self, NOON, Passing, Requests, VERSIONS, context, daily, shown};
+use spoor_storage_elasticsearch::{Config, ElasticsearchIndices, ElasticsearchStore};
+use support::fake::{Answer, Asked, healthy};
+use support::golden::{NOON, Passing, Requests, VERSIONS, context, daily};
 
 /// The time that is left is passed on in seconds.
 const TIME_LEFT: &[Passing] = &[("timeout=", "s", "time left")];
@@ -181,75 +180,4 @@ async fn nodes_are_asked_for_by_the_reviewed_request() {
     let open = async |config: &Config| ElasticsearchStore::open(config, &mut Registry::default()).unwrap();
     let requests = Requests { lines: &["/_nodes/"], ..ALL };
     requests.compare("indices/sniff.txt", sniffing, open).await;
-}
-
-/// A version as the settings know it, its number, and what such a server says besides.
-type Greeting = (u32, &'static str, &'static str);
-
-/// Servers that are asked the same when a store is opened, and the folder for them.
-const GREETINGS: [(&str, &[Greeting]); 3] = [
-    ("elasticsearch-7", &[(7, "7.10.2", "You Know, for Search")]),
-    ("elasticsearch-8-9", &[(8, "8.19.1", "You Know, for Search"), (9, "9.1.0", "You Know, for Search")]),
-    (
-        "opensearch-1-3",
-        &[
-            (101, "1.3.20", "The OpenSearch Project: https://opensearch.org/"),
-            (102, "2.19.3", "The OpenSearch Project: https://opensearch.org/"),
-            (103, "3.8.0", "The OpenSearch Project: https://opensearch.org/"),
-        ],
-    ),
-];
-/// Indices to come are named for the day.
-const DAYS: [Passing; 2] = [
-    ("_simulate_index/jaeger%2Dspan%2D", "\n", "day to come"),
-    ("_simulate_index/jaeger%2Dservice%2D", "\n", "day to come"),
-];
-
-/// A server of that version with templates that fit, composable ones where they are the rule.
-fn greeting((version, number, tagline): Greeting) -> impl Fn(&Asked) -> Answer {
-    let is_composable = matches!(version, 8 | 9);
-    move |asked: &Asked| {
-        let fitting = || serde_json::from_str::<Value>(&fitting_templates()).unwrap();
-        let body = match asked.line.as_str() {
-            "GET /" => json!({ "version": { "number": number }, "tagline": tagline }),
-            line if is_composable && line.starts_with("GET /_index_template?") => {
-                let template = |name: &str| {
-                    let patterns = [format!("{name}-*")];
-                    json!({ "name": name, "index_template": { "index_patterns": patterns, "priority": 0 } })
-                };
-                json!({ "index_templates": [template("jaeger-span"), template("jaeger-service")] })
-            }
-            line if line.contains("_simulate_index/") => {
-                let name = if line.contains("Dspan") { "jaeger-span" } else { "jaeger-service" };
-                json!({ "template": fitting()[name] })
-            }
-            line if line.contains("/_field_caps") => json!({ "indices": [], "fields": {} }),
-            _ => return healthy(asked),
-        };
-        (200, "", body.to_string())
-    }
-}
-
-/// Templates are in files of their own.
-fn without_body(asked: &Asked) -> String {
-    if asked.line.starts_with("PUT ") { asked.line.clone() + "\n" } else { shown(asked) }
-}
-
-#[tokio::test]
-async fn a_store_is_looked_at_by_the_reviewed_questions_when_it_is_opened() {
-    for (folder, servers) in GREETINGS {
-        let mut all = Vec::new();
-        for &server_is in servers {
-            let server = FakeServer::start(greeting(server_is));
-            let config = golden::config(&server, 0);
-            let store = ElasticsearchStore::open(&config, &mut Registry::default()).unwrap();
-            store.readiness().wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
-            let sent = server.asked("").iter().map(without_body).collect::<Vec<_>>().join("\n");
-            all.push((
-                server_is.0,
-                DAYS.into_iter().fold(sent, |text, what| golden::without_passing(&text, what)),
-            ));
-        }
-        golden::compare(&format!("{folder}/start.txt"), &all);
-    }
 }
