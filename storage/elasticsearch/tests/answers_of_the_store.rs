@@ -10,19 +10,29 @@ use spoor_model::TraceLookup;
 use spoor_storage::conformance::trace_id;
 use spoor_storage::{ReadErrorKind, RequestContext, SpanReader, SpanWriter, WriteErrorKind};
 use spoor_storage_elasticsearch::Readiness;
-use support::bulks::{context, held_bulks, open, spans, write};
+use support::bulks::{
+    Documents, assert_bulks_counted, context, held_bulks, metric, open, open_counted, spans, write,
+};
 use support::fake::{Asked, FakeServer, healthy};
 
 #[tokio::test]
 async fn a_slow_store_ends_in_the_callers_deadline() {
     let (hold, server) = held_bulks();
-    let store = open(&server, |_| {});
+    let (store, registry) = open_counted(&server, |_| {});
     // The time is that of the bulk alone.
     let ready = |state: &Readiness| matches!(state, Readiness::Ready(_));
     store.readiness().wait_for(ready).await.unwrap();
     let context = RequestContext::with_timeout(Duration::from_millis(300));
     let error = store.writer().write(&context, &spans(2)).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::DeadlineExceeded, 2));
+    // The bulk is given up at the same moment as its writer.
+    while Documents::counted(&registry).all() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(Documents::counted(&registry), Documents { unfinished: 4, ..Documents::default() });
+    let counted = ["jaeger_bulk_index_attempts_total ", "jaeger_bulk_index_errors_total "];
+    assert_eq!(counted.map(|name| metric(&registry, name)), [1, 1]);
+    assert_eq!(metric(&registry, "spoor_elasticsearch_bulk_slowdowns_total "), 1);
     let patient = open(&server, |config| config.connection.timeout = Duration::from_millis(300));
     patient.readiness().wait_for(ready).await.unwrap();
     let error = write(&patient, 2).await.unwrap_err();
@@ -102,6 +112,32 @@ async fn the_store_may_come_after_us() {
     readiness.wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
     assert_eq!(write(&store, 1).await.unwrap().stored, 1);
     assert_eq!(server.asked("PUT /_template/jaeger-").len(), 2);
+}
+
+#[tokio::test]
+async fn what_could_not_be_found_again_is_not_sent_and_a_gauge_tells_how_much_is_wrong() {
+    let fits = Arc::new(AtomicBool::new(false));
+    let switch = fits.clone();
+    let server = FakeServer::start(move |asked| match asked.line.as_str() {
+        _ if switch.load(Ordering::Relaxed) => healthy(asked),
+        line if line.starts_with("GET /_template") => (200, "", "{}".to_owned()),
+        // The day's index is not there yet: a write would make it.
+        line if line.ends_with("?filter_path=*.aliases") => (404, "", "{}".to_owned()),
+        _ => healthy(asked),
+    });
+    let (store, registry) = open_counted(&server, |config| config.templates.create = false);
+    let error = write(&store, 2).await.unwrap_err();
+    assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::Unavailable, 2));
+    let text = error.to_string();
+    assert!(text.contains("no index template") && text.contains("--es.create-index-templates"), "{text}");
+    assert_eq!(metric(&registry, "spoor_elasticsearch_unfit_templates "), 2);
+    assert_eq!(Documents::counted(&registry), Documents::default());
+    assert_bulks_counted(&registry, &server, 0);
+    fits.store(true, Ordering::Relaxed);
+    store.readiness().wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
+    assert_eq!(write(&store, 2).await.unwrap().stored, 2);
+    assert_eq!(metric(&registry, "spoor_elasticsearch_unfit_templates "), 0);
+    assert_eq!(Documents::counted(&registry), Documents { stored: 4, ..Documents::default() });
 }
 
 #[tokio::test]

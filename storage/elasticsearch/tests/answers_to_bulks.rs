@@ -7,8 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use spoor_storage::WriteErrorKind;
-use support::bulks::{bulks, held_bulks, metric, open, open_counted, queued, write};
+use support::bulks::{
+    Documents, assert_bulks_counted, bulks, held_bulks, metric, open_counted, queued, write,
+};
 use support::fake::{Asked, stored};
+
+/// In the document of the second span.
+const SECOND: &str = "\"spanID\":\"0000000000000002\"";
 
 #[tokio::test]
 async fn a_bulk_too_large_for_the_server_is_split_until_it_fits() {
@@ -16,23 +21,32 @@ async fn a_bulk_too_large_for_the_server_is_split_until_it_fits() {
         0..=2 => (200, "", stored(asked.actions())),
         _ => (413, "", String::new()),
     });
-    let written = write(&open(&server, |_| {}), 9).await.unwrap();
+    let (store, registry) = open_counted(&server, |_| {});
+    let written = write(&store, 9).await.unwrap();
     assert_eq!((written.stored, written.rejected.len()), (9, 0));
     let taken: usize = server.asked("_bulk").iter().map(Asked::actions).filter(|&items| items <= 2).sum();
     assert_eq!(taken, 11, "nine spans, a service document, and one with the kind, each once");
+    assert_eq!(Documents::counted(&registry), Documents { stored: 11, ..Documents::default() });
+    let whole = server.asked("_bulk").iter().filter(|bulk| bulk.actions() <= 2).count();
+    assert_bulks_counted(&registry, &server, whole);
 }
 
 #[tokio::test]
 async fn a_document_too_large_for_the_server_is_rejected_by_name() {
     let server = bulks(|asked| {
-        if asked.body.contains("\"spanID\":\"0000000000000002\"") {
+        if asked.body.contains(SECOND) {
             (413, "", "<html>too large</html>".to_owned())
         } else {
             (200, "", stored(asked.actions()))
         }
     });
-    let written = write(&open(&server, |_| {}), 3).await.unwrap();
+    let (store, registry) = open_counted(&server, |_| {});
+    let written = write(&store, 3).await.unwrap();
     assert_eq!((written.stored, written.rejected.len()), (2, 1));
+    // The documents of the service are stored, too.
+    assert_eq!(Documents::counted(&registry), Documents { stored: 4, rejected: 1, unfinished: 0 });
+    let whole = server.asked("_bulk").iter().filter(|bulk| !bulk.body.contains(SECOND)).count();
+    assert_bulks_counted(&registry, &server, whole);
     assert_eq!((written.rejected[0].index, written.rejected[0].span_id.0), (1, 2));
     assert!(written.rejected[0].reason.contains("413"), "{}", written.rejected[0].reason);
 }
@@ -46,11 +60,15 @@ async fn a_store_that_asks_for_less_is_busy_with_its_own_pace() {
             r#"{"error":{"type":"circuit_breaking_exception","reason":"Data too large"}}"#.to_owned(),
         )
     });
-    let error = write(&open(&server, |_| {}), 2).await.unwrap_err();
+    let (store, registry) = open_counted(&server, |_| {});
+    let error = write(&store, 2).await.unwrap_err();
     assert_eq!((error.kind, error.retry_after), (WriteErrorKind::Busy, Some(Duration::from_secs(7))));
     assert_eq!(error.unfinished, [0, 1]);
     assert!(error.to_string().contains("Data too large"), "{error}");
     assert_eq!(server.asked("_bulk").len(), 1, "one attempt");
+    assert_eq!(Documents::counted(&registry), Documents { unfinished: 4, ..Documents::default() });
+    assert_bulks_counted(&registry, &server, 0);
+    assert_eq!(metric(&registry, "spoor_elasticsearch_bulk_slowdowns_total "), 1);
 }
 
 #[tokio::test]
@@ -66,12 +84,16 @@ async fn each_span_gets_its_own_verdict() {
         ];
         (200, "", format!(r#"{{"errors":true,"items":[{}]}}"#, items.join(",")))
     });
-    let error = write(&open(&server, |_| {}), 4).await.unwrap_err();
+    let (store, registry) = open_counted(&server, |_| {});
+    let error = write(&store, 4).await.unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::Busy);
     assert_eq!(error.unfinished, [1]);
     assert_eq!(error.settled.stored, 2);
     assert_eq!(error.settled.rejected[0].index, 2);
     assert_eq!(error.settled.rejected[0].reason, "mapper_parsing_exception: failed to parse field [flags]");
+    // The one that was there before, and two of the service.
+    assert_eq!(Documents::counted(&registry), Documents { stored: 4, rejected: 1, unfinished: 1 });
+    assert_bulks_counted(&registry, &server, 0);
 }
 
 #[tokio::test]
@@ -83,8 +105,11 @@ async fn an_answer_that_is_no_answer_stores_nothing() {
         r#"{"errors":false,"items":[{"index":{"status":201}}]}"#,
     ] {
         let server = bulks(move |_| (200, "", body.to_owned()));
-        let error = write(&open(&server, |_| {}), 2).await.unwrap_err();
+        let (store, registry) = open_counted(&server, |_| {});
+        let error = write(&store, 2).await.unwrap_err();
         assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::Unavailable, 2), "{body}");
+        assert_eq!(Documents::counted(&registry), Documents { unfinished: 4, ..Documents::default() });
+        assert_bulks_counted(&registry, &server, 0);
     }
 }
 
@@ -101,7 +126,7 @@ async fn a_span_whose_service_is_not_listed_yet_is_unfinished() {
         }
         (200, "", answer)
     });
-    let store = open(&server, |_| {});
+    let (store, registry) = open_counted(&server, |_| {});
     let error = write(&store, 2).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0, 1].as_slice()));
     refusing.store(false, Ordering::Relaxed);
@@ -109,6 +134,8 @@ async fn a_span_whose_service_is_not_listed_yet_is_unfinished() {
     assert_eq!(write(&store, 2).await.unwrap().stored, 2);
     let actions: Vec<usize> = server.asked("_bulk").iter().map(Asked::actions).collect();
     assert_eq!(actions, [4, 3, 2], "each service document goes until it is confirmed, then no more");
+    assert_eq!(Documents::counted(&registry), Documents { stored: 8, rejected: 0, unfinished: 1 });
+    assert_bulks_counted(&registry, &server, 2);
 }
 
 #[tokio::test]
@@ -123,13 +150,15 @@ async fn a_kind_that_the_index_has_no_field_for_rejects_no_span_and_is_not_tried
         let kept = answer.rfind("{\"index\"").unwrap();
         (200, "", format!("{}{refused}]}}", &answer[..kept]))
     });
-    let store = open(&server, |_| {});
+    let (store, registry) = open_counted(&server, |_| {});
     for _ in 0..2 {
         let written = write(&store, 2).await.unwrap();
         assert_eq!((written.stored, written.rejected.len()), (2, 0));
     }
     let actions: Vec<usize> = server.asked("_bulk").iter().map(Asked::actions).collect();
     assert_eq!(actions, [4, 2]);
+    assert_eq!(Documents::counted(&registry), Documents { stored: 5, rejected: 1, unfinished: 0 });
+    assert_bulks_counted(&registry, &server, 1);
 }
 
 #[tokio::test]
@@ -141,8 +170,11 @@ async fn service_documents_that_are_refused_for_good_reject_no_span() {
         assert_eq!(asked.actions(), 4);
         (200, "", format!(r#"{{"errors":true,"items":[{}]}}"#, items.collect::<Vec<_>>().join(",")))
     });
-    let written = write(&open(&server, |_| {}), 2).await.unwrap();
+    let (store, registry) = open_counted(&server, |_| {});
+    let written = write(&store, 2).await.unwrap();
     assert_eq!((written.stored, written.rejected.len()), (2, 0));
+    assert_eq!(Documents::counted(&registry), Documents { stored: 2, rejected: 2, unfinished: 0 });
+    assert_bulks_counted(&registry, &server, 0);
 }
 
 #[tokio::test]

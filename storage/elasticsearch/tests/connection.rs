@@ -5,6 +5,7 @@
 mod support;
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
 use spoor_storage::{Credentials, RequestContext, SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{Compression, ElasticsearchStore, OpenError, QuestionMethod, RequestLog};
 use support::connection::{answers, config, context, open, write};
-use support::fake::{Asked, FakeServer};
+use support::fake::{Asked, FakeServer, RESET, stored};
 
 /// Takes requests with this header only.
 fn guarded(header: &'static str) -> FakeServer {
@@ -180,6 +181,42 @@ async fn a_server_that_takes_no_compressed_bodies_gets_plain_ones() {
         assert_eq!(zipped, 1, "{refusal}");
         assert_eq!(server.asked("_bulk").len(), 2, "{refusal}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_by_a_server_that_takes_compressed_bodies_is_not_asked_for_twice() {
+    let server = FakeServer::start(|asked| match asked.line.contains("_bulk") {
+        true => (400, "", r#"{"error":{"type":"parse_exception","reason":"why"},"status":400}"#.to_owned()),
+        false => answers(asked),
+    });
+    let store = open(&server, |connection| connection.compression = Compression::On);
+    for bulks in 1..=3 {
+        let error = write(&store).await.unwrap_err().to_string();
+        assert!(error.contains("why"), "{error}");
+        // The templates went compressed, and were taken.
+        assert_eq!(server.asked("_bulk").len(), bulks);
+    }
+}
+
+#[tokio::test]
+async fn what_comes_back_after_a_failure_may_be_a_proxy_that_takes_no_compressed_bodies() {
+    let bulks = AtomicUsize::new(0);
+    let server = FakeServer::start(move |asked| {
+        if !asked.line.contains("_bulk") {
+            return answers(asked);
+        }
+        match bulks.fetch_add(1, Ordering::Relaxed) {
+            0 => answers(asked),
+            1 => (RESET, "", stored(asked.actions())),
+            _ if asked.has("content-encoding: gzip") => (400, "", "<html>what is this?</html>".to_owned()),
+            _ => answers(asked),
+        }
+    });
+    let store = open(&server, |connection| connection.compression = Compression::On);
+    assert_eq!(write(&store).await.unwrap().stored, 10);
+    write(&store).await.unwrap_err();
+    assert_eq!(write(&store).await.unwrap().stored, 10, "sent again as it is");
+    assert_eq!(server.asked("_bulk").len(), 4);
 }
 
 #[tokio::test]

@@ -20,7 +20,6 @@ const CREDENTIALS: &str = "credentials_are_sent_and_never_told";
 const FAMILIES: &str = "each_family_goes_on_by_the_day_or_hour_of_its_own_flag";
 const FIELDS: &str = "tags_as_fields_come_back_and_are_found_whatever_stands_for_dots";
 const LIFECYCLE: &str = "lifecycle_templates_come_after_their_policy_and_name_the_aliases_in_use";
-const NO_ROLE: &str = "a_setting_of_what_a_role_does_not_do_is_refused_by_name";
 const PRIORITY: &str = "composable_templates_with_a_higher_priority_win_over_foreign_ones";
 const SECRETS: &str = "passwords_tokens_and_keys_come_out_of_files";
 const SECRETS_AGAIN: &str = "secrets_are_read_again_after_the_interval_of_their_own_flag";
@@ -77,7 +76,11 @@ const STORE: &[Row] = &[
         "7",
         "the_template_of_dependencies_comes_with_the_first_report_and_its_priority",
     ),
-    ("es.prioirity-sampling-template", "7", NO_ROLE),
+    (
+        "es.prioirity-sampling-template",
+        "7",
+        "each_template_comes_with_what_needs_it_and_the_priority_of_its_own_flag",
+    ),
     ("es.prioirity-service-template", "7", PRIORITY),
     ("es.prioirity-span-template", "7", PRIORITY),
     ("es.remote-read-clusters", "a", "every_question_goes_to_the_remote_clusters_too"),

@@ -9,6 +9,7 @@ use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
 use spoor_storage::{RequestContext, SpanWriter};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
+use support::bulks::{Documents, assert_bulks_counted};
 use support::fake::{FakeServer, healthy};
 
 /// What a node with a small heap says to a large bulk.
@@ -39,6 +40,12 @@ async fn bulks_shrink_until_the_store_has_memory_for_them_and_every_span_is_stor
     let slowdowns =
         text.lines().find_map(|line| line.strip_prefix("spoor_elasticsearch_bulk_slowdowns_total "));
     assert!(slowdowns.unwrap().parse::<u32>().unwrap() >= 2, "{text}");
+    let counted = Documents::counted(&registry);
+    assert_eq!((counted.stored, counted.rejected), (202, 0), "with those of the service: {text}");
+    let sent: usize = server.asked("_bulk").iter().map(|bulk| bulk.actions()).sum();
+    assert_eq!(counted.all(), sent, "{text}");
+    let whole = server.asked("_bulk").iter().filter(|bulk| bulk.body.len() <= 20_000).count();
+    assert_bulks_counted(&registry, &server, whole);
     let sizes: Vec<usize> = server.asked("_bulk").iter().map(|asked| asked.body.len()).collect();
     assert!(sizes[0] > 50_000 && sizes.iter().any(|&size| size <= 20_000), "{sizes:?}");
     assert!(sizes.len() < 40, "it is not asked in a busy loop: {sizes:?}");

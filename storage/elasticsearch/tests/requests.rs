@@ -1,32 +1,28 @@
 //! Every request that the writer and the readers send, compared with what was reviewed and committed under `testdata/requests`.
 //! `SPOOR_REWRITE_GOLDEN=1 cargo test -p spoor-storage-elasticsearch --test requests` writes the files anew; review them before
-//! committing. Templates and what is asked at the start have golden files of their own (`testdata/templates`).
+//! committing. Templates have golden files of their own (`testdata/templates`); what is asked at the start is in
+//! `requests_at_start`, of whole indices in `requests_about_indices`, about what is neither a span nor a service in `requests_about_records`.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod support;
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
-use serde_json::Value;
+use spoor_model::UnixNanos;
 use spoor_model::filter::Filter;
 use spoor_model::{
     FoundTrace, OperationQuery, SpanBatch, SpanKind, TimeRange, TraceId, TraceLookup, TraceQuery,
 };
-use spoor_model::{ReferenceKind, StatusCode, UnixNanos, ValueView};
-use spoor_storage::conformance::{Sample, SampleEvent, SampleLink, batch_of, trace_id};
-use spoor_storage::{RequestContext, SpanReader, SpanWriter};
-use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Frequency, Readiness};
+use spoor_storage::conformance::trace_id;
+use spoor_storage::{SpanReader, SpanWriter};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Layout, Readiness};
 use support::fake::{Answer, Asked, FakeServer, healthy};
-
-const REWRITE: &str = "SPOOR_REWRITE_GOLDEN";
-/// 2026-08-20T12:00:00Z, in milliseconds.
-const NOON: u64 = 1_787_227_200_000;
-/// Every version that the settings know, as numbers of `--es.version`.
-const VERSIONS: [u32; 6] = [7, 8, 9, 101, 102, 103];
+use support::golden::{
+    self, NOON, VERSIONS, WHOLE, at_noon, behind_aliases, context, daily, hourly_with_remote, shown, spans,
+};
 
 /// A server that finds two traces and shows pages that may go on, and a store that asks it.
 struct Asking {
@@ -37,15 +33,7 @@ struct Asking {
 impl Asking {
     fn of(version: u32, change: fn(&mut Config)) -> Self {
         let server = FakeServer::start(answer);
-        let mut config = Config::default();
-        config.connection.server_urls = vec![server.url().parse().unwrap()];
-        config.connection.version = version;
-        config.indices.span_window_past = Duration::from_secs(200 * 365 * 86_400);
-        config.indices.span_window_future = Duration::from_secs(200 * 365 * 86_400);
-        // So long that lists of indices are patterns, whatever day it is.
-        config.indices.max_span_age = Duration::from_secs(200 * 365 * 86_400);
-        config.connection.timeout = Duration::from_secs(30);
-        config.indices.max_doc_count = 3;
+        let mut config = golden::config(&server, version);
         change(&mut config);
         let store = ElasticsearchStore::open(&config, &mut Registry::default()).unwrap();
         Self { server, store }
@@ -65,7 +53,6 @@ impl Asking {
 
 /// Answers to the questions so that each goes on as far as it can.
 fn answer(asked: &Asked) -> Answer {
-    const WHOLE: &str = r#""timed_out":false,"_shards":{"total":1,"successful":1,"failed":0}"#;
     if asked.line.contains("/_msearch") {
         let items = vec![format!("{{{WHOLE},\"status\":200}}"); asked.body.lines().count() / 2];
         return (200, "", format!(r#"{{"responses":[{}]}}"#, items.join(",")));
@@ -96,91 +83,23 @@ fn answer(asked: &Asked) -> Answer {
     (200, "", format!("{{{WHOLE}{found}}}"))
 }
 
-/// Line, content type and body: JSON spread over lines, lines of JSON as they are.
-fn shown(asked: &Asked) -> String {
-    let Some(content_type) = asked.headers.iter().find(|header| header.starts_with("content-type: ")) else {
-        return asked.line.clone() + "\n";
-    };
-    let body = match serde_json::from_str::<Value>(&asked.body) {
-        Ok(body) => serde_json::to_string_pretty(&body).unwrap() + "\n",
-        Err(_) => asked.body.clone(),
-    };
-    format!("{}\n{content_type}\n\n{body}", asked.line)
-}
-
 /// Compares with the reviewed file what the store sends, whatever version the server has.
 async fn compare(file: &str, change: fn(&mut Config), ask: impl AsyncFn(&ElasticsearchStore)) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/requests").join(file);
+    let mut sent = Vec::new();
     for version in VERSIONS {
         let asking = Asking::of(version, change);
         ask(&asking.store).await;
-        let sent = asking.sent();
-        if std::env::var_os(REWRITE).is_some() && version == VERSIONS[0] {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, &sent).unwrap();
-        }
-        let reviewed = std::fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}; {REWRITE}=1 writes it", path.display()));
-        assert!(!reviewed.is_empty(), "{file} holds nothing");
-        assert_eq!(sent, reviewed, "{file}, server {version}; {REWRITE}=1 writes it anew");
+        sent.push((version, asking.sent()));
     }
+    golden::compare(file, &sent);
 }
 
-fn daily(_: &mut Config) {}
-
-fn hourly_with_remote(config: &mut Config) {
-    config.indices.prefix = "prod".to_owned();
-    config.indices.date_separator = ".".to_owned();
-    config.indices.rollover_frequency_spans = Frequency::Hour;
-    config.indices.remote_read_clusters = vec!["east".to_owned()];
-}
-
-fn behind_aliases(config: &mut Config) {
-    config.indices.use_aliases = true;
-    config.indices.span_read_alias = Some("spans-to-read".to_owned());
-    config.indices.span_write_alias = Some("spans-to-write".to_owned());
+fn compact(config: &mut Config) {
+    config.layout.layout = Layout::Compact;
 }
 
 fn tags_as_fields(config: &mut Config) {
     config.documents.tags_as_fields_all = true;
-}
-
-fn context() -> RequestContext {
-    RequestContext::with_timeout(Duration::from_secs(600))
-}
-
-fn at_noon(micros: u64) -> UnixNanos {
-    UnixNanos(NOON * 1_000_000 + micros * 1_000)
-}
-
-/// A trace of two services on both sides of midnight, with an attribute of each simple kind, an event, a link and a status.
-fn spans() -> SpanBatch {
-    let root = Sample {
-        status: StatusCode::Error,
-        status_message: "out of stock",
-        trace_state: "vendor=1",
-        scope: ("lib", "2.1"),
-        resource: vec![("host.name", ValueView::Str("h1"))],
-        events: vec![SampleEvent {
-            time: at_noon(7),
-            name: "exception",
-            attributes: vec![("exception.type", ValueView::Str("Oops"))],
-        }],
-        ..Sample::new(trace_id(1), 1, at_noon(1))
-    }
-    .with("http.status_code", ValueView::Int(503))
-    .with("ratio", ValueView::Double(0.5))
-    .with("retried", ValueView::Bool(true))
-    .with("body", ValueView::Bytes(b"\x00\xff"));
-    let child = Sample {
-        parent: 1,
-        service: "stock",
-        name: "SELECT \"item\"",
-        kind: SpanKind::Client,
-        links: vec![SampleLink { trace_id: TraceId(42), span_id: 9, kind: ReferenceKind::FollowsFrom }],
-        ..Sample::new(trace_id(1), 2, UnixNanos((NOON - 13 * 3_600_000) * 1_000_000))
-    };
-    batch_of(&[root, child])
 }
 
 async fn write(store: &ElasticsearchStore) {
@@ -233,6 +152,7 @@ async fn spans_are_written_by_the_reviewed_bulks() {
     compare("hourly/bulk.txt", hourly_with_remote, write).await;
     compare("aliases/bulk.txt", behind_aliases, write).await;
     compare("tags-as-fields/bulk.txt", tags_as_fields, write).await;
+    compare("compact/bulk.txt", compact, write).await;
 }
 
 #[tokio::test]

@@ -110,6 +110,11 @@ impl BulkMetrics {
         self.request(took, false);
     }
 
+    /// A bulk was too large for the server: a request that failed, whose documents go on in smaller ones.
+    pub(super) fn halved(&self, took: Duration) {
+        self.request(took, false);
+    }
+
     /// The store said that it has too much to do.
     pub(super) fn slowed(&self) {
         self.0.slowdowns.inc();

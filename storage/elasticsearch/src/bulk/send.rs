@@ -62,6 +62,7 @@ async fn send_once(client: &Client, metrics: &BulkMetrics, bulk: Vec<Part>) -> S
         }
         Err(error) if error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE) && items > 1 => {
             tracing::debug!(items, bytes, "the store takes no bulk of this size; sending its halves");
+            metrics.halved(begun.elapsed());
             let (front, back) = halves(bulk, items / 2);
             Sent::Halved(front, back)
         }

@@ -12,6 +12,7 @@ use spoor_storage::Credentials;
 use spoor_storage::write::LONGEST_WISH;
 
 use super::auth::Authorization;
+use super::nodes::Node;
 use super::request::JSON;
 use super::{Cause, Chunks, Client, NodeUrl, Refusal, Request, bounded, compression, error, transport};
 use crate::QuestionMethod;
@@ -47,23 +48,26 @@ impl Client {
 
 impl Exchange<'_> {
     /// Asks the node; the body of a 2xx answer.
-    pub(super) async fn with(&mut self, node: &NodeUrl) -> Result<Bytes, Cause> {
+    pub(super) async fn with(&mut self, node: &Node) -> Result<Bytes, Cause> {
         let Client { auth, compressor, .. } = self.client;
-        let mut authorization = auth.authorize(node, self.caller).await?;
-        let mut zips = compressor.takes(node, &self.request.body);
-        let mut result = self.attempt(node, &authorization, zips).await;
+        let url = &node.url;
+        let mut authorization = auth.authorize(url, self.caller).await?;
+        let zips = compressor.takes(url, &self.request.body);
+        let mut result = self.attempt(url, &authorization, zips).await;
         if status(&result) == Some(StatusCode::UNAUTHORIZED)
             && let Some(renewed) = auth.renewed(&authorization).await
         {
             authorization = renewed;
-            result = self.attempt(node, &authorization, zips).await;
+            result = self.attempt(url, &authorization, zips).await;
+        }
+        if zips && result.is_ok() {
+            node.took_zipped();
         }
         // Neither answer leaves anything done. 400 may as well mean the question; then the plain one gets it, too.
-        if zips && status(&result).is_some_and(may_mean_encoding) {
-            zips = false;
-            result = self.attempt(node, &authorization, zips).await;
+        if zips && status(&result).is_some_and(|status| may_mean_encoding(status, node)) {
+            result = self.attempt(url, &authorization, false).await;
             if result.is_ok() {
-                compressor.give_up(node);
+                compressor.give_up(url);
             }
         }
         if let Err(Cause::Status(refusal)) = &mut result
@@ -155,8 +159,12 @@ fn status(result: &Result<Bytes, Cause>) -> Option<StatusCode> {
     }
 }
 
-fn may_mean_encoding(status: StatusCode) -> bool {
-    matches!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::BAD_REQUEST)
+fn may_mean_encoding(status: StatusCode, node: &Node) -> bool {
+    match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => true,
+        StatusCode::BAD_REQUEST => !node.unzips(),
+        _ => false,
+    }
 }
 
 /// Senders of spans are told of it, too.

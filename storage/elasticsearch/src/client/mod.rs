@@ -113,7 +113,7 @@ impl Client {
         for (position, node) in order.into_iter().enumerate() {
             url = node.url.to_string();
             let begun = Instant::now();
-            result = tokio::time::timeout_at(deadline.into(), exchange.with(&node.url))
+            result = tokio::time::timeout_at(deadline.into(), exchange.with(&node))
                 .await
                 .unwrap_or(Err(Cause::TimedOut));
             self.log(&request, &url, begun, result.as_ref().map(bytes::Bytes::len));

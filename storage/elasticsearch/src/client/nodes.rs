@@ -1,7 +1,7 @@
 //! Which node gets the next request: they take turns, and one that failed is passed over for a while. Nodes that the store
 //! named itself come before those of the configuration, which are then what is left when none of them is well.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(super) struct Nodes {
 pub(super) struct Node {
     pub(super) url: NodeUrl,
     health: Mutex<Health>,
+    /// It has taken a compressed body since it last failed.
+    unzips: AtomicBool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -36,7 +38,7 @@ struct Health {
 
 impl Node {
     fn new(url: NodeUrl) -> Arc<Self> {
-        Arc::new(Self { url, health: Mutex::default() })
+        Arc::new(Self { url, health: Mutex::default(), unzips: AtomicBool::new(false) })
     }
 
     pub(super) fn succeeded(&self) {
@@ -47,6 +49,18 @@ impl Node {
         let failures = self.health().failures.saturating_add(1);
         let rest = FIRST_REST.saturating_mul(1 << (failures - 1).min(5)).min(LONGEST_REST);
         self.set_health(Health { failures, resting_until: Some(now + rest) });
+        // What answers at this address next may be another server, or a proxy.
+        self.unzips.store(false, Ordering::Relaxed);
+    }
+
+    /// A 2xx answer to a compressed body.
+    pub(super) fn took_zipped(&self) {
+        self.unzips.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is known to take compressed bodies, so that a refusal is about what is in them.
+    pub(super) fn unzips(&self) -> bool {
+        self.unzips.load(Ordering::Relaxed)
     }
 
     fn resting_until(&self, now: Instant) -> Option<Instant> {

@@ -62,7 +62,8 @@ pub struct ConnectionConfig {
 
     /// Whether request bodies of 1 KiB and more are compressed (gzip, its fastest level) and compressed answers asked for: auto does
     /// so but for nodes on this machine; true (or on) does so for all, false (or off) for none. A body that is refused compressed, with
-    /// 415 or 400, is sent again plain; if it is taken then, no body is compressed any more.
+    /// 415, or with 400 by a node that has taken none compressed yet, is sent again plain; if it is taken then, no body is compressed
+    /// any more.
     #[arg(
         id = "es.http-compression",
         long = "es.http-compression",

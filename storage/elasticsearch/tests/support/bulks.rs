@@ -32,6 +32,35 @@ pub fn metric(registry: &Registry, name: &str) -> usize {
     line.trim().parse().expect("a whole number")
 }
 
+/// What was counted of the documents in bulks (spans and services), each time they were sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Documents {
+    pub stored: usize,
+    pub rejected: usize,
+    pub unfinished: usize,
+}
+
+impl Documents {
+    pub fn counted(registry: &Registry) -> Self {
+        let of = |outcome: &str| {
+            metric(registry, &format!("spoor_elasticsearch_bulk_documents_total{{outcome=\"{outcome}\"}} "))
+        };
+        Self { stored: of("stored"), rejected: of("rejected"), unfinished: of("unfinished") }
+    }
+
+    pub fn all(&self) -> usize {
+        self.stored + self.rejected + self.unfinished
+    }
+}
+
+/// Makes sure that every bulk that the server got is counted, these many as bulks of which every document was stored.
+pub fn assert_bulks_counted(registry: &Registry, server: &FakeServer, whole: usize) {
+    let [attempts, inserts, errors] = ["attempts", "inserts", "errors"]
+        .map(|what| metric(registry, &format!("jaeger_bulk_index_{what}_total ")));
+    assert_eq!((attempts, inserts), (server.asked("_bulk").len(), whole));
+    assert_eq!(attempts, inserts + errors);
+}
+
 /// Waits until so many bytes are in the queue.
 pub async fn queued(registry: &Registry, enough: impl Fn(usize) -> bool) {
     while !enough(metric(registry, "spoor_elasticsearch_bulk_queue_bytes ")) {

@@ -68,6 +68,8 @@ impl FakeServer {
         let (accept, answer, log) = (Arc::new(accept), Arc::new(answer), asked.clone());
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                // Else the body of an answer waits for its head to be confirmed, 40 ms.
+                connection.set_nodelay(true).expect("an open socket");
                 let (accept, answer, log) = (accept.clone(), answer.clone(), log.clone());
                 std::thread::spawn(move || {
                     let socket = connection.try_clone().expect("a second handle");

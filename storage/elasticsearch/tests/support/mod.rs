@@ -4,6 +4,7 @@
 pub mod bulks;
 pub mod connection;
 pub mod fake;
+pub mod golden;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,6 +1,6 @@
 //! What a real server cannot be made to do: lifecycle policies, rights that change, outages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,6 +37,26 @@ async fn templates_of_a_wiped_store_are_there_again_before_the_next_write() {
         write(&setup).await.unwrap();
         assert_eq!(server.asked("PUT /_template/jaeger-span").len(), installed);
         assert!(!gone.swap(true, Ordering::SeqCst));
+    }
+}
+
+#[tokio::test]
+async fn whether_templates_are_still_there_is_asked_by_their_names_alone() {
+    let legacy = ["GET /_template/jaeger%2Dservice,jaeger%2Dspan?filter_path=*.order"].as_slice();
+    let composable = [
+        "GET /_index_template/jaeger%2Dservice?filter_path=index_templates.name",
+        "GET /_index_template/jaeger%2Dspan?filter_path=index_templates.name",
+    ];
+    for (is_composable, expected) in [(false, legacy), (true, &composable)] {
+        let server = FakeServer::start(fake::healthy);
+        let (setup, ..) = at(&server.url(), |config| config.templates.composable = is_composable);
+        for _ in 0..2 {
+            write(&setup).await.unwrap();
+        }
+        let questions = server.asked("GET /").into_iter().map(|asked| asked.line);
+        let by_name = |line: &String| line.ends_with("=*.order") || line.ends_with("=index_templates.name");
+        let asked: BTreeSet<String> = questions.filter(by_name).collect();
+        assert_eq!(asked.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     }
 }
 
