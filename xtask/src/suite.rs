@@ -1,8 +1,9 @@
 //! `cargo xtask check` and `cargo xtask test`: what must hold before a change is good, quick part and whole.
 
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::servers::{self, Kafka, OpenSearch, OtherServer};
 use crate::steps::Steps;
@@ -14,8 +15,8 @@ pub const SPOOR_BIN: &str = "SPOOR_BIN";
 /// The environment variable that tells a storm of faults how often each of them is to come.
 pub const STORM_ROUNDS: &str = "SPOOR_STORM_ROUNDS";
 
-/// The rounds of a long run: some minutes.
-const LONG_STORM: u32 = 10;
+/// The rounds of a long run: half an hour.
+const LONG_STORM: u32 = 4;
 
 /// The environment variable that tells how many seconds collectors are away from an agent.
 pub const OUTAGE_SECONDS: &str = "SPOOR_OUTAGE_SECONDS";
@@ -56,10 +57,12 @@ pub fn test(root: &Path, long: bool) -> Result<()> {
     if steps.run("prerequisites", prerequisites::ensure_all).is_none() {
         return steps.finish();
     }
-    if let Some(spoor) = sources(&mut steps, root, cargo::build_spoor_and_tests)
-        && let Some(opensearch) = steps.run("start OpenSearch", OpenSearch::start)
-        && let Some(kafka) = steps.run("start Kafka", Kafka::start)
-    {
+    // Fetched and started while everything is compiled.
+    let (opensearch, kafka) = (thread::spawn(OpenSearch::start), thread::spawn(Kafka::start));
+    let spoor = sources(&mut steps, root, cargo::build_spoor_and_tests);
+    let opensearch = steps.run("start OpenSearch", || started(opensearch));
+    let kafka = steps.run("start Kafka", || started(kafka));
+    if let (Some(spoor), Some(opensearch), Some(kafka)) = (spoor, opensearch, kafka) {
         tests(&mut steps, root, &spoor, long, opensearch, kafka);
     }
     steps.finish()
@@ -86,6 +89,10 @@ fn sources(steps: &mut Steps, root: &Path, build: impl FnOnce(&Path) -> Result<P
         Ok(())
     });
     spoor
+}
+
+fn started<T>(starting: JoinHandle<Result<T>>) -> Result<T> {
+    starting.join().map_err(|_| anyhow!("starting it broke"))?
 }
 
 fn tests(
@@ -115,14 +122,28 @@ fn tests(
     });
     steps.run("stop Kafka", || kafka.stop());
     steps.run("stop OpenSearch", || opensearch.stop());
-    for name in OtherServer::names() {
-        steps.run(name, || store_tests(root, name));
-    }
+    other_servers(steps, root);
 }
 
-/// The store's tests on another server. One at a time: each has a heap of its own.
-fn store_tests(root: &Path, name: &str) -> Result<()> {
-    let mut server = OtherServer::start(name)?;
+/// The store's tests on each other server, one after the other. Each is fetched and started while the tests run on the one before: on a new
+/// machine that takes as long as a part of the tests.
+fn other_servers(steps: &mut Steps, root: &Path) {
+    thread::scope(|scope| {
+        let start = |name: &'static str| (name, scope.spawn(move || OtherServer::start(name)));
+        let mut names = OtherServer::names().into_iter();
+        let mut coming = names.next().map(start);
+        while let Some((name, server)) = coming.take() {
+            steps.run(name, || {
+                let server = server.join();
+                coming = names.next().map(start);
+                store_tests(root, server.map_err(|_| anyhow!("starting it broke"))??)
+            });
+        }
+    });
+}
+
+/// The store's tests on this server, which ends with them.
+fn store_tests(root: &Path, mut server: OtherServer) -> Result<()> {
     // Selected within the workspace, so that nothing is built anew.
     let mut command = cargo::command(root, ["test", "--workspace", "--no-fail-fast"]);
     for test in cargo::tests_of(root, STORE_PACKAGE)? {

@@ -66,6 +66,8 @@ fn fetch_once(folder: &Path, key: &str, download: impl FnOnce(&Path) -> Result<(
     if partial.exists() {
         fs::remove_dir_all(&partial).with_context(|| format!("remove {}", partial.display()))?;
     }
+    // Maven's own repository is not made for two that fill it.
+    let _alone = lock(folder, "maven")?;
     fs::create_dir(&partial).with_context(|| format!("create {}", partial.display()))?;
     download(&partial)?;
     fs::rename(&partial, &complete).with_context(|| format!("move {} into place", partial.display()))?;
