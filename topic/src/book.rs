@@ -123,18 +123,35 @@ impl Book {
         self.in_flight < self.bounds.records && self.in_flight_bytes < self.bounds.bytes
     }
 
-    /// What may be in flight altogether for more records of this partition to be delivered: the bounds, but for what is kept for those
-    /// that have less than their share. Costs a look at each partition; it stays true until something else changes.
+    /// What is kept for the partitions that have less than their share in flight. Costs a look at each of them, so that it is asked for once
+    /// for a turn of all partitions; what changes meanwhile matters little.
     #[must_use]
-    pub fn room_for(&self, partition: i32) -> Room {
-        let share = |all: usize| all / KEPT_PART / self.holdings.len().max(1);
-        let (records, bytes) = (share(self.bounds.records), share(self.bounds.bytes));
-        let others = self.holdings.iter().filter(|(other, _)| **other != partition);
-        let room = Room { records: self.bounds.records, bytes: self.bounds.bytes };
-        others.fold(room, |room, (_, Holding { ledger, .. })| Room {
-            records: room.records - records.saturating_sub(ledger.in_flight()),
-            bytes: room.bytes - bytes.saturating_sub(ledger.in_flight_bytes()),
+    pub fn kept(&self) -> Room {
+        let nothing = Room { records: 0, bytes: 0 };
+        self.holdings.values().fold(nothing, |kept, holding| {
+            let more = self.kept_for(holding);
+            Room { records: kept.records + more.records, bytes: kept.bytes + more.bytes }
         })
+    }
+
+    /// What may be in flight altogether for more records of this partition to be delivered: the bounds, but for what is
+    /// [kept](Self::kept) for others.
+    #[must_use]
+    pub fn room_for(&self, partition: i32, kept: Room) -> Room {
+        let own = self.holdings.get(&partition).map(|holding| self.kept_for(holding));
+        let Room { records, bytes } = own.unwrap_or(Room { records: 0, bytes: 0 });
+        Room {
+            records: self.bounds.records.saturating_sub(kept.records.saturating_sub(records)),
+            bytes: self.bounds.bytes.saturating_sub(kept.bytes.saturating_sub(bytes)),
+        }
+    }
+
+    fn kept_for(&self, Holding { ledger, .. }: &Holding) -> Room {
+        let share = |all: usize| all / KEPT_PART / self.holdings.len().max(1);
+        Room {
+            records: share(self.bounds.records).saturating_sub(ledger.in_flight()),
+            bytes: share(self.bounds.bytes).saturating_sub(ledger.in_flight_bytes()),
+        }
     }
 
     /// Whether less is in flight.

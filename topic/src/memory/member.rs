@@ -192,7 +192,7 @@ impl Member {
 }
 
 fn read_partition(partition: i32, cursor: &mut i64, log: &Log, book: &mut Book, records: &mut Vec<Record>) {
-    let room = book.room_for(partition);
+    let room = book.room_for(partition, book.kept());
     for (offset, logged) in log.from(*cursor) {
         if !book.is_within(room) || !book.is_open(partition) || records.len() >= MOST_AT_ONCE {
             return;

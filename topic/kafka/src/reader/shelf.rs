@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
-use spoor_topic::{Event, Held, Place, Record};
+use spoor_topic::{Event, Held, Place, Record, Room};
 
 use super::context::{ReaderContext, is_cooperative};
 use super::desk::{Desk, State};
@@ -125,11 +125,13 @@ impl Shelf {
         let limit = Instant::now() + PATIENCE;
         self.read_again(consumer, desk, limit);
         let mut outcome = Outcome::Nothing;
+        let kept = desk.lock().book.kept();
         for (&partition, slot) in &mut self.slots {
             let mut records = Vec::new();
             let turn = {
                 let mut state = desk.lock();
-                take_turn(partition, slot, &mut state, &mut self.arena, &mut records)
+                let room = state.book.room_for(partition, kept);
+                take_turn(partition, room, slot, &mut state, &mut self.arena, &mut records)
             };
             if !records.is_empty() {
                 desk.health.is_up();
@@ -226,7 +228,8 @@ impl Shelf {
     /// Of these partitions with their ends: those that may bring records now, each with the next offset that it may bring and its end.
     pub(super) fn standing(&self, desk: &Desk, ends: &[(i32, i64)]) -> Vec<(i32, i64, i64)> {
         let state = desk.lock();
-        let has_room = |partition| state.book.is_within(state.book.room_for(partition));
+        let kept = state.book.kept();
+        let has_room = |partition| state.book.is_within(state.book.room_for(partition, kept));
         let open =
             ends.iter().filter(|(partition, _)| state.book.is_open(*partition) && has_room(*partition));
         let at = |&(partition, end): &(i32, i64)| {
@@ -297,12 +300,12 @@ impl Shelf {
 
 fn take_turn(
     partition: i32,
+    room: Room,
     slot: &mut Slot,
     state: &mut State,
     arena: &mut BytesMut,
     records: &mut Vec<Record>,
 ) -> Turn {
-    let room = state.book.room_for(partition);
     while records.len() < TURN {
         if !state.book.is_within(room) || !state.book.is_open(partition) {
             return Turn::Read { more: false };
