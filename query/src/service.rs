@@ -103,6 +103,11 @@ impl Service {
         RequestContext::with_timeout(self.timeout)
     }
 
+    /// How long a question may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// What the store can do beyond the least.
     pub(crate) fn capabilities(&self) -> Capabilities {
         self.stores.reader.capabilities()

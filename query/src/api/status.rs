@@ -32,6 +32,11 @@ impl Failure {
         Self { status: StatusCode::NOT_FOUND, message: message.to_owned() }
     }
 
+    /// The request's body did not come in time.
+    pub(super) fn too_slow(message: String) -> Self {
+        Self { status: StatusCode::REQUEST_TIMEOUT, message }
+    }
+
     /// The answer as text, as Go's `http.Error` sends it; `body` makes it from code and message, in the form of the API.
     pub(super) fn into_text(self, body: impl FnOnce(u16, String) -> Vec<u8>) -> Response {
         let mut body = body(self.status.as_u16(), self.message);

@@ -214,6 +214,29 @@ async fn an_answer_that_is_being_sent_takes_room_and_nobodys_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_raw_trace_waits_for_its_turn_again_and_is_not_broken_off() {
+    let (service, _) =
+        service(&["--query.max-concurrent-searches=1"], Script::Parts(parts(1, &[1; 9])));
+    let service = Arc::new(service);
+    let mut live = service.live_trace(&service.context(), &lookup(1)).await.unwrap().unwrap();
+    let searching = service.turn().await.unwrap();
+    let taken = async {
+        let mut taken = 0;
+        while live.next().await.unwrap().is_some() {
+            taken += 1;
+        }
+        taken
+    };
+    let searched = async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        drop(searching);
+    };
+    assert_eq!(tokio::join!(taken, searched).0, 9);
+    drop(live);
+    assert_eq!((service.metrics.running.get(), service.bytes.held()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_for_names_does_not_wait_for_searches_but_for_others_like_it() {
     let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Hang);
     let searching = service.turn().await.unwrap();
