@@ -1,6 +1,7 @@
 //! Asks the store within bounds (time, questions at a time, bytes) and puts whole traces in order. Knows no HTTP: every API stands
 //! on this. Who drops the future stops the work.
 
+mod answer;
 mod archive;
 mod collect;
 mod dependencies;
@@ -15,25 +16,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery, jaeger};
+use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery};
 use spoor_net::limits::Budget;
 use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::Semaphore;
 
-use crate::adjust::{self, Settings};
+use crate::adjust::Settings;
 use crate::config::Config;
 use crate::metrics::{self, Metrics};
 use crate::stores::Stores;
 pub(crate) use archive::ArchiveError;
-use collect::{Bounds, Collected, Collector, Want};
+use collect::{Bounds, Collector, Want};
 pub(crate) use live::LiveTrace;
 pub(crate) use room::Room;
 use room::Turn;
 use slow::{Shape, SlowLog};
 pub(crate) use span_metrics::{Series, SpanMetric, SpanMetricsError};
 
-/// A trace of more spans is adjusted away from the threads that serve connections.
-const LARGE_TRACE_SPANS: usize = 2_000;
+/// Most tags that a search may ask for at once. Each is a dozen clauses in the store, which takes so many in all (1,024 in Elasticsearch by
+/// default), and looks each of them up.
+pub(crate) const MOST_TAGS: usize = 64;
 
 /// Answers questions about traces from one store, and its archive if it has one.
 pub(crate) struct Service {
@@ -157,7 +159,7 @@ impl Service {
         };
         let asked = self.measured(operation, context, Collector::traces, collected);
         let collector = watch.asking(asked).await?;
-        let found = self.answer(collector, turn, Vec::new(), raw).await;
+        let found = self.answer(context, collector, turn, Vec::new(), raw).await?;
         watch.answered(&found);
         Ok(found)
     }
@@ -184,7 +186,7 @@ impl Service {
                 missing.push(lookup.trace_id);
             }
         }
-        let found = self.answer(collector, turn, missing, raw).await;
+        let found = self.answer(context, collector, turn, missing, raw).await?;
         watch.answered(&found);
         Ok(found)
     }
@@ -230,49 +232,6 @@ impl Service {
         Ok(collector.traces() > before)
     }
 
-    async fn answer(&self, collector: Collector, turn: Turn, missing: Vec<TraceId>, raw: bool) -> Traces {
-        let omitted = collector.omitted;
-        let (collected, bytes) = collector.finish();
-        let cut = collected.iter().any(|trace| trace.cut);
-        if omitted || cut {
-            self.metrics.cut.inc();
-        }
-        let mut traces = Vec::with_capacity(collected.len());
-        for trace in collected {
-            traces.push(self.finished(trace, raw).await);
-        }
-        // What is left is to send it, at the client's pace: that takes room, and nobody's turn.
-        drop(turn);
-        Traces { traces, missing, omitted, cut, room: Room::new(bytes, None) }
-    }
-
-    /// Adjusts a trace and says in it what a limit cut off.
-    async fn finished(&self, collected: Collected, raw: bool) -> SpanBatch {
-        let Collected { mut trace, cut } = collected;
-        let settings = self.adjust;
-        if !raw && trace.len() > LARGE_TRACE_SPANS {
-            let adjusted = tokio::task::spawn_blocking(move || {
-                adjust::adjust(&mut trace, settings);
-                trace
-            });
-            match adjusted.await {
-                Ok(adjusted) => trace = adjusted,
-                // It broke, or the runtime is ending: nobody can go on either way.
-                Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
-            }
-        } else if !raw {
-            adjust::adjust(&mut trace, settings);
-        }
-        if cut {
-            let warning = format!(
-                "this trace is larger than the limits of the answer: only its first {} spans are here",
-                trace.len()
-            );
-            jaeger::add_warning(&mut trace, 0, &warning);
-        }
-        trace
-    }
-
     /// Runs a question to the store until its deadline, and counts it.
     async fn measured<T>(
         &self,
@@ -284,19 +243,20 @@ impl Service {
         let started = Instant::now();
         let answer = match tokio::time::timeout(context.remaining(), question).await {
             Ok(answer) => answer,
-            Err(_) => Err(ReadError::new(
-                ReadErrorKind::DeadlineExceeded,
-                "read from the store",
-                format!(
-                    "there was no answer within {:?} (--query.request-timeout), or within less that the client gave",
-                    self.timeout
-                ),
-            )),
+            Err(_) => Err(self.too_late("read from the store")),
         };
         let took = started.elapsed();
         self.metrics.answered(operation, answer.as_ref().ok().map(responses), took);
         self.slow.asked(operation, took, answer.is_ok());
         answer
+    }
+
+    fn too_late(&self, attempted: &str) -> ReadError {
+        let what = format!(
+            "there was no answer within {:?} (--query.request-timeout), or within less that the client gave",
+            self.timeout
+        );
+        ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what)
     }
 }
 

@@ -105,6 +105,29 @@ async fn a_large_trace_is_adjusted_like_a_small_one() {
 }
 
 #[tokio::test]
+async fn many_small_traces_are_adjusted_like_one_and_stay_in_their_order() {
+    let script = || Script::Parts((1..=100).flat_map(|trace| parts(trace, &[50, 50])).collect());
+    let (service, _) = service(&["--query.max-concurrent-searches=1"], script());
+    let query = TraceQuery { limit: 100, ..query() };
+    let found = service.find_traces(&service.context(), &query, false).await.unwrap();
+    let ids: Vec<_> = found.traces.iter().map(|trace| trace.span(0).unwrap().trace_id().0).collect();
+    assert_eq!(ids, (1..=100).collect::<Vec<_>>());
+    assert_eq!(sizes(&found), [50; 100], "equal spans are shown once");
+}
+
+#[tokio::test]
+async fn adjusting_ends_with_the_time_of_who_asks() {
+    let script = Script::Parts((1..=100).flat_map(|trace| parts(trace, &[500])).collect());
+    let (service, _) = service(&[], script);
+    // Reading takes no time here, so that what there is of it is up when the adjusting begins.
+    let context = RequestContext::with_timeout(Duration::ZERO);
+    let error = service.find_traces(&context, &query(), false).await.err().unwrap();
+    assert_eq!(error.kind, ReadErrorKind::DeadlineExceeded);
+    assert!(error.to_string().contains("adjust the traces"), "{error}");
+    assert_eq!((service.metrics.running.get(), service.bytes.held()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_search_cuts_a_giant_trace_and_says_so_but_its_id_brings_it_whole() {
     let script = || Script::Parts([parts(1, &[3, 4, 5]), parts(2, &[4]), parts(3, &[5])].concat());
     let (service, _) = service(&["--query.max-search-trace-spans=4"], script());

@@ -92,4 +92,9 @@ async fn what_nobody_measures_is_answered_in_its_own_shape_and_empty() {
     }
     let deep = port.get("/api/deep-dependencies?service=a").await.json();
     assert_eq!(deep, serde_json::json!({ "dependencies": [] }));
+    for path in ["/api/quality-metrics", "/api/deep-dependencies"] {
+        let pretty = port.get(&format!("{path}?prettyPrint=true")).await;
+        assert!(pretty.body.starts_with("{\n    \""), "{path}: {}", pretty.body);
+        assert_eq!(pretty.json(), port.get(path).await.json(), "{path}");
+    }
 }

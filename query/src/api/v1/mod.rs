@@ -23,9 +23,9 @@ use spoor_model::{Operation, OperationQuery, SpanKind, TraceLookup, json};
 
 use super::caller::Caller;
 use super::params::{Params, now, unreadable};
-use super::status::{Failure, TRACE_NOT_FOUND};
+use super::status::{Failure, TRACE_NOT_FOUND, TRACES_LEFT_OUT};
 use super::{Api, not_found, pieces};
-use crate::json::{AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, list_answer, null_answer};
+use crate::json::{AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, fixed_answer, list_answer, null_answer};
 use crate::service::Traces;
 use ids::{parse_path_id, service_of_path};
 use search::{Search, parse_search, service_required, time_hint};
@@ -132,10 +132,15 @@ pub(super) async fn trace(
         return Ok(json_response(pieces::live_body(live, LiveTraceAnswer::new(params.pretty()))));
     }
     let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], false).await?;
-    if found.traces.is_empty() {
+    trace_response(found, params.pretty())
+}
+
+/// The one trace that was asked for. One that a limit left out is there, which the answer says.
+pub(super) fn trace_response(found: Traces, pretty: bool) -> Result<Response, Failure> {
+    if found.traces.is_empty() && !found.omitted {
         return Err(Failure::trace_not_found());
     }
-    Ok(traces_response(found, params.pretty()))
+    Ok(traces_response(found, pretty))
 }
 
 /// `POST /api/archive/{id}`.
@@ -154,13 +159,18 @@ pub(super) async fn archive(
 
 /// `GET /api/deep-dependencies`: Jaeger answers an example that it made up; nothing is known here. The UI's page for them asks
 /// `GET /analytics/v1/dependencies`, which no Jaeger has: its answer would be the UI itself, and the page would break.
-pub(super) async fn deep_dependencies() -> Response {
-    json_response(r#"{"dependencies":[]}"#)
+pub(super) async fn deep_dependencies(RawQuery(query): RawQuery) -> Response {
+    empty(query.as_deref(), br#"{"dependencies":[]}"#)
 }
 
 /// `GET /api/quality-metrics`: Jaeger answers an example that it made up; nobody measures the quality of traces here.
-pub(super) async fn quality_metrics() -> Response {
-    json_response(r#"{"traceQualityDocumentationLink":"","scores":[],"metrics":[],"clients":[]}"#)
+pub(super) async fn quality_metrics(RawQuery(query): RawQuery) -> Response {
+    empty(query.as_deref(), br#"{"traceQualityDocumentationLink":"","scores":[],"metrics":[],"clients":[]}"#)
+}
+
+/// What is answered where nothing is known.
+fn empty(query: Option<&str>, answer: &[u8]) -> Response {
+    json_response(fixed_answer(answer, Params::parse(query).pretty()))
 }
 
 pub(super) fn json_response(body: impl Into<Body>) -> Response {
@@ -175,8 +185,7 @@ fn traces_response(found: Traces, pretty: bool) -> Response {
         |trace_id| AnswerError { code: None, message: TRACE_NOT_FOUND.to_owned(), trace_id: Some(trace_id) };
     let mut errors: Vec<AnswerError> = missing.into_iter().map(unknown).collect();
     if omitted {
-        let message = "the answer has reached its limit (--query.max-answer-bytes) and leaves out further traces; ask for fewer";
-        errors.push(AnswerError { code: None, message: message.to_owned(), trace_id: None });
+        errors.push(AnswerError { code: None, message: TRACES_LEFT_OUT.to_owned(), trace_id: None });
     }
     json_response(pieces::body(TracesAnswer::new(traces, errors, pretty), room))
 }
