@@ -5,6 +5,7 @@ mod answer;
 mod archive;
 mod collect;
 mod dependencies;
+mod lists;
 mod live;
 mod paging;
 mod room;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery};
+use spoor_model::{ByteSize, SpanBatch, TraceId, TraceLookup, TraceQuery};
 use spoor_net::limits::Budget;
 use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::Semaphore;
@@ -50,6 +51,14 @@ pub(crate) struct Service {
     by_id: Bounds,
     slow: SlowLog,
     metrics: Metrics,
+}
+
+/// Names, with the room that they and what is written of them need; who keeps them keeps the room.
+pub(crate) struct List<T> {
+    /// The names, in order.
+    pub(crate) items: Vec<T>,
+    /// Until when there is room for them.
+    pub(crate) room: Room,
 }
 
 /// Traces, none of them empty, with the room they need; who keeps the traces keeps the room.
@@ -113,24 +122,6 @@ impl Service {
     /// What the store can do beyond the least.
     pub(crate) fn capabilities(&self) -> Capabilities {
         self.stores.reader.capabilities()
-    }
-
-    /// Names of all services, sorted.
-    pub(crate) async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
-        let _turn = self.turn_among(&self.lists).await?;
-        let answer = self.stores.reader.services(context);
-        self.measured(metrics::Operation::get_services, context, Vec::len, answer).await
-    }
-
-    /// Operations of a service, sorted.
-    pub(crate) async fn operations(
-        &self,
-        context: &RequestContext,
-        query: &OperationQuery,
-    ) -> Result<Vec<Operation>, ReadError> {
-        let _turn = self.turn_among(&self.lists).await?;
-        let answer = self.stores.reader.operations(context, query);
-        self.measured(metrics::Operation::get_operations, context, Vec::len, answer).await
     }
 
     /// The newest traces that satisfy the query, each whole but for the limits, adjusted unless `raw`.

@@ -58,8 +58,7 @@ impl Failure {
 pub(super) const TRACE_NOT_FOUND: &str = "trace not found";
 
 /// Where an answer has no room for what belongs to it.
-pub(super) const TRACES_LEFT_OUT: &str =
-    "the answer has reached its limit (--query.max-answer-bytes) and leaves out further traces; ask for fewer";
+pub(super) const TRACES_LEFT_OUT: &str = "the answer has reached its limit (--query.max-answer-bytes) and leaves out further traces; ask for fewer";
 
 /// Jaeger v1 answers 500 whenever its store fails, and so do we where the store fails. Three kinds deserve better, because clients
 /// act differently on them: a question that the store refuses is the client's to change (400), no room is a promise that asking

@@ -231,7 +231,10 @@ mod tests {
     fn what_makes_no_sense_is_refused_by_name() {
         type Change = fn(&mut api_v2::TraceQueryParameters);
         let cases: [(Change, &str); 6] = [
-            (|query| query.tags = (0..=MOST_TAGS).map(|tag| (tag.to_string(), String::new())).collect(), "tags"),
+            (
+                |query| query.tags = (0..=MOST_TAGS).map(|tag| (tag.to_string(), String::new())).collect(),
+                "tags",
+            ),
             (|query| query.search_depth = -1, "search_depth"),
             (|query| query.search_depth = 11, "--query.max-limit"),
             (|query| query.duration_max = lasting(1), "duration_max"),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use clap::Parser;
 use prometheus_client::registry::Registry;
-use spoor_model::{TimeRange, UnixNanos};
+use spoor_model::{TimeRange, UnixNanos, jaeger};
 
 use super::*;
 use crate::fixture::{FakeReader, SPAN, Script, Span, batch, plain_trace};
@@ -238,8 +238,7 @@ async fn an_answer_that_is_being_sent_takes_room_and_nobodys_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_raw_trace_waits_for_its_turn_again_and_is_not_broken_off() {
-    let (service, _) =
-        service(&["--query.max-concurrent-searches=1"], Script::Parts(parts(1, &[1; 9])));
+    let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Parts(parts(1, &[1; 9])));
     let service = Arc::new(service);
     let mut live = service.live_trace(&service.context(), &lookup(1)).await.unwrap().unwrap();
     let searching = service.turn().await.unwrap();
@@ -264,11 +263,26 @@ async fn who_asks_for_names_does_not_wait_for_searches_but_for_others_like_it() 
     let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Hang);
     let searching = service.turn().await.unwrap();
     let listing = service.turn_among(&service.lists).await.unwrap();
-    let error = service.services(&service.context()).await.unwrap_err();
+    let error = service.services(&service.context()).await.err().unwrap();
     assert_eq!(error.kind, ReadErrorKind::Busy);
     drop(listing);
     assert!(service.services(&service.context()).await.is_ok());
     drop(searching);
+}
+
+#[tokio::test]
+async fn lists_of_names_count_among_the_bytes_of_answers() {
+    let mut reader = FakeReader::new(Script::Hang);
+    reader.services = vec!["a".repeat(400 << 10)];
+    let config = config(&["--query.max-bytes-in-flight=1MiB"]);
+    let metrics = Metrics::register(&mut Registry::default());
+    let service = Service::new(&config, Stores::new(Arc::new(reader)), metrics);
+    let sending = service.services(&service.context()).await.unwrap();
+    assert!(service.bytes.held() >= 800 << 10);
+    let error = service.services(&service.context()).await.err().unwrap();
+    assert_eq!(error.kind, ReadErrorKind::Busy);
+    drop(sending);
+    assert_eq!(service.bytes.held(), 0);
 }
 
 #[tokio::test(start_paused = true)]

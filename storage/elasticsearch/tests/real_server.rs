@@ -223,7 +223,10 @@ async fn a_value_that_is_no_expression_is_found_though_an_index_outside_the_wind
         service: Some("shop".to_owned()),
         operation: None,
         tags: vec![("user".to_owned(), "u1(".to_owned())],
-        start: TimeRange { start: UnixNanos(day_before.0 + 1_000_000), end: UnixNanos(store.base.0 + 60_000_000_000) },
+        start: TimeRange {
+            start: UnixNanos(day_before.0 + 1_000_000),
+            end: UnixNanos(store.base.0 + 60_000_000_000),
+        },
         duration_min: None,
         duration_max: None,
         limit: 10,

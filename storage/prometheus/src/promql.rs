@@ -182,7 +182,10 @@ mod tests {
             r#"sum by (service_name) (rate(traces_span_metrics_calls{{service_name=~"a",{kinds}}}[90s]))"#
         );
         let failed = all.replace(kinds, &format!(r#"{kinds},status_code="STATUS_CODE_ERROR""#));
-        assert_eq!(names.error_rates(&nobody(), &query(&["a"], false)), format!("({failed} or {all} * 0) / {all}"));
+        assert_eq!(
+            names.error_rates(&nobody(), &query(&["a"], false)),
+            format!("({failed} or {all} * 0) / {all}")
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use spoor_storage::ReadErrorKind;
 
+use axum::response::IntoResponse;
+
 use super::*;
 use crate::service::Traces;
 
@@ -201,7 +203,7 @@ async fn a_trace_that_a_limit_leaves_out_is_not_told_as_unknown() {
         let room = service.room_without_turn().unwrap();
         Traces { traces: Vec::new(), missing: Vec::new(), omitted, cut: false, room }
     };
-    let text = async |answer: axum::response::Response| {
+    let text = async |answer: Response| {
         let status = answer.status();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -209,10 +211,13 @@ async fn a_trace_that_a_limit_leaves_out_is_not_told_as_unknown() {
     let (status, body) = text(v1::trace_response(found(true), false).into_response()).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     assert!(body.contains("--query.max-answer-bytes"), "{body}");
-    let (status, body) = text(v3::traces_response(found(true), None).into_response()).await;
+    let (status, body) = text(crate::api::v3::traces_response(found(true), None).into_response()).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{body}");
     assert!(body.contains("--query.max-answer-bytes"), "{body}");
-    for unknown in [v1::trace_response(found(false), false).into_response(), v3::traces_response(found(false), None).into_response()] {
+    for unknown in [
+        v1::trace_response(found(false), false).into_response(),
+        crate::api::v3::traces_response(found(false), None).into_response(),
+    ] {
         assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     }
 }

@@ -65,8 +65,7 @@ async fn what_cannot_be_read_is_refused_with_its_place_and_its_own_code() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_upload_keeps_no_search_out_and_is_ended_in_time() {
-    let port =
-        Port::with_traces(&["--query.max-concurrent-searches=1", "--query.request-timeout=5s"]);
+    let port = Port::with_traces(&["--query.max-concurrent-searches=1", "--query.request-timeout=5s"]);
     let begun = futures::stream::iter([Ok::<_, std::convert::Infallible>("{")]);
     let upload = Body::from_stream(begun.chain(futures::stream::pending()));
     let upload = tokio::time::timeout(Duration::from_secs(60), port.post("/api/transform", &[], upload));

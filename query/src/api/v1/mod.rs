@@ -25,8 +25,10 @@ use super::caller::Caller;
 use super::params::{Params, now, unreadable};
 use super::status::{Failure, TRACE_NOT_FOUND, TRACES_LEFT_OUT};
 use super::{Api, not_found, pieces};
-use crate::json::{AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, fixed_answer, list_answer, null_answer};
-use crate::service::Traces;
+use crate::json::{
+    AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, fixed_answer, list_answer, null_answer,
+};
+use crate::service::{List, Traces};
 use ids::{parse_path_id, service_of_path};
 use search::{Search, parse_search, service_required, time_hint};
 
@@ -39,10 +41,9 @@ pub(super) async fn services(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
-    let services = api.service.services(&context).await?;
-    Ok(json_response(list_answer(&services, params.pretty(), |out, name| {
-        json::write_string(out, name.as_bytes())
-    })))
+    let List { items, room } = api.service.services(&context).await?;
+    let write = |out: &mut Vec<u8>, name: &String| json::write_string(out, name.as_bytes());
+    Ok(json_response(pieces::whole(list_answer(&items, params.pretty(), write), room)))
 }
 
 /// `GET /api/services/{service}/operations`: names alone, each once; `data` is null when there is none.
@@ -55,14 +56,15 @@ pub(super) async fn service_operations(
     let Some(service) = service_of_path(uri.path()) else { return Ok(not_found().await) };
     let pretty = Params::parse(query.as_deref()).pretty();
     let query = OperationQuery { service: service?, span_kind: None };
-    let operations = api.service.operations(&context, &query).await?;
-    let mut names: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
+    let List { items, room } = api.service.operations(&context, &query).await?;
+    let mut names: Vec<String> = items.into_iter().map(|operation| operation.name).collect();
     names.sort_unstable();
     names.dedup();
     if names.is_empty() {
         return Ok(json_response(null_answer(pretty)));
     }
-    Ok(json_response(list_answer(&names, pretty, |out, name| json::write_string(out, name.as_bytes()))))
+    let write = |out: &mut Vec<u8>, name: &String| json::write_string(out, name.as_bytes());
+    Ok(json_response(pieces::whole(list_answer(&names, pretty, write), room)))
 }
 
 /// `GET /api/operations?service&spanKind`.
@@ -74,8 +76,8 @@ pub(super) async fn operations(
     let params = Params::parse(query.as_deref());
     let service = params.first("service").ok_or_else(service_required)?.to_owned();
     let query = OperationQuery { service, span_kind: params.first("spanKind").map(span_kind).transpose()? };
-    let operations = api.service.operations(&context, &query).await?;
-    Ok(json_response(list_answer(&operations, params.pretty(), write_operation)))
+    let List { items, room } = api.service.operations(&context, &query).await?;
+    Ok(json_response(pieces::whole(list_answer(&items, params.pretty(), write_operation), room)))
 }
 
 fn span_kind(name: &str) -> Result<SpanKind, Failure> {

@@ -92,9 +92,10 @@ fn limit(params: &Params, max: usize) -> Result<usize, Failure> {
 fn tags(params: &Params) -> Result<Vec<(String, String)>, Failure> {
     let mut tags: Vec<(String, String)> = Vec::new();
     let mut put = |parameter: &str, key: String, value: String| {
+        let is_full = tags.len() >= MOST_TAGS;
         match tags.iter_mut().find(|(known, _)| *known == key) {
             Some(known) => known.1 = value,
-            None if tags.len() < MOST_TAGS => tags.push((key, value)),
+            None if !is_full => tags.push((key, value)),
             None => return Err(unreadable(parameter, format!("a search has at most {MOST_TAGS} tags"))),
         }
         Ok(())

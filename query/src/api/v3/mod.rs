@@ -25,7 +25,7 @@ use super::status::Failure;
 use super::v1::{json_response, trace_id_of_segment};
 use super::{Api, pieces};
 use crate::json::{LiveOtlpAnswer, OtlpAnswer, SummariesAnswer};
-use crate::service::Traces;
+use crate::service::{List, Traces};
 use failure::V3Failure;
 use params::{END_TIME, RAW_TRACES, SPAN_KIND, START_TIME, V3Params, malformed};
 use search::Search;
@@ -53,8 +53,8 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 
 /// `GET /api/v3/services`.
 async fn services(State(api): Shared, Caller(context): Caller) -> Answer {
-    let services = api.service.services(&context).await?;
-    Ok(list("services", &services, |out, name| json::write_string(out, name.as_bytes())))
+    let List { items, room } = api.service.services(&context).await?;
+    Ok(list("services", &items, room, |out, name| json::write_string(out, name.as_bytes())))
 }
 
 /// `GET /api/v3/operations?service&spanKind`: kinds are never missing; one that is not known is told as `internal`.
@@ -62,8 +62,8 @@ async fn operations(State(api): Shared, Caller(context): Caller, RawQuery(query)
     let params = V3Params::parse(query.as_deref());
     let service = params.text(&["service"]).unwrap_or_default().to_owned();
     let query = OperationQuery { service, span_kind: params.span_kind(SPAN_KIND)? };
-    let operations = api.service.operations(&context, &query).await?;
-    Ok(list("operations", &operations, |out, operation| {
+    let List { items, room } = api.service.operations(&context, &query).await?;
+    Ok(list("operations", &items, room, |out, operation| {
         let kind = match operation.span_kind {
             SpanKind::Unspecified => SpanKind::Internal,
             kind => kind,
@@ -139,7 +139,7 @@ async fn dependencies(State(api): Shared, Caller(context): Caller, RawQuery(quer
         return Err(malformed(START_TIME[0], "it is later than endTime").into());
     }
     let calls = api.service.dependencies(&context, TimeRange { start, end }).await?;
-    Ok(list("dependencies", &calls, |out, calls| {
+    Ok(list("dependencies", &calls, (), |out, calls| {
         out.extend_from_slice(b"{\"parent\":");
         json::write_string(out, calls.parent.as_bytes());
         out.extend_from_slice(b",\"child\":");
@@ -155,8 +155,8 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"))], OPENAPI).into_response()
 }
 
-/// `{"name":[…]}`; the list is there even when it is empty.
-fn list<T>(name: &str, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) -> Response {
+/// `{"name":[…]}`; the list is there even when it is empty. `held` is let go of when it is sent.
+fn list<T>(name: &str, items: &[T], held: impl Send + 'static, write: impl Fn(&mut Vec<u8>, &T)) -> Response {
     let mut out = format!("{{\"{name}\":[").into_bytes();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
@@ -165,5 +165,5 @@ fn list<T>(name: &str, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) -> Respons
         write(&mut out, item);
     }
     out.extend_from_slice(b"]}");
-    json_response(out)
+    json_response(pieces::whole(out, held))
 }

@@ -286,7 +286,9 @@ mod tests {
     fn a_question_that_is_not_understood_is_told_from_a_store_in_trouble() {
         let is_refusal = |text| serde_json::from_str::<ServerError>(text).unwrap().is_refusal();
         assert!(is_refusal(r#"{"type":"parsing_exception"}"#));
-        assert!(is_refusal(r#"{"type":"search_phase_execution_exception","root_cause":[{"type":"query_shard_exception"}]}"#));
+        assert!(is_refusal(
+            r#"{"type":"search_phase_execution_exception","root_cause":[{"type":"query_shard_exception"}]}"#
+        ));
         assert!(!is_refusal(r#"{"type":"search_phase_execution_exception","root_cause":[]}"#));
         let mixed = r#"{"type":"a","root_cause":[{"type":"query_shard_exception"},{"type":"node_disconnected_exception"}]}"#;
         assert!(!is_refusal(mixed));
