@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use spoor_net::tenancy::TenancyConfig;
 use spoor_storage::MetricsReader;
 use spoor_storage_prometheus::PrometheusMetrics;
 
@@ -45,8 +46,15 @@ enum MetricsKind {
 }
 
 impl MetricsConfig {
-    /// Checks what a single flag cannot tell, among it that the store is the one whose spans are to be counted.
-    pub(crate) fn validate(&self, store: StorageKind) -> Result<()> {
+    /// Checks what a single flag cannot tell: that the store is the one whose spans are to be counted, and that no tenant is shown what
+    /// was counted of others.
+    pub(crate) fn validate(&self, store: StorageKind, tenancy: &TenancyConfig) -> Result<()> {
+        let has_tenants = !self.prometheus.query.tenant_label.as_str().is_empty();
+        if tenancy.enabled && self.kind == MetricsKind::Prometheus && !has_tenants {
+            bail!(
+                "--multi-tenancy.enabled with --metrics-storage.type=prometheus: every tenant would see the rates of all; name the label of the series that tells tenants apart with --prometheus.query.tenant-label"
+            );
+        }
         self.open(store, || None).map(drop)
     }
 
@@ -80,11 +88,15 @@ mod tests {
     struct Program {
         #[command(flatten)]
         metrics: MetricsConfig,
+
+        #[command(flatten)]
+        tenancy: TenancyConfig,
     }
 
     fn validated(args: &[&str], store: StorageKind) -> Result<()> {
         let args = std::iter::once(&"spoor").chain(args);
-        Program::try_parse_from(args)?.metrics.validate(store)
+        let Program { metrics, tenancy } = Program::try_parse_from(args)?;
+        metrics.validate(store, &tenancy)
     }
 
     #[test]
@@ -105,6 +117,22 @@ mod tests {
             assert!(error.starts_with(&kind(source)) && error.contains("--span-storage.type"), "{error}");
         }
         assert!(validated(&["--metrics-storage.type=cassandra"], StorageKind::Memory).is_err());
+    }
+
+    #[tokio::test]
+    async fn no_tenant_is_shown_the_rates_of_all() {
+        let args = [
+            "--multi-tenancy.enabled",
+            "--metrics-storage.type=prometheus",
+            "--prometheus.query.tenant-label=org",
+        ];
+        let error = validated(&args[..2], StorageKind::Memory).unwrap_err().to_string();
+        for flag in ["--multi-tenancy.enabled", "--metrics-storage.type", "--prometheus.query.tenant-label"] {
+            assert!(error.contains(flag), "{flag}: {error}");
+        }
+        validated(&args, StorageKind::Memory).unwrap();
+        validated(&args[1..2], StorageKind::Memory).unwrap();
+        validated(&[args[0], "--metrics-storage.type=memory"], StorageKind::Memory).unwrap();
     }
 
     #[tokio::test]

@@ -21,7 +21,8 @@ const LONGEST_NAME: usize = 256;
 #[group(skip)]
 pub struct TenancyConfig {
     /// Whether every request, of senders and of users, has to name its tenant. The memory store keeps tenants apart; Elasticsearch,
-    /// OpenSearch and Kafka keep all together, as Jaeger's do, so that there this is a door and no wall.
+    /// OpenSearch and Kafka keep all together, as Jaeger's do, so that there this is a door and no wall. Rates from Prometheus are those
+    /// of the tenant by --prometheus.query.tenant-label.
     #[arg(
         id = "multi-tenancy.enabled",
         long = "multi-tenancy.enabled",

@@ -110,7 +110,8 @@ pub struct Config {
     )]
     pub slow_query_threshold: Duration,
 
-    /// How long a question may take until its answer begins; then its work stops and the answer is 504.
+    /// How long a question may take until its answer begins; then its work stops and the answer is 504. The file of /api/transform has as
+    /// long to come, else the answer is 408.
     #[arg(
         id = "query.request-timeout",
         long = "query.request-timeout",
@@ -121,7 +122,8 @@ pub struct Config {
     pub request_timeout: Duration,
 
     /// Most questions for traces worked on at a time, and as many for lists of names beside them: as long as the store is read. One more
-    /// waits a second for its turn, then the answer is 429. Answers that are being sent are bounded by their bytes.
+    /// waits a second for its turn, then the answer is 429. A trace asked for raw has a turn while a part of it is read, and none while
+    /// its client is waited for. Answers that are being sent are bounded by their bytes.
     #[arg(
         id = "query.max-concurrent-searches",
         long = "query.max-concurrent-searches",
@@ -199,7 +201,7 @@ pub struct Config {
     )]
     pub dependencies_interval: Option<Duration>,
 
-    /// Most memory for the spans of all answers together. A question that finds no room is answered with 429.
+    /// Most memory for the spans of all answers together, and for lists of names. A question that finds no room is answered with 429.
     #[arg(
         id = "query.max-bytes-in-flight",
         long = "query.max-bytes-in-flight",

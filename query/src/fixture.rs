@@ -128,6 +128,8 @@ pub(crate) enum Script {
 /// Answers by its script, and remembers what it was asked.
 pub(crate) struct FakeReader {
     pub(crate) script: Script,
+    /// Traces that are found and have gone when they are read.
+    pub(crate) gone: Vec<TraceId>,
     pub(crate) services: Vec<String>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) lookups: Mutex<Vec<TraceLookup>>,
@@ -143,6 +145,7 @@ impl FakeReader {
     pub(crate) fn new(script: Script) -> Self {
         Self {
             script,
+            gone: Vec::new(),
             services: Vec::new(),
             operations: Vec::new(),
             lookups: Mutex::default(),
@@ -220,6 +223,9 @@ impl SpanReader for FakeReader {
         lookup: &TraceLookup,
     ) -> Result<SpanStream<'a>, ReadError> {
         self.lookups.lock().unwrap().push(lookup.clone());
+        if self.gone.contains(&lookup.trace_id) {
+            return Ok(futures::stream::empty().boxed());
+        }
         self.stream(Some(lookup.trace_id)).await
     }
 

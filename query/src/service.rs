@@ -1,9 +1,11 @@
 //! Asks the store within bounds (time, questions at a time, bytes) and puts whole traces in order. Knows no HTTP: every API stands
 //! on this. Who drops the future stops the work.
 
+mod answer;
 mod archive;
 mod collect;
 mod dependencies;
+mod lists;
 mod live;
 mod paging;
 mod room;
@@ -15,25 +17,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use spoor_model::{ByteSize, Operation, OperationQuery, SpanBatch, TraceId, TraceLookup, TraceQuery, jaeger};
+use spoor_model::{ByteSize, SpanBatch, TraceId, TraceLookup, TraceQuery};
 use spoor_net::limits::Budget;
 use spoor_storage::{Capabilities, ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::Semaphore;
 
-use crate::adjust::{self, Settings};
+use crate::adjust::Settings;
 use crate::config::Config;
 use crate::metrics::{self, Metrics};
 use crate::stores::Stores;
 pub(crate) use archive::ArchiveError;
-use collect::{Bounds, Collected, Collector, Want};
+use collect::{Bounds, Collector, Want};
 pub(crate) use live::LiveTrace;
 pub(crate) use room::Room;
 use room::Turn;
 use slow::{Shape, SlowLog};
 pub(crate) use span_metrics::{Series, SpanMetric, SpanMetricsError};
 
-/// A trace of more spans is adjusted away from the threads that serve connections.
-const LARGE_TRACE_SPANS: usize = 2_000;
+/// Most tags that a search may ask for at once. Each is a dozen clauses in the store, which takes so many in all (1,024 in Elasticsearch by
+/// default), and looks each of them up.
+pub(crate) const MOST_TAGS: usize = 64;
 
 /// Answers questions about traces from one store, and its archive if it has one.
 pub(crate) struct Service {
@@ -48,6 +51,14 @@ pub(crate) struct Service {
     by_id: Bounds,
     slow: SlowLog,
     metrics: Metrics,
+}
+
+/// Names, with the room that they and what is written of them need; who keeps them keeps the room.
+pub(crate) struct List<T> {
+    /// The names, in order.
+    pub(crate) items: Vec<T>,
+    /// Until when there is room for them.
+    pub(crate) room: Room,
 }
 
 /// Traces, none of them empty, with the room they need; who keeps the traces keeps the room.
@@ -103,27 +114,14 @@ impl Service {
         RequestContext::with_timeout(self.timeout)
     }
 
+    /// How long a question may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// What the store can do beyond the least.
     pub(crate) fn capabilities(&self) -> Capabilities {
         self.stores.reader.capabilities()
-    }
-
-    /// Names of all services, sorted.
-    pub(crate) async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
-        let _turn = self.turn_among(&self.lists).await?;
-        let answer = self.stores.reader.services(context);
-        self.measured(metrics::Operation::get_services, context, Vec::len, answer).await
-    }
-
-    /// Operations of a service, sorted.
-    pub(crate) async fn operations(
-        &self,
-        context: &RequestContext,
-        query: &OperationQuery,
-    ) -> Result<Vec<Operation>, ReadError> {
-        let _turn = self.turn_among(&self.lists).await?;
-        let answer = self.stores.reader.operations(context, query);
-        self.measured(metrics::Operation::get_operations, context, Vec::len, answer).await
     }
 
     /// The newest traces that satisfy the query, each whole but for the limits, adjusted unless `raw`.
@@ -152,7 +150,7 @@ impl Service {
         };
         let asked = self.measured(operation, context, Collector::traces, collected);
         let collector = watch.asking(asked).await?;
-        let found = self.answer(collector, turn, Vec::new(), raw).await;
+        let found = self.answer(context, collector, turn, Vec::new(), raw).await?;
         watch.answered(&found);
         Ok(found)
     }
@@ -179,7 +177,7 @@ impl Service {
                 missing.push(lookup.trace_id);
             }
         }
-        let found = self.answer(collector, turn, missing, raw).await;
+        let found = self.answer(context, collector, turn, missing, raw).await?;
         watch.answered(&found);
         Ok(found)
     }
@@ -225,49 +223,6 @@ impl Service {
         Ok(collector.traces() > before)
     }
 
-    async fn answer(&self, collector: Collector, turn: Turn, missing: Vec<TraceId>, raw: bool) -> Traces {
-        let omitted = collector.omitted;
-        let (collected, bytes) = collector.finish();
-        let cut = collected.iter().any(|trace| trace.cut);
-        if omitted || cut {
-            self.metrics.cut.inc();
-        }
-        let mut traces = Vec::with_capacity(collected.len());
-        for trace in collected {
-            traces.push(self.finished(trace, raw).await);
-        }
-        // What is left is to send it, at the client's pace: that takes room, and nobody's turn.
-        drop(turn);
-        Traces { traces, missing, omitted, cut, room: Room::new(bytes, None) }
-    }
-
-    /// Adjusts a trace and says in it what a limit cut off.
-    async fn finished(&self, collected: Collected, raw: bool) -> SpanBatch {
-        let Collected { mut trace, cut } = collected;
-        let settings = self.adjust;
-        if !raw && trace.len() > LARGE_TRACE_SPANS {
-            let adjusted = tokio::task::spawn_blocking(move || {
-                adjust::adjust(&mut trace, settings);
-                trace
-            });
-            match adjusted.await {
-                Ok(adjusted) => trace = adjusted,
-                // It broke, or the runtime is ending: nobody can go on either way.
-                Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
-            }
-        } else if !raw {
-            adjust::adjust(&mut trace, settings);
-        }
-        if cut {
-            let warning = format!(
-                "this trace is larger than the limits of the answer: only its first {} spans are here",
-                trace.len()
-            );
-            jaeger::add_warning(&mut trace, 0, &warning);
-        }
-        trace
-    }
-
     /// Runs a question to the store until its deadline, and counts it.
     async fn measured<T>(
         &self,
@@ -279,19 +234,20 @@ impl Service {
         let started = Instant::now();
         let answer = match tokio::time::timeout(context.remaining(), question).await {
             Ok(answer) => answer,
-            Err(_) => Err(ReadError::new(
-                ReadErrorKind::DeadlineExceeded,
-                "read from the store",
-                format!(
-                    "there was no answer within {:?} (--query.request-timeout), or within less that the client gave",
-                    self.timeout
-                ),
-            )),
+            Err(_) => Err(self.too_late("read from the store")),
         };
         let took = started.elapsed();
         self.metrics.answered(operation, answer.as_ref().ok().map(responses), took);
         self.slow.asked(operation, took, answer.is_ok());
         answer
+    }
+
+    fn too_late(&self, attempted: &str) -> ReadError {
+        let what = format!(
+            "there was no answer within {:?} (--query.request-timeout), or within less that the client gave",
+            self.timeout
+        );
+        ReadError::new(ReadErrorKind::DeadlineExceeded, attempted, what)
     }
 }
 

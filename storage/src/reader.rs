@@ -37,11 +37,13 @@ pub trait SpanReader: Send + Sync + 'static {
         Ok(vec![Tenant::default()])
     }
 
-    /// Names of the services seen within the retention that the reader looks at, sorted, each once.
+    /// Names of the services seen within the retention that the reader looks at, sorted, each once; no more than
+    /// [`crate::ListBound`] takes.
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError>;
 
     /// Operations of a service, sorted, each (name, kind) once; an unknown service has none. An operation of which the store
     /// knows no kind has [`spoor_model::SpanKind::Unspecified`] and is named in the answer for any kind.
+    /// No more than [`crate::ListBound`] takes.
     async fn operations(
         &self,
         context: &RequestContext,

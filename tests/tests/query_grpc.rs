@@ -134,18 +134,28 @@ async fn a_giant_trace_comes_in_messages_that_every_client_takes_and_who_cancels
         ensure!(seen == sent, "{} of {} spans by api_v3", seen.len(), sent.len());
     }
 
-    // Raw, it is read while it is sent, which takes a turn to its end.
+    // Raw, it is read while it is sent; who waits for its client has no turn, and the rest is there when the client comes.
     let raw = api_v3::GetTraceRequest { raw_traces: true, ..by_id };
-    let mut messages = v3.get_trace(raw).await?.into_inner();
-    messages.message().await?.context("a first message")?;
+    let mut messages = v3.get_trace(raw.clone()).await?.into_inner();
+    let first = messages.message().await?.context("a first message")?;
     let running = async || anyhow::Ok(spoor.metrics().await?.sum("spoor_query_running", ""));
-    ensure!(running().await? == 1.0, "the rest waits for its client");
-    drop(messages);
-    eventually("nothing runs any more", Duration::from_secs(10), || async {
+    let idle = || async {
         ensure!(running().await? == 0.0, "it runs");
         Ok(())
-    })
-    .await
+    };
+    eventually("the rest waits for its client", Duration::from_secs(10), idle).await?;
+    let mut seen: BTreeSet<SpanKey> =
+        spans_of(&first).map(|(trace_id, span_id)| key(trace_id, span_id)).collect::<Result<_>>()?;
+    while let Some(message) = messages.message().await? {
+        for (trace_id, span_id) in spans_of(&message) {
+            seen.insert(key(trace_id, span_id)?);
+        }
+    }
+    ensure!(seen == sent, "{} of {} spans, raw", seen.len(), sent.len());
+    let mut messages = v3.get_trace(raw).await?.into_inner();
+    messages.message().await?.context("a first message")?;
+    drop(messages);
+    eventually("nothing runs any more", Duration::from_secs(10), idle).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -102,7 +102,7 @@ impl AllInOneArgs {
         self.storage.validate(self.sampling.is_adaptive())?;
         self.sampling.validate(&self.storage)?;
         self.storage.validate_archive(&self.archive)?;
-        self.metrics.validate(self.storage.kind)?;
+        self.metrics.validate(self.storage.kind, &self.tenancy)?;
         if self.buffer == SpanBuffer::None {
             return Ok(());
         }

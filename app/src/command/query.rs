@@ -40,7 +40,7 @@ impl QueryArgs {
         self.query.validate()?;
         self.storage.validate_shared()?;
         self.storage.validate_archive(&self.archive)?;
-        self.metrics.validate(self.storage.kind)
+        self.metrics.validate(self.storage.kind, &self.tenancy)
     }
 }
 

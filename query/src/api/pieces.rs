@@ -22,6 +22,14 @@ pub(super) fn body(
     Body::from_stream(pieces::stream(pieces, held).fuse())
 }
 
+/// A document that is there as a whole, in pieces, so that `held` is held and let go of as [`body`] does.
+pub(super) fn whole(document: Vec<u8>, held: impl Send + 'static) -> Body {
+    let bytes = document.len();
+    let document = Bytes::from(document);
+    let piece = move |from: usize| document.slice(from..bytes.min(from + PIECE_BYTES));
+    body((0..bytes).step_by(PIECE_BYTES).map(piece), held)
+}
+
 /// A trace as it comes: what there is of it is sent before more is read. When the store fails midway, or the client takes nothing for
 /// too long, the connection ends in a way that cannot be taken for the answer's end.
 pub(super) fn live_body(trace: LiveTrace, document: impl Growing) -> Body {

@@ -32,6 +32,16 @@ impl Failure {
         Self { status: StatusCode::NOT_FOUND, message: message.to_owned() }
     }
 
+    /// The request's body did not come in time.
+    pub(super) fn too_slow(message: String) -> Self {
+        Self { status: StatusCode::REQUEST_TIMEOUT, message }
+    }
+
+    /// A limit left out all that there is. Asking again does not help, so that it is no 429.
+    pub(super) fn left_out() -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: TRACES_LEFT_OUT.to_owned() }
+    }
+
     /// The answer as text, as Go's `http.Error` sends it; `body` makes it from code and message, in the form of the API.
     pub(super) fn into_text(self, body: impl FnOnce(u16, String) -> Vec<u8>) -> Response {
         let mut body = body(self.status.as_u16(), self.message);
@@ -46,6 +56,9 @@ impl Failure {
 
 /// Jaeger's words for an id without a trace.
 pub(super) const TRACE_NOT_FOUND: &str = "trace not found";
+
+/// Where an answer has no room for what belongs to it.
+pub(super) const TRACES_LEFT_OUT: &str = "the answer has reached its limit (--query.max-answer-bytes) and leaves out further traces; ask for fewer";
 
 /// Jaeger v1 answers 500 whenever its store fails, and so do we where the store fails. Three kinds deserve better, because clients
 /// act differently on them: a question that the store refuses is the client's to change (400), no room is a promise that asking

@@ -99,8 +99,12 @@ pub(crate) fn number_answer(number: u64, pretty: bool) -> Vec<u8> {
 
 /// The answer to a trace that was archived.
 pub(crate) fn archived_answer(pretty: bool) -> Vec<u8> {
-    let out = br#"{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}"#;
-    if pretty { Pretty::whole(out) } else { out.to_vec() }
+    fixed_answer(br#"{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}"#, pretty)
+}
+
+/// An answer that is always the same.
+pub(crate) fn fixed_answer(compact: &[u8], pretty: bool) -> Vec<u8> {
+    if pretty { Pretty::whole(compact) } else { compact.to_vec() }
 }
 
 /// An answer with traces, in pieces of about 64 KiB. `total` is 0, as in Jaeger. A trace's memory is released once it is written.

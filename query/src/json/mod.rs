@@ -14,7 +14,8 @@ mod tag;
 mod trace;
 
 pub(crate) use answer::{
-    AnswerError, TracesAnswer, archived_answer, list_answer, null_answer, number_answer, untotaled_answer,
+    AnswerError, TracesAnswer, archived_answer, fixed_answer, list_answer, null_answer, number_answer,
+    untotaled_answer,
 };
 pub(crate) use live::{Growing, LiveOtlpAnswer, LiveTraceAnswer};
 pub(crate) use otlp::OtlpAnswer;

@@ -11,6 +11,7 @@ use tonic::Status;
 
 use super::filter;
 use super::times::{duration, moment};
+use crate::service::MOST_TAGS;
 
 /// How far back a search of api_v2 looks when it does not say.
 const DEFAULT_LOOKBACK: Duration = Duration::from_secs(48 * 60 * 60);
@@ -37,6 +38,8 @@ struct Parameters {
     service: String,
     operation: String,
     attributes: HashMap<String, String>,
+    /// What the API calls them.
+    attributes_name: &'static str,
     start_min: Option<Timestamp>,
     start_max: Option<Timestamp>,
     duration_min: Option<prost_types::Duration>,
@@ -53,6 +56,7 @@ pub(super) fn of_v2(query: Option<api_v2::TraceQueryParameters>, bounds: Bounds)
         service: query.service_name,
         operation: query.operation_name,
         attributes: query.tags,
+        attributes_name: "tags",
         start_min: query.start_time_min,
         start_max: query.start_time_max,
         duration_min: query.duration_min,
@@ -75,6 +79,7 @@ pub(super) fn of_v3(query: Option<api_v3::TraceQueryParameters>, bounds: Bounds)
         service: query.service_name,
         operation: query.operation_name,
         attributes: query.attributes,
+        attributes_name: "attributes",
         start_min: query.start_time_min,
         start_max: query.start_time_max,
         duration_min: query.duration_min,
@@ -119,6 +124,13 @@ impl Parameters {
             return Err(Status::invalid_argument(
                 "filter does not go together with service_name, operation_name, attributes, duration_min and duration_max; say it in the filter",
             ));
+        }
+        if self.attributes.len() > MOST_TAGS {
+            return Err(Status::invalid_argument(format!(
+                "{} has {} entries; a search has at most {MOST_TAGS}",
+                self.attributes_name,
+                self.attributes.len()
+            )));
         }
         let mut tags: Vec<(String, String)> = self.attributes.into_iter().collect();
         tags.sort_unstable();
@@ -218,7 +230,11 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_by_name() {
         type Change = fn(&mut api_v2::TraceQueryParameters);
-        let cases: [(Change, &str); 5] = [
+        let cases: [(Change, &str); 6] = [
+            (
+                |query| query.tags = (0..=MOST_TAGS).map(|tag| (tag.to_string(), String::new())).collect(),
+                "tags",
+            ),
             (|query| query.search_depth = -1, "search_depth"),
             (|query| query.search_depth = 11, "--query.max-limit"),
             (|query| query.duration_max = lasting(1), "duration_max"),

@@ -18,6 +18,7 @@ use super::method::{Messages, streaming, unary};
 use super::names::{dependency_range, span_kind};
 use super::status::{archive_failed, read_failed};
 use super::{Rpc, search};
+use crate::service::List;
 
 /// The service's name.
 pub(super) const SERVICE: &str = "jaeger.api_v2.QueryService";
@@ -68,8 +69,8 @@ async fn get_services(
     context: RequestContext,
     _: GetServicesRequest,
 ) -> Result<GetServicesResponse, Status> {
-    let services = rpc.service.services(&context).await.map_err(read_failed)?;
-    Ok(GetServicesResponse { services })
+    let List { items, room: _room } = rpc.service.services(&context).await.map_err(read_failed)?;
+    Ok(GetServicesResponse { services: items })
 }
 
 /// The names alone, each once, stand beside the operations: the older form of the answer.
@@ -79,7 +80,8 @@ async fn get_operations(
     request: GetOperationsRequest,
 ) -> Result<GetOperationsResponse, Status> {
     let query = OperationQuery { service: request.service, span_kind: span_kind(&request.span_kind)? };
-    let found = rpc.service.operations(&context, &query).await.map_err(read_failed)?;
+    let List { items: found, room: _room } =
+        rpc.service.operations(&context, &query).await.map_err(read_failed)?;
     let mut operation_names: Vec<String> = found.iter().map(|operation| operation.name.clone()).collect();
     operation_names.sort_unstable();
     operation_names.dedup();

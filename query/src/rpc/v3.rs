@@ -19,6 +19,7 @@ use super::method::{Messages, streaming, unary};
 use super::names::{dependency_range, span_kind};
 use super::status::read_failed;
 use super::{Rpc, search, summaries};
+use crate::service::List;
 
 /// The service's name.
 pub(super) const SERVICE: &str = "jaeger.api_v3.QueryService";
@@ -59,8 +60,8 @@ async fn get_services(
     context: RequestContext,
     _: GetServicesRequest,
 ) -> Result<GetServicesResponse, Status> {
-    let services = rpc.service.services(&context).await.map_err(read_failed)?;
-    Ok(GetServicesResponse { services })
+    let List { items, room: _room } = rpc.service.services(&context).await.map_err(read_failed)?;
+    Ok(GetServicesResponse { services: items })
 }
 
 async fn get_operations(
@@ -69,7 +70,8 @@ async fn get_operations(
     request: GetOperationsRequest,
 ) -> Result<GetOperationsResponse, Status> {
     let query = OperationQuery { service: request.service, span_kind: span_kind(&request.span_kind)? };
-    let found = rpc.service.operations(&context, &query).await.map_err(read_failed)?;
+    let List { items: found, room: _room } =
+        rpc.service.operations(&context, &query).await.map_err(read_failed)?;
     let operations = found.into_iter().map(|operation| Operation {
         span_kind: operation.span_kind.name().to_owned(),
         name: operation.name,

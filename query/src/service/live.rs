@@ -1,5 +1,6 @@
 //! A trace as it comes out of the store, part after part, for who wants it as it was received: its answer begins before its last span
-//! is read, and never more than a few parts of it are held. Adjusting needs the whole trace; that is the other way.
+//! is read, and never more than a few parts of it are held. A turn is held while the store is asked, and given back while the client is
+//! waited for. Adjusting needs the whole trace; that is the other way.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::slow::Shape;
-use super::{Room, Service};
+use super::{Room, Service, Turn};
 use crate::metrics::Operation;
 
 /// How long a part may lie ready without being taken.
@@ -71,7 +72,8 @@ impl Service {
         }
         let archive = self.stores.archive.as_ref().map(|archive| &archive.reader);
         for reader in std::iter::once(&self.stores.reader).chain(archive) {
-            let room = Arc::new(Mutex::new(self.room().await?));
+            let turn = self.turn().await?;
+            let room = Arc::new(Mutex::new(self.room_without_turn()?));
             let (to_client, mut rest) = channel(1);
             let reading = Reading {
                 service: Arc::clone(self),
@@ -79,7 +81,7 @@ impl Service {
                 context: context.clone(),
                 lookup: lookup.clone(),
             };
-            tokio::spawn(reading.run(room.clone(), to_client));
+            tokio::spawn(reading.run(turn, room.clone(), to_client));
             let first = received(&mut rest);
             let count = |part: &Option<SpanBatch>| usize::from(part.is_some());
             if let Some(first) = self.measured(Operation::get_trace, context, count, first).await? {
@@ -99,20 +101,23 @@ struct Reading {
 }
 
 impl Reading {
-    async fn run(mut self, room: SharedRoom, to_client: Sender<Part>) {
+    async fn run(mut self, turn: Turn, room: SharedRoom, to_client: Sender<Part>) {
         self.context.deadline = Instant::now() + LONGEST;
         tokio::select! {
             () = to_client.closed() => {}
-            () = self.feed(&room, &to_client) => {}
+            () = self.feed(turn, &room, &to_client) => {}
         }
     }
 
-    async fn feed(&self, room: &SharedRoom, to_client: &Sender<Part>) {
+    async fn feed(&self, mut turn: Turn, room: &SharedRoom, to_client: &Sender<Part>) {
         let mut watch = self.service.slow.watch(Shape::Lookup { ids: 1, raw: true });
         let asked = self.in_time(self.reader.trace(&self.context, &self.lookup));
         let mut parts = match watch.asking(asked).await {
             Ok(parts) => parts,
-            Err(error) => return drop(to_client.send(Err(error)).await),
+            Err(error) => {
+                drop(turn);
+                return drop(to_client.send(Err(error)).await);
+            }
         };
         loop {
             let part = watch.asking(self.in_time(async { parts.next().await.transpose() })).await;
@@ -120,10 +125,15 @@ impl Reading {
             if let Ok(part) = &part {
                 watch.came(part.as_ref());
             }
+            drop(turn);
             let is_last = !matches!(part, Ok(Some(_)));
             if watch.giving(to_client.send_timeout(part, PATIENCE)).await.is_err() || is_last {
                 return;
             }
+            turn = match self.service.turn_again().await {
+                Ok(turn) => turn,
+                Err(error) => return drop(to_client.send(Err(error)).await),
+            };
         }
     }
 

@@ -35,20 +35,42 @@ impl Service {
         &self,
         context: &RequestContext,
         query: &TraceQuery,
-        after: Option<FoundTrace>,
+        mut after: Option<FoundTrace>,
         raw: bool,
     ) -> Result<TracesPage, ReadError> {
         let operation = Operation::find_traces;
         let mut watch = self.slow.watch(Shape::Search { operation, query, raw });
         let turn = self.turn().await?;
-        let (places, mut next) = watch.asking(self.places(context, query, after)).await?;
+        let (collector, next) = loop {
+            let (places, next) = watch.asking(self.places(context, query, after)).await?;
+            let (collector, last) = watch.asking(self.read_places(context, query, &places)).await?;
+            let last = places.iter().find(|place| Some(place.trace_id) == last).copied();
+            let next = if collector.omitted { last.or(next) } else { next };
+            // All traces of a page may have gone between finding and reading them. That is no end: others stand behind them.
+            if collector.traces() > 0 || collector.omitted || next.is_none() {
+                break (collector, next);
+            }
+            after = next;
+        };
+        let found = self.answer(context, collector, turn, Vec::new(), raw).await?;
+        watch.answered(&found);
+        Ok(TracesPage { found, next })
+    }
+
+    /// What stands at these places, and the last trace that was taken.
+    async fn read_places(
+        &self,
+        context: &RequestContext,
+        query: &TraceQuery,
+        places: &[FoundTrace],
+    ) -> Result<(Collector, Option<TraceId>), ReadError> {
         // One more than is taken tells a trace that is cut from one that is as long as the limit.
         let enough_spans = query.enough_spans.min(self.search.trace_spans.saturating_add(1));
         let query = TraceQuery { enough_spans, ..query.clone() };
         let mut collector = Collector::new(self.search, self.no_bytes()?);
         let collected = async {
             let mut last = None;
-            let mut parts = self.stores.reader.found_traces(context, &query, &places).await?;
+            let mut parts = self.stores.reader.found_traces(context, &query, places).await?;
             while let Some(part) = parts.next().await {
                 let part = part?;
                 let trace_id = part.span(0).map(|span| span.trace_id());
@@ -61,14 +83,7 @@ impl Service {
             Ok((collector, last))
         };
         let traces = |(collector, _): &(Collector, Option<TraceId>)| collector.traces();
-        let asked = self.measured(operation, context, traces, collected);
-        let (collector, last) = watch.asking(asked).await?;
-        if collector.omitted {
-            next = places.iter().find(|place| Some(place.trace_id) == last).copied().or(next);
-        }
-        let found = self.answer(collector, turn, Vec::new(), raw).await;
-        watch.answered(&found);
-        Ok(TracesPage { found, next })
+        self.measured(Operation::find_traces, context, traces, collected).await
     }
 
     /// Summaries of the newest traces behind `after` that satisfy the query, at most `query.limit`.

@@ -53,10 +53,22 @@ impl Drop for Turn {
 }
 
 impl Service {
-    /// Room for an answer that comes from no store.
+    /// Room for an answer, with a turn.
     pub(crate) async fn room(&self) -> Result<Room, ReadError> {
-        let turn = self.turn().await?;
-        Ok(Room::new(self.no_bytes()?, Some(turn)))
+        let mut room = self.room_without_turn()?;
+        self.begin_turn(&mut room).await?;
+        Ok(room)
+    }
+
+    /// Room for what comes at a client's pace, which is no reason for others to wait.
+    pub(crate) fn room_without_turn(&self) -> Result<Room, ReadError> {
+        Ok(Room::new(self.no_bytes()?, None))
+    }
+
+    /// Takes a turn for that room, to be held until [`Room::end_turn`].
+    pub(crate) async fn begin_turn(&self, room: &mut Room) -> Result<(), ReadError> {
+        room.turn = Some(self.turn().await?);
+        Ok(())
     }
 
     /// Makes the room so many bytes large.
@@ -70,7 +82,17 @@ impl Service {
     }
 
     pub(super) async fn turn_among(&self, turns: &Arc<Semaphore>) -> Result<Turn, ReadError> {
-        let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(turns).acquire_owned()).await;
+        self.turn_within(TURN_WAIT, turns).await
+    }
+
+    /// A turn for who has begun to answer: to tell it to ask again would be to break its answer off, so that it waits as long as a
+    /// question may take. Nobody holds a turn while it waits for one.
+    pub(super) async fn turn_again(&self) -> Result<Turn, ReadError> {
+        self.turn_within(self.timeout, &self.turns).await
+    }
+
+    async fn turn_within(&self, wait: Duration, turns: &Arc<Semaphore>) -> Result<Turn, ReadError> {
+        let turn = tokio::time::timeout(wait, Arc::clone(turns).acquire_owned()).await;
         if let Ok(Ok(permit)) = turn {
             self.metrics.running.inc();
             return Ok(Turn { metrics: self.metrics.clone(), _permit: permit });

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use clap::Parser;
 use prometheus_client::registry::Registry;
-use spoor_model::{TimeRange, UnixNanos};
+use spoor_model::{TimeRange, UnixNanos, jaeger};
 
 use super::*;
 use crate::fixture::{FakeReader, SPAN, Script, Span, batch, plain_trace};
@@ -102,6 +102,29 @@ async fn a_large_trace_is_adjusted_like_a_small_one() {
     let (service, _) = service(&[], Script::Parts(parts(1, &[3_000, 3_000])));
     let adjusted = service.traces(&service.context(), &[lookup(1)], false).await.unwrap();
     assert_eq!(sizes(&adjusted), [3_000]);
+}
+
+#[tokio::test]
+async fn many_small_traces_are_adjusted_like_one_and_stay_in_their_order() {
+    let script = || Script::Parts((1..=100).flat_map(|trace| parts(trace, &[50, 50])).collect());
+    let (service, _) = service(&["--query.max-concurrent-searches=1"], script());
+    let query = TraceQuery { limit: 100, ..query() };
+    let found = service.find_traces(&service.context(), &query, false).await.unwrap();
+    let ids: Vec<_> = found.traces.iter().map(|trace| trace.span(0).unwrap().trace_id().0).collect();
+    assert_eq!(ids, (1..=100).collect::<Vec<_>>());
+    assert_eq!(sizes(&found), [50; 100], "equal spans are shown once");
+}
+
+#[tokio::test]
+async fn adjusting_ends_with_the_time_of_who_asks() {
+    let script = Script::Parts((1..=100).flat_map(|trace| parts(trace, &[500])).collect());
+    let (service, _) = service(&[], script);
+    // Reading takes no time here, so that what there is of it is up when the adjusting begins.
+    let context = RequestContext::with_timeout(Duration::ZERO);
+    let error = service.find_traces(&context, &query(), false).await.err().unwrap();
+    assert_eq!(error.kind, ReadErrorKind::DeadlineExceeded);
+    assert!(error.to_string().contains("adjust the traces"), "{error}");
+    assert_eq!((service.metrics.running.get(), service.bytes.held()), (0, 0));
 }
 
 #[tokio::test]
@@ -214,15 +237,52 @@ async fn an_answer_that_is_being_sent_takes_room_and_nobodys_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_raw_trace_waits_for_its_turn_again_and_is_not_broken_off() {
+    let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Parts(parts(1, &[1; 9])));
+    let service = Arc::new(service);
+    let mut live = service.live_trace(&service.context(), &lookup(1)).await.unwrap().unwrap();
+    let searching = service.turn().await.unwrap();
+    let taken = async {
+        let mut taken = 0;
+        while live.next().await.unwrap().is_some() {
+            taken += 1;
+        }
+        taken
+    };
+    let searched = async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        drop(searching);
+    };
+    assert_eq!(tokio::join!(taken, searched).0, 9);
+    drop(live);
+    assert_eq!((service.metrics.running.get(), service.bytes.held()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_for_names_does_not_wait_for_searches_but_for_others_like_it() {
     let (service, _) = service(&["--query.max-concurrent-searches=1"], Script::Hang);
     let searching = service.turn().await.unwrap();
     let listing = service.turn_among(&service.lists).await.unwrap();
-    let error = service.services(&service.context()).await.unwrap_err();
+    let error = service.services(&service.context()).await.err().unwrap();
     assert_eq!(error.kind, ReadErrorKind::Busy);
     drop(listing);
     assert!(service.services(&service.context()).await.is_ok());
     drop(searching);
+}
+
+#[tokio::test]
+async fn lists_of_names_count_among_the_bytes_of_answers() {
+    let mut reader = FakeReader::new(Script::Hang);
+    reader.services = vec!["a".repeat(400 << 10)];
+    let config = config(&["--query.max-bytes-in-flight=1MiB"]);
+    let metrics = Metrics::register(&mut Registry::default());
+    let service = Service::new(&config, Stores::new(Arc::new(reader)), metrics);
+    let sending = service.services(&service.context()).await.unwrap();
+    assert!(service.bytes.held() >= 800 << 10);
+    let error = service.services(&service.context()).await.err().unwrap();
+    assert_eq!(error.kind, ReadErrorKind::Busy);
+    drop(sending);
+    assert_eq!(service.bytes.held(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,25 @@ pub(crate) struct Shards {
     failures: Vec<FailedShard>,
 }
 
+/// An answer to one search, whatever was found.
+#[derive(Debug, Deserialize)]
+struct AnyAnswer {
+    #[serde(rename = "_shards")]
+    shards: Shards,
+}
+
+/// Whether the shards that had to look did not understand the question. The answer is no refusal as a whole where others passed over it
+/// unread, because what they hold is outside its times.
+pub(crate) fn is_refused(answer: &[u8]) -> bool {
+    serde_json::from_slice(answer).is_ok_and(|AnyAnswer { shards }| shards.refused())
+}
+
 impl Shards {
+    /// Servers tell one failure of each kind and index.
+    fn refused(&self) -> bool {
+        !self.failures.is_empty() && self.failures.iter().all(|failure| failure.reason.is_refusal())
+    }
+
     /// Nothing when all shards answered in time, else the error that says what is missing.
     pub(crate) fn check(&self, timed_out: bool, attempted: &str) -> Result<(), ReadError> {
         let incomplete = |what: String| Err(ReadError::new(ReadErrorKind::Incomplete, attempted, what));
@@ -41,7 +59,9 @@ impl Shards {
             None => incomplete(format!("{failed} shards failed without a reason")),
             Some(first) => {
                 let index = first.index.as_deref().unwrap_or("unknown index");
-                incomplete(format!("{failed} shards failed; the first, of {index}: {}", first.reason.text()))
+                let kind = if self.refused() { ReadErrorKind::Invalid } else { ReadErrorKind::Incomplete };
+                let what = format!("{failed} shards failed; the first, of {index}: {}", first.reason.text());
+                Err(ReadError::new(kind, attempted, what))
             }
         }
     }

@@ -225,3 +225,29 @@ async fn a_filter_for_which_too_many_spans_would_have_to_be_read_is_refused_with
     assert!(error.to_string().contains("more than 50000 spans would have to be read"), "{error}");
     assert!(server.asked("_search").len() < 60, "pages grow");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_names_ends_at_its_bound_though_the_store_has_ever_more_of_them() {
+    let page = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let pages = page.clone();
+    let server = FakeServer::start(move |asked| {
+        if !asked.line.contains("_search") {
+            return healthy(asked);
+        }
+        let page = page.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = |number: usize| format!("name {:09}", page * 9_000 + number);
+        let buckets: Vec<String> =
+            (0..9_000).map(|number| format!(r#"{{"key":{{"name":"{}"}}}}"#, name(number))).collect();
+        let last = name(8_999);
+        let buckets = buckets.join(",");
+        let names = format!(r#"{{"after_key":{{"name":"{last}"}},"buckets":[{buckets}]}}"#);
+        (200, "", format!(r#"{{{WHOLE},"aggregations":{{"names":{names}}}}}"#))
+    });
+    let store = open(&server, |_| {});
+    let context = context(Duration::from_secs(60));
+    let services = store.reader().services(&context).await.unwrap();
+    assert_eq!((services.len(), pages.swap(0, std::sync::atomic::Ordering::Relaxed)), (100_000, 12));
+    assert!(services.is_sorted());
+    let query = spoor_model::OperationQuery { service: "shop".to_owned(), span_kind: None };
+    assert_eq!(store.reader().operations(&context, &query).await.unwrap().len(), 100_000);
+}

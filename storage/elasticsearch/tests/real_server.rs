@@ -213,6 +213,31 @@ async fn a_64_bit_trace_written_in_every_spelling_is_one_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_no_expression_is_found_though_an_index_outside_the_window_refuses_nothing() {
+    let store = OwnStore::open();
+    let day_before = UnixNanos(store.base.0 - 86_400_000_000_000);
+    let odd = |span, start| Sample::new(trace_id(span), span, start).with("user", ValueView::Str("u1("));
+    write_all(&store, &batch_of(&[odd(1, store.base), odd(2, day_before)])).await;
+    store.refresh();
+    let query = TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: vec![("user".to_owned(), "u1(".to_owned())],
+        start: TimeRange {
+            start: UnixNanos(day_before.0 + 1_000_000),
+            end: UnixNanos(store.base.0 + 60_000_000_000),
+        },
+        duration_min: None,
+        duration_max: None,
+        limit: 10,
+        enough_spans: usize::MAX,
+        filter: None,
+    };
+    let found = store.reader().find_trace_ids(&context(), &query, None).await.unwrap();
+    assert_eq!(found.iter().map(|place| place.trace_id).collect::<Vec<_>>(), [trace_id(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn templates_make_tags_nested_and_ids_exact() {
     let store = OwnStore::open();
     write_all(&store, &batch_of(&[Sample::new(trace_id(1), 1, store.base).with("a.b", ValueView::Int(1))]))

@@ -141,6 +141,17 @@ pub struct QueryConfig {
         default_value = ""
     )]
     pub replica_label: Name,
+
+    /// The label that names the tenant whose spans a series counts (`tenant`, say): every question asks for the series of the tenant who
+    /// asks, and for no others. Without --multi-tenancy.enabled these are the series without the label. Empty where series are of no
+    /// tenant, which does not go together with --multi-tenancy.enabled.
+    #[arg(
+        id = "prometheus.query.tenant-label",
+        long = "prometheus.query.tenant-label",
+        value_name = "LABEL",
+        default_value = ""
+    )]
+    pub tenant_label: Name,
 }
 
 /// How an https:// address is spoken to.

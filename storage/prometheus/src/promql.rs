@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use spoor_model::{SpanKind, SpanMetricsQuery};
+use spoor_storage::Tenant;
 
-use crate::config::{LatencyUnit, QueryConfig};
+use crate::config::{LatencyUnit, Name, QueryConfig};
 
 /// What the series are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +18,18 @@ pub(crate) struct Names {
     /// The label of a span's name.
     pub(crate) operation: &'static str,
     replica: Option<String>,
+    /// The label of whose spans they count.
+    tenant: Option<String>,
 }
 
 impl Names {
     pub(crate) fn new(config: &QueryConfig) -> Self {
-        let replica = Some(config.replica_label.as_str().to_owned()).filter(|label| !label.is_empty());
+        let label = |label: &Name| Some(label.as_str().to_owned()).filter(|label| !label.is_empty());
+        let (replica, tenant) = (label(&config.replica_label), label(&config.tenant_label));
         let total = if config.normalize_calls { "_total" } else { "" };
         if !config.support_connector {
             let (calls, durations) = (format!("calls{total}"), "latency".to_owned());
-            return Self { calls, durations, operation: "operation", replica };
+            return Self { calls, durations, operation: "operation", replica, tenant };
         }
         let namespace = match config.namespace.as_str() {
             "" => String::new(),
@@ -41,25 +45,34 @@ impl Names {
             durations: format!("{namespace}duration{unit}"),
             operation: "span_name",
             replica,
+            tenant,
         }
     }
 
     /// Durations that the share `quantile` of the spans did not exceed.
-    pub(crate) fn latencies(&self, query: &SpanMetricsQuery, quantile: f64) -> String {
-        let buckets = self.sum(&format!("{}_bucket", self.durations), query, "", ",le");
+    pub(crate) fn latencies(&self, tenant: &Tenant, query: &SpanMetricsQuery, quantile: f64) -> String {
+        let more = self.whose(tenant);
+        let buckets = self.sum(&format!("{}_bucket", self.durations), query, &more, ",le");
         format!("histogram_quantile({quantile}, {buckets})")
     }
 
     /// Spans per second.
-    pub(crate) fn call_rates(&self, query: &SpanMetricsQuery) -> String {
-        self.sum(&self.calls, query, "", "")
+    pub(crate) fn call_rates(&self, tenant: &Tenant, query: &SpanMetricsQuery) -> String {
+        self.sum(&self.calls, query, &self.whose(tenant), "")
     }
 
     /// The share of spans that failed.
-    pub(crate) fn error_rates(&self, query: &SpanMetricsQuery) -> String {
-        let failed = self.sum(&self.calls, query, ",status_code=\"STATUS_CODE_ERROR\"", "");
-        let all = self.call_rates(query);
+    pub(crate) fn error_rates(&self, tenant: &Tenant, query: &SpanMetricsQuery) -> String {
+        let more = format!(",status_code=\"STATUS_CODE_ERROR\"{}", self.whose(tenant));
+        let failed = self.sum(&self.calls, query, &more, "");
+        let all = self.call_rates(tenant, query);
         format!("({failed} or {all} * 0) / {all}")
+    }
+
+    /// What leaves no other tenant's series; nothing where none has a tenant.
+    fn whose(&self, tenant: &Tenant) -> String {
+        let label = self.tenant.as_deref();
+        label.map_or_else(String::new, |label| format!(",{label}=\"{}\"", in_quotes(tenant.name())))
     }
 
     /// Series of several replicas are taken for one before they are added up.
@@ -139,6 +152,10 @@ mod tests {
         }
     }
 
+    fn nobody() -> Tenant {
+        Tenant::default()
+    }
+
     fn names(change: fn(&mut QueryConfig)) -> Names {
         let mut config = Config::default().query;
         change(&mut config);
@@ -150,13 +167,13 @@ mod tests {
         let names = names(|_| {});
         let kinds = r#"span_kind=~"SPAN_KIND_SERVER|SPAN_KIND_CONSUMER""#;
         assert_eq!(
-            names.call_rates(&query(&["a", "b"], false)),
+            names.call_rates(&nobody(), &query(&["a", "b"], false)),
             format!(
                 r#"sum by (service_name) (rate(traces_span_metrics_calls{{service_name=~"a|b",{kinds}}}[90s]))"#
             )
         );
         assert_eq!(
-            names.latencies(&query(&["a"], true), 0.999),
+            names.latencies(&nobody(), &query(&["a"], true), 0.999),
             format!(
                 r#"histogram_quantile(0.999, sum by (service_name,span_name,le) (rate(traces_span_metrics_duration_bucket{{service_name=~"a",{kinds}}}[90s])))"#
             )
@@ -165,7 +182,10 @@ mod tests {
             r#"sum by (service_name) (rate(traces_span_metrics_calls{{service_name=~"a",{kinds}}}[90s]))"#
         );
         let failed = all.replace(kinds, &format!(r#"{kinds},status_code="STATUS_CODE_ERROR""#));
-        assert_eq!(names.error_rates(&query(&["a"], false)), format!("({failed} or {all} * 0) / {all}"));
+        assert_eq!(
+            names.error_rates(&nobody(), &query(&["a"], false)),
+            format!("({failed} or {all} * 0) / {all}")
+        );
     }
 
     #[test]
@@ -201,8 +221,24 @@ mod tests {
     #[test]
     fn the_series_of_replicas_are_taken_for_one() {
         let names = names(|config| config.replica_label = "replica".parse().unwrap());
-        let asked = names.call_rates(&query(&["a"], false));
+        let asked = names.call_rates(&nobody(), &query(&["a"], false));
         assert!(asked.starts_with("sum by (service_name) (max without (replica) (rate("), "{asked}");
+    }
+
+    #[test]
+    fn every_question_is_for_the_series_of_the_tenant_who_asks() {
+        let names = names(|config| config.tenant_label = "org".parse().unwrap());
+        let (tenant, query) = (Tenant::new(r#"a"} or {b\"#), query(&["a"], false));
+        let matcher = r#",org="a\"} or {b\\"}["#;
+        for (asked, series) in [
+            (names.call_rates(&tenant, &query), 1),
+            (names.latencies(&tenant, &query, 0.5), 1),
+            (names.error_rates(&tenant, &query), 3),
+        ] {
+            assert_eq!(asked.matches("rate(").count(), series, "{asked}");
+            assert_eq!(asked.matches(matcher).count(), series, "{asked}");
+        }
+        assert!(names.call_rates(&nobody(), &query).contains(r#",org=""}["#));
     }
 
     #[test]
@@ -228,8 +264,8 @@ mod tests {
         }
         let mut asked = query(&["a"], false);
         asked.rate_per = Duration::ZERO;
-        assert!(names(|_| {}).call_rates(&asked).contains("[5s]"), "no time at all is one step");
+        assert!(names(|_| {}).call_rates(&nobody(), &asked).contains("[5s]"), "no time at all is one step");
         asked.kinds.clear();
-        assert!(names(|_| {}).call_rates(&asked).contains(r#"{service_name=~"a"}"#));
+        assert!(names(|_| {}).call_rates(&nobody(), &asked).contains(r#"{service_name=~"a"}"#));
     }
 }

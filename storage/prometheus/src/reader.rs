@@ -82,7 +82,7 @@ impl MetricsReader for PrometheusMetrics {
             let what = format!("the quantile {quantile} is not between 0 and 1");
             return Err(ReadError::new(ReadErrorKind::Invalid, ATTEMPTED, what));
         }
-        let expression = self.names.latencies(query, quantile);
+        let expression = self.names.latencies(&context.tenant, query, quantile);
         self.ask(context, query, expression, self.to_millis, ATTEMPTED).await
     }
 
@@ -91,7 +91,8 @@ impl MetricsReader for PrometheusMetrics {
         context: &RequestContext,
         query: &SpanMetricsQuery,
     ) -> Result<Vec<MetricSeries>, ReadError> {
-        self.ask(context, query, self.names.call_rates(query), 1.0, "ask for call rates").await
+        let expression = self.names.call_rates(&context.tenant, query);
+        self.ask(context, query, expression, 1.0, "ask for call rates").await
     }
 
     async fn error_rates(
@@ -99,6 +100,7 @@ impl MetricsReader for PrometheusMetrics {
         context: &RequestContext,
         query: &SpanMetricsQuery,
     ) -> Result<Vec<MetricSeries>, ReadError> {
-        self.ask(context, query, self.names.error_rates(query), 1.0, "ask for error rates").await
+        let expression = self.names.error_rates(&context.tenant, query);
+        self.ask(context, query, expression, 1.0, "ask for error rates").await
     }
 }

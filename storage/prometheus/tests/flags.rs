@@ -14,7 +14,7 @@ const TOKEN: &str = "the_token_is_that_of_the_user_else_of_the_file_as_it_is_now
 const ADDRESS: &str = "the_address_may_have_a_path_and_parameters_of_its_own";
 
 /// A flag, a value that is not its default, and the name of the test.
-const ROWS: [(&str, &str, &str); 17] = [
+const ROWS: [(&str, &str, &str); 18] = [
     ("server-url", "http://localhost:7", ADDRESS),
     ("connect-timeout", "7s", "a_connection_that_does_not_come_about_is_given_up_after_the_time_that_is_set"),
     ("token-file", "/token", TOKEN),
@@ -26,6 +26,7 @@ const ROWS: [(&str, &str, &str); 17] = [
     ("query.support-spanmetrics-connector", "false", QUESTIONS),
     ("query.extra-query-params", "a=b", ADDRESS),
     ("query.replica-label", "pod", QUESTIONS),
+    ("query.tenant-label", "org", "who_asks_sees_the_series_of_his_tenant_and_no_others"),
     ("tls.enabled", "true", TLS),
     ("tls.ca", "/ca", TLS),
     ("tls.cert", "/cert", TLS),

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use clap::Parser;
 use socket2::{Domain, Socket, Type};
 use spoor_model::{MetricSeries, SpanKind, SpanMetricsQuery, TimeRange, UnixNanos};
-use spoor_storage::{Credentials, MetricsReader, ReadError, ReadErrorKind, RequestContext};
+use spoor_storage::{Credentials, MetricsReader, ReadError, ReadErrorKind, RequestContext, Tenant};
 use spoor_storage_prometheus::{Config, PrometheusMetrics};
 
 /// A request as received.
@@ -200,6 +200,20 @@ async fn the_token_is_that_of_the_user_else_of_the_file_as_it_is_now_else_of_the
     let error = calls(&reader).await.unwrap_err();
     assert_eq!(error.kind, ReadErrorKind::Unavailable);
     assert!(error.to_string().contains("--prometheus.token-file="), "{error}");
+}
+
+#[tokio::test]
+async fn who_asks_sees_the_series_of_his_tenant_and_no_others() {
+    let server = Server::start(&[(200, NOTHING)]).await;
+    let reader = server.reader(&["--prometheus.query.tenant-label=org"]);
+    let context = RequestContext { tenant: Tenant::new("red"), ..context() };
+    reader.call_rates(&context, &query()).await.unwrap();
+    reader.error_rates(&context, &query()).await.unwrap();
+    reader.latencies(&context, &query(), 0.5).await.unwrap();
+    for asked in server.asked() {
+        let asked = &asked.form["query"];
+        assert_eq!(asked.matches(r#",org="red"}"#).count(), asked.matches('{').count(), "{asked}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use spoor_model::{Operation, OperationQuery, SpanBatch, SpanKind, TraceId, UnixNanos};
 
+use crate::ListBound;
+
 const KINDS: [SpanKind; 6] = [
     SpanKind::Unspecified,
     SpanKind::Internal,
@@ -40,18 +42,23 @@ impl Names {
 
     /// The services' names, sorted.
     pub(super) fn services(&self) -> Vec<String> {
-        self.services.keys().cloned().collect()
+        let mut bound = ListBound::default();
+        let names = self.services.keys().take_while(|name| bound.takes(name)).cloned().collect();
+        bound.tell();
+        names
     }
 
     /// The operations that the query asks for, sorted.
     pub(super) fn operations(&self, query: &OperationQuery) -> Vec<Operation> {
         let Some(service) = self.services.get(&query.service) else { return Vec::new() };
         let mut operations = Vec::new();
-        for (name, counts) in &service.operations {
+        let mut bound = ListBound::default();
+        for (name, counts) in service.operations.iter().take_while(|(name, _)| bound.takes(name)) {
             let kinds = KINDS.into_iter().zip(counts).filter(|(_, count)| **count > 0).map(|(kind, _)| kind);
             let wanted = kinds.filter(|kind| query.span_kind.is_none_or(|only| only == *kind));
             operations.extend(wanted.map(|span_kind| Operation { name: name.clone(), span_kind }));
         }
+        bound.tell();
         operations.sort_unstable();
         operations
     }

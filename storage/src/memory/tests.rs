@@ -206,3 +206,11 @@ async fn counts_under_the_names_that_are_documented() {
     }
     assert!(text.contains("spoor_memory_bytes "), "{text}");
 }
+
+#[tokio::test]
+async fn a_list_of_names_ends_at_its_bound() {
+    let store = open(200_000, 1_000 * MEBIBYTE);
+    let services: Vec<(u128, u64)> = (1..=100_001).map(|trace| (trace, 1)).collect();
+    write(&store, &services, 0).await;
+    assert_eq!(store.services(&context()).await.unwrap().len(), 100_000);
+}

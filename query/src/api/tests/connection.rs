@@ -72,11 +72,12 @@ async fn a_client_that_hangs_up_ends_the_work_for_it() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_in_the_middle_of_an_answer_gives_its_room_back() {
-    let running = Running::start(Arc::new(FakeReader::new(Script::Parts(vec![plain_trace(0xa, 100_000)]))));
+    let script = Script::HangAfter(vec![plain_trace(0xa, 100_000)]);
+    let running = Running::start(Arc::new(FakeReader::new(script)));
     let mut client = running.send("/api/traces/a?raw=true").await;
     let mut first = [0; 1_000];
     client.read_exact(&mut first).await.unwrap();
-    assert!(running.running(), "an answer of 20 MB does not fit into the connection's buffers");
+    until(|| running.running()).await; // The rest is being read.
     drop(client);
     until(|| !running.running()).await;
 }

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use spoor_storage::ReadErrorKind;
 
+use axum::response::IntoResponse;
+
 use super::*;
+use crate::service::Traces;
 
 /// The body of an error, as Jaeger's clients know it.
 fn envelope(code: u16, message: &str) -> String {
@@ -189,4 +192,56 @@ proptest! {
         let answer = runtime.block_on(Port::with_traces(&[]).get(&uri.to_string()));
         prop_assert!(matches!(answer.status.as_u16(), 200 | 400 | 404), "{} {}", uri, answer.status);
     }
+}
+
+#[tokio::test]
+async fn a_trace_that_a_limit_leaves_out_is_not_told_as_unknown() {
+    let metrics = Metrics::register(&mut Registry::default());
+    let reader = Arc::new(FakeReader::new(Script::Hang));
+    let service = Service::new(&config(&[]), Stores::new(reader), metrics);
+    let found = |omitted| {
+        let room = service.room_without_turn().unwrap();
+        Traces { traces: Vec::new(), missing: Vec::new(), omitted, cut: false, room }
+    };
+    let text = async |answer: Response| {
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    };
+    let (status, body) = text(v1::trace_response(found(true), false).into_response()).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(body.contains("--query.max-answer-bytes"), "{body}");
+    let (status, body) = text(crate::api::v3::traces_response(found(true), None).into_response()).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{body}");
+    assert!(body.contains("--query.max-answer-bytes"), "{body}");
+    for unknown in [
+        v1::trace_response(found(false), false).into_response(),
+        crate::api::v3::traces_response(found(false), None).into_response(),
+    ] {
+        assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_search_with_more_tags_than_a_store_shall_look_up_is_refused_by_the_parameters_name() {
+    let port = Port::with_traces(&[]);
+    let json = |tags: usize| {
+        let tags: Vec<String> = (0..tags).map(|tag| format!("%22{tag}%22:%22x%22")).collect();
+        format!("%7B{}%7D", tags.join(","))
+    };
+    let window = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2100-01-01T00:00:00Z";
+    let one_by_one = |tags: usize| (0..tags).map(|tag| format!("&tag={tag}:x")).collect::<String>();
+    for (name, path) in [
+        ("tags", (|tags| format!("/api/traces?service=a&tags={tags}")) as fn(String) -> String),
+        ("query.attributes", |tags| format!("/api/v3/traces?query.serviceName=a&query.attributes={tags}")),
+    ] {
+        let ask = async |tags: usize| port.get(&format!("{}&{window}", path(json(tags)))).await;
+        assert_eq!(ask(64).await.status, StatusCode::OK, "{name}");
+        let refused = ask(65).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{name}");
+        assert!(refused.body.contains(name) && refused.body.contains("64"), "{}", refused.body);
+    }
+    let refused = port.get(&format!("/api/traces?service=a{}", one_by_one(65))).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.body.contains("'tag'"), "{}", refused.body);
 }

@@ -81,6 +81,19 @@ async fn what_is_read_is_sent_before_the_rest_is_read() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_of_a_raw_trace_keeps_no_search_out() {
+    let script = Script::Parts([parts(), parts(), parts()].concat());
+    let port = Port::new(&["--query.max-concurrent-searches=1"], FakeReader::new(script));
+    for path in ["/api/traces/a?raw=1", "/api/v3/traces/a?rawTraces=1"] {
+        let unread = begun(&port, path).await;
+        let search = port.get("/api/traces?service=service").await;
+        assert_eq!(search.status, StatusCode::OK, "{path}: {}", search.body);
+        let pieces: Vec<_> = StreamExt::collect(unread).await;
+        assert!(pieces.iter().all(Result::is_ok), "{path}: the rest is there for who takes it");
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_fails_midway_breaks_the_answer_off() {
     let script = Script::FailAfter(parts(), ReadErrorKind::Unavailable);

@@ -1,5 +1,9 @@
 //! Claims about `POST /api/transform`: a dropped file is shown as it is.
 
+use std::time::Duration;
+
+use futures::StreamExt;
+
 use super::*;
 
 const SPAN: &str = r#"{"traceId":"TRACE","spanId":"00000000000000ID","name":"op","startTimeUnixNano":"1000000","endTimeUnixNano":"3000000"}"#;
@@ -59,6 +63,25 @@ async fn what_cannot_be_read_is_refused_with_its_place_and_its_own_code() {
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_upload_keeps_no_search_out_and_is_ended_in_time() {
+    let port = Port::with_traces(&["--query.max-concurrent-searches=1", "--query.request-timeout=5s"]);
+    let begun = futures::stream::iter([Ok::<_, std::convert::Infallible>("{")]);
+    let upload = Body::from_stream(begun.chain(futures::stream::pending()));
+    let upload = tokio::time::timeout(Duration::from_secs(60), port.post("/api/transform", &[], upload));
+    let search = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        port.get("/api/traces?service=service").await
+    };
+    let (upload, search) = tokio::join!(upload, search);
+    assert_eq!(search.status, StatusCode::OK, "{}", search.body);
+    let upload = upload.expect("it is not waited for without end");
+    assert_eq!(upload.status, StatusCode::REQUEST_TIMEOUT);
+    let error = &upload.json()["errors"][0];
+    assert_eq!(error["code"], 408);
+    assert!(error["msg"].as_str().unwrap().contains("--query.request-timeout"), "{error}");
+}
+
 #[tokio::test]
 async fn what_nobody_measures_is_answered_in_its_own_shape_and_empty() {
     let port = Port::with_traces(&[]);
@@ -68,4 +91,9 @@ async fn what_nobody_measures_is_answered_in_its_own_shape_and_empty() {
     }
     let deep = port.get("/api/deep-dependencies?service=a").await.json();
     assert_eq!(deep, serde_json::json!({ "dependencies": [] }));
+    for path in ["/api/quality-metrics", "/api/deep-dependencies"] {
+        let pretty = port.get(&format!("{path}?prettyPrint=true")).await;
+        assert!(pretty.body.starts_with("{\n    \""), "{path}: {}", pretty.body);
+        assert_eq!(pretty.json(), port.get(path).await.json(), "{path}");
+    }
 }

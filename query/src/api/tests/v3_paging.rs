@@ -64,6 +64,24 @@ fn expected(traces: u64) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_page_whose_traces_have_all_gone_is_not_the_end() {
+    let path = format!("/api/v3/traces?{WINDOW}&query.serviceName=service&query.searchDepth=2");
+    let found = async |gone: std::ops::RangeInclusive<u128>| {
+        let traces = (1..=5).map(|trace| plain_trace(trace, 1)).collect();
+        let mut reader = FakeReader::new(Script::Parts(traces));
+        reader.gone = gone.map(spoor_model::TraceId).collect();
+        Port::new(&[], reader).get(&path).await
+    };
+    let rest = found(1..=4).await;
+    assert_eq!(rest.status, StatusCode::OK, "{}", rest.body);
+    assert_eq!(ids("traces", &rest.json()), [format!("{:032x}", 5)]);
+    assert_eq!(found(1..=5).await.status, StatusCode::NOT_FOUND);
+    let half = found(1..=3).await.json();
+    assert_eq!(ids("traces", &half), [format!("{:032x}", 4)]);
+    assert!(half["nextPageToken"].is_string(), "{half}");
+}
+
+#[tokio::test]
 async fn following_pages_names_every_trace_once_newest_first() {
     let port = port(40, &[]).await;
     for route in ["traces", "trace-summaries"] {

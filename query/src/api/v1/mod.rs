@@ -23,10 +23,12 @@ use spoor_model::{Operation, OperationQuery, SpanKind, TraceLookup, json};
 
 use super::caller::Caller;
 use super::params::{Params, now, unreadable};
-use super::status::{Failure, TRACE_NOT_FOUND};
+use super::status::{Failure, TRACE_NOT_FOUND, TRACES_LEFT_OUT};
 use super::{Api, not_found, pieces};
-use crate::json::{AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, list_answer, null_answer};
-use crate::service::Traces;
+use crate::json::{
+    AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, fixed_answer, list_answer, null_answer,
+};
+use crate::service::{List, Traces};
 use ids::{parse_path_id, service_of_path};
 use search::{Search, parse_search, service_required, time_hint};
 
@@ -39,10 +41,9 @@ pub(super) async fn services(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
-    let services = api.service.services(&context).await?;
-    Ok(json_response(list_answer(&services, params.pretty(), |out, name| {
-        json::write_string(out, name.as_bytes())
-    })))
+    let List { items, room } = api.service.services(&context).await?;
+    let write = |out: &mut Vec<u8>, name: &String| json::write_string(out, name.as_bytes());
+    Ok(json_response(pieces::whole(list_answer(&items, params.pretty(), write), room)))
 }
 
 /// `GET /api/services/{service}/operations`: names alone, each once; `data` is null when there is none.
@@ -55,14 +56,15 @@ pub(super) async fn service_operations(
     let Some(service) = service_of_path(uri.path()) else { return Ok(not_found().await) };
     let pretty = Params::parse(query.as_deref()).pretty();
     let query = OperationQuery { service: service?, span_kind: None };
-    let operations = api.service.operations(&context, &query).await?;
-    let mut names: Vec<String> = operations.into_iter().map(|operation| operation.name).collect();
+    let List { items, room } = api.service.operations(&context, &query).await?;
+    let mut names: Vec<String> = items.into_iter().map(|operation| operation.name).collect();
     names.sort_unstable();
     names.dedup();
     if names.is_empty() {
         return Ok(json_response(null_answer(pretty)));
     }
-    Ok(json_response(list_answer(&names, pretty, |out, name| json::write_string(out, name.as_bytes()))))
+    let write = |out: &mut Vec<u8>, name: &String| json::write_string(out, name.as_bytes());
+    Ok(json_response(pieces::whole(list_answer(&names, pretty, write), room)))
 }
 
 /// `GET /api/operations?service&spanKind`.
@@ -74,8 +76,8 @@ pub(super) async fn operations(
     let params = Params::parse(query.as_deref());
     let service = params.first("service").ok_or_else(service_required)?.to_owned();
     let query = OperationQuery { service, span_kind: params.first("spanKind").map(span_kind).transpose()? };
-    let operations = api.service.operations(&context, &query).await?;
-    Ok(json_response(list_answer(&operations, params.pretty(), write_operation)))
+    let List { items, room } = api.service.operations(&context, &query).await?;
+    Ok(json_response(pieces::whole(list_answer(&items, params.pretty(), write_operation), room)))
 }
 
 fn span_kind(name: &str) -> Result<SpanKind, Failure> {
@@ -132,10 +134,15 @@ pub(super) async fn trace(
         return Ok(json_response(pieces::live_body(live, LiveTraceAnswer::new(params.pretty()))));
     }
     let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], false).await?;
-    if found.traces.is_empty() {
+    trace_response(found, params.pretty())
+}
+
+/// The one trace that was asked for. One that a limit left out is there, which the answer says.
+pub(super) fn trace_response(found: Traces, pretty: bool) -> Result<Response, Failure> {
+    if found.traces.is_empty() && !found.omitted {
         return Err(Failure::trace_not_found());
     }
-    Ok(traces_response(found, params.pretty()))
+    Ok(traces_response(found, pretty))
 }
 
 /// `POST /api/archive/{id}`.
@@ -154,13 +161,18 @@ pub(super) async fn archive(
 
 /// `GET /api/deep-dependencies`: Jaeger answers an example that it made up; nothing is known here. The UI's page for them asks
 /// `GET /analytics/v1/dependencies`, which no Jaeger has: its answer would be the UI itself, and the page would break.
-pub(super) async fn deep_dependencies() -> Response {
-    json_response(r#"{"dependencies":[]}"#)
+pub(super) async fn deep_dependencies(RawQuery(query): RawQuery) -> Response {
+    empty(query.as_deref(), br#"{"dependencies":[]}"#)
 }
 
 /// `GET /api/quality-metrics`: Jaeger answers an example that it made up; nobody measures the quality of traces here.
-pub(super) async fn quality_metrics() -> Response {
-    json_response(r#"{"traceQualityDocumentationLink":"","scores":[],"metrics":[],"clients":[]}"#)
+pub(super) async fn quality_metrics(RawQuery(query): RawQuery) -> Response {
+    empty(query.as_deref(), br#"{"traceQualityDocumentationLink":"","scores":[],"metrics":[],"clients":[]}"#)
+}
+
+/// What is answered where nothing is known.
+fn empty(query: Option<&str>, answer: &[u8]) -> Response {
+    json_response(fixed_answer(answer, Params::parse(query).pretty()))
 }
 
 pub(super) fn json_response(body: impl Into<Body>) -> Response {
@@ -175,8 +187,7 @@ fn traces_response(found: Traces, pretty: bool) -> Response {
         |trace_id| AnswerError { code: None, message: TRACE_NOT_FOUND.to_owned(), trace_id: Some(trace_id) };
     let mut errors: Vec<AnswerError> = missing.into_iter().map(unknown).collect();
     if omitted {
-        let message = "the answer has reached its limit (--query.max-answer-bytes) and leaves out further traces; ask for fewer";
-        errors.push(AnswerError { code: None, message: message.to_owned(), trace_id: None });
+        errors.push(AnswerError { code: None, message: TRACES_LEFT_OUT.to_owned(), trace_id: None });
     }
     json_response(pieces::body(TracesAnswer::new(traces, errors, pretty), room))
 }

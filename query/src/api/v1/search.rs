@@ -8,6 +8,7 @@ use spoor_model::{TimeRange, TraceId, TraceQuery, UnixNanos};
 use super::ids::parse_hex_id;
 use crate::api::params::{Params, unreadable};
 use crate::api::status::Failure;
+use crate::service::MOST_TAGS;
 
 /// How far back a search looks when it does not say.
 const DEFAULT_LOOKBACK: Duration = Duration::from_secs(48 * 60 * 60);
@@ -90,22 +91,29 @@ fn limit(params: &Params, max: usize) -> Result<usize, Failure> {
 /// A `null` is none, as in Jaeger.
 fn tags(params: &Params) -> Result<Vec<(String, String)>, Failure> {
     let mut tags: Vec<(String, String)> = Vec::new();
-    let mut put = |key: String, value: String| match tags.iter_mut().find(|(known, _)| *known == key) {
-        Some(known) => known.1 = value,
-        None => tags.push((key, value)),
+    let mut put = |parameter: &str, key: String, value: String| {
+        let is_full = tags.len() >= MOST_TAGS;
+        match tags.iter_mut().find(|(known, _)| *known == key) {
+            Some(known) => known.1 = value,
+            None if !is_full => tags.push((key, value)),
+            None => return Err(unreadable(parameter, format!("a search has at most {MOST_TAGS} tags"))),
+        }
+        Ok(())
     };
     for tag in params.all("tag") {
         let (key, value) = tag.split_once(':').ok_or_else(|| {
             Failure::bad_request(format!("malformed 'tag' parameter, expecting key:value, received: {tag}"))
         })?;
-        put(key.to_owned(), value.to_owned());
+        put("tag", key.to_owned(), value.to_owned())?;
     }
     for json in params.all("tags") {
         let map: Option<std::collections::BTreeMap<String, String>> =
             serde_json::from_str(json).map_err(|cause| {
                 Failure::bad_request(format!("malformed 'tags' parameter, cannot unmarshal JSON: {cause}"))
             })?;
-        map.into_iter().flatten().for_each(|(key, value)| put(key, value));
+        for (key, value) in map.into_iter().flatten() {
+            put("tags", key, value)?;
+        }
     }
     Ok(tags)
 }

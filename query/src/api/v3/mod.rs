@@ -21,15 +21,17 @@ use spoor_model::{
 
 use super::caller::Caller;
 use super::params::now;
+use super::status::Failure;
 use super::v1::{json_response, trace_id_of_segment};
 use super::{Api, pieces};
 use crate::json::{LiveOtlpAnswer, OtlpAnswer, SummariesAnswer};
+use crate::service::{List, Traces};
 use failure::V3Failure;
 use params::{END_TIME, RAW_TRACES, SPAN_KIND, START_TIME, V3Params, malformed};
 use search::Search;
 
 type Shared = State<Arc<Api>>;
-type Answer = Result<Response, V3Failure>;
+pub(super) type Answer = Result<Response, V3Failure>;
 
 /// The description of this API.
 const OPENAPI: &str = include_str!("../../../../docs/openapi/v3.yaml");
@@ -51,8 +53,8 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 
 /// `GET /api/v3/services`.
 async fn services(State(api): Shared, Caller(context): Caller) -> Answer {
-    let services = api.service.services(&context).await?;
-    Ok(list("services", &services, |out, name| json::write_string(out, name.as_bytes())))
+    let List { items, room } = api.service.services(&context).await?;
+    Ok(list("services", &items, room, |out, name| json::write_string(out, name.as_bytes())))
 }
 
 /// `GET /api/v3/operations?service&spanKind`: kinds are never missing; one that is not known is told as `internal`.
@@ -60,8 +62,8 @@ async fn operations(State(api): Shared, Caller(context): Caller, RawQuery(query)
     let params = V3Params::parse(query.as_deref());
     let service = params.text(&["service"]).unwrap_or_default().to_owned();
     let query = OperationQuery { service, span_kind: params.span_kind(SPAN_KIND)? };
-    let operations = api.service.operations(&context, &query).await?;
-    Ok(list("operations", &operations, |out, operation| {
+    let List { items, room } = api.service.operations(&context, &query).await?;
+    Ok(list("operations", &items, room, |out, operation| {
         let kind = match operation.span_kind {
             SpanKind::Unspecified => SpanKind::Internal,
             kind => kind,
@@ -86,10 +88,15 @@ async fn trace(State(api): Shared, Caller(context): Caller, uri: Uri, RawQuery(q
         return Ok(json_response(pieces::live_body(live, LiveOtlpAnswer::default())));
     }
     let found = api.service.traces(&context, &[TraceLookup { trace_id, hint }], false).await?;
-    if found.traces.is_empty() {
-        return Err(V3Failure::no_traces_found());
+    traces_response(found, None)
+}
+
+/// These traces and the way to the next page. Nothing at all is 404, as in Jaeger, but not where there is something that is not here.
+pub(super) fn traces_response(found: Traces, next_page_token: Option<String>) -> Answer {
+    if found.traces.is_empty() && next_page_token.is_none() {
+        return Err(if found.omitted { Failure::left_out().into() } else { V3Failure::no_traces_found() });
     }
-    Ok(json_response(pieces::body(OtlpAnswer::new(found.traces, None), found.room)))
+    Ok(json_response(pieces::body(OtlpAnswer::new(found.traces, next_page_token), found.room)))
 }
 
 /// Where the caller thinks the trace lies. One end is as good as none at the other.
@@ -107,11 +114,7 @@ async fn search(State(api): Shared, Caller(context): Caller, RawQuery(query): Ra
     let params = V3Params::parse(query.as_deref());
     let Search { query, after, raw } = Search::parse(&params, api.service.capabilities(), api.max_limit)?;
     let page = api.service.page_of_traces(&context, &query, after, raw).await?;
-    if page.found.traces.is_empty() {
-        return Err(V3Failure::no_traces_found());
-    }
-    let token = next_page_token(&query, page.next);
-    Ok(json_response(pieces::body(OtlpAnswer::new(page.found.traces, token), page.found.room)))
+    traces_response(page.found, next_page_token(&query, page.next))
 }
 
 /// `GET /api/v3/trace-summaries?query.…`: a page of a search, of which each trace is told in a few words.
@@ -136,7 +139,7 @@ async fn dependencies(State(api): Shared, Caller(context): Caller, RawQuery(quer
         return Err(malformed(START_TIME[0], "it is later than endTime").into());
     }
     let calls = api.service.dependencies(&context, TimeRange { start, end }).await?;
-    Ok(list("dependencies", &calls, |out, calls| {
+    Ok(list("dependencies", &calls, (), |out, calls| {
         out.extend_from_slice(b"{\"parent\":");
         json::write_string(out, calls.parent.as_bytes());
         out.extend_from_slice(b",\"child\":");
@@ -152,8 +155,8 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"))], OPENAPI).into_response()
 }
 
-/// `{"name":[…]}`; the list is there even when it is empty.
-fn list<T>(name: &str, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) -> Response {
+/// `{"name":[…]}`; the list is there even when it is empty. `held` is let go of when it is sent.
+fn list<T>(name: &str, items: &[T], held: impl Send + 'static, write: impl Fn(&mut Vec<u8>, &T)) -> Response {
     let mut out = format!("{{\"{name}\":[").into_bytes();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
@@ -162,5 +165,5 @@ fn list<T>(name: &str, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) -> Respons
         write(&mut out, item);
     }
     out.extend_from_slice(b"]}");
-    json_response(out)
+    json_response(pieces::whole(out, held))
 }

@@ -9,6 +9,7 @@ use spoor_storage::Capabilities;
 use super::page_token;
 use super::params::{Names, V3Params, malformed};
 use crate::api::status::Failure;
+use crate::service::MOST_TAGS;
 
 const SERVICE_NAME: Names = &["query.serviceName", "query.service_name"];
 const OPERATION_NAME: Names = &["query.operationName", "query.operation_name"];
@@ -138,5 +139,10 @@ fn durations(params: &V3Params) -> Result<Durations, Failure> {
 fn attributes(params: &V3Params) -> Result<Vec<(String, String)>, Failure> {
     let map =
         params.read(ATTRIBUTES, |text| serde_json::from_str::<Option<BTreeMap<String, String>>>(text))?;
-    Ok(map.flatten().unwrap_or_default().into_iter().collect())
+    let map = map.flatten().unwrap_or_default();
+    if map.len() > MOST_TAGS {
+        let cause = format!("{} attributes are more than {MOST_TAGS}", map.len());
+        return Err(malformed(ATTRIBUTES[0], cause));
+    }
+    Ok(map.into_iter().collect())
 }

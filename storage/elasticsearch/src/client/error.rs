@@ -196,7 +196,16 @@ pub(crate) struct FailedShard {
     pub(crate) reason: ServerError,
 }
 
+/// What servers call it that they do not understand the question, as against what befalls them while they answer it.
+const REFUSALS: [&str; 2] = ["query_shard_exception", "parsing_exception"];
+
 impl ServerError {
+    /// The question is what is wrong: every shard that failed, or the whole search, did not understand it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let is_named = |error: &Self| REFUSALS.contains(&error.kind.as_str());
+        is_named(self) || (!self.root_cause.is_empty() && self.root_cause.iter().all(is_named))
+    }
+
     /// `type: reason`, with the innermost cause where it adds something; at most [`MAX_REASON_BYTES`].
     pub(crate) fn text(&self) -> String {
         let mut text = self.one();
@@ -271,6 +280,18 @@ mod tests {
         assert_eq!(reason_of(br#"{"error":"Incorrect HTTP method","status":405}"#), "Incorrect HTTP method");
         assert_eq!(reason_of(b"<html>\nbad gateway"), "<html> bad gateway");
         assert_eq!(reason_of(b""), "no reason given");
+    }
+
+    #[test]
+    fn a_question_that_is_not_understood_is_told_from_a_store_in_trouble() {
+        let is_refusal = |text| serde_json::from_str::<ServerError>(text).unwrap().is_refusal();
+        assert!(is_refusal(r#"{"type":"parsing_exception"}"#));
+        assert!(is_refusal(
+            r#"{"type":"search_phase_execution_exception","root_cause":[{"type":"query_shard_exception"}]}"#
+        ));
+        assert!(!is_refusal(r#"{"type":"search_phase_execution_exception","root_cause":[]}"#));
+        let mixed = r#"{"type":"a","root_cause":[{"type":"query_shard_exception"},{"type":"node_disconnected_exception"}]}"#;
+        assert!(!is_refusal(mixed));
     }
 
     #[test]

@@ -114,7 +114,11 @@ pub(super) fn parse_item<'a, A: Deserialize<'a>>(
     attempted: &str,
 ) -> Result<Answer<'a, A>, ReadError> {
     if let Ok(FailedItem { error, status }) = serde_json::from_str(item.get()) {
-        let kind = if status == 429 { ReadErrorKind::Busy } else { ReadErrorKind::Incomplete };
+        let kind = match status {
+            429 => ReadErrorKind::Busy,
+            400 if error.is_refusal() => ReadErrorKind::Invalid,
+            _ => ReadErrorKind::Incomplete,
+        };
         return Err(ReadError::new(kind, attempted, error.text()));
     }
     let answer: Answer<'a, A> = serde_json::from_str(item.get()).map_err(|error| {
@@ -160,6 +164,27 @@ mod tests {
         let error = r#"{"error":{"type":"index_closed_exception","reason":"closed"},"status":400}"#;
         assert_eq!(checked(error), Err("search: index_closed_exception: closed".to_owned()));
         assert!(checked(r#"{"took":1}"#).unwrap_err().contains("not understood"));
+    }
+
+    #[test]
+    fn a_question_that_shards_do_not_understand_is_refused_and_no_part_of_an_answer() {
+        let kind = |text: &str| {
+            let item: &RawValue = serde_json::from_str(text).unwrap();
+            parse_item::<Aggregations>(item, "search").unwrap_err().kind
+        };
+        let not_understood = r#"{"index":"i","reason":{"type":"query_shard_exception","reason":"r"}}"#;
+        let away = r#"{"index":"j","reason":{"type":"node_disconnected_exception","reason":"r"}}"#;
+        let failed = |failures: &str| {
+            format!(
+                r#"{{"timed_out":false,"_shards":{{"total":4,"successful":2,"failed":2,"failures":[{failures}]}}}}"#
+            )
+        };
+        assert_eq!(kind(&failed(not_understood)), ReadErrorKind::Invalid);
+        assert_eq!(kind(&failed(&format!("{not_understood},{away}"))), ReadErrorKind::Incomplete);
+        let refused = r#"{"error":{"type":"search_phase_execution_exception","root_cause":[{"type":"query_shard_exception"}]},"status":400}"#;
+        assert_eq!(kind(refused), ReadErrorKind::Invalid);
+        let closed = r#"{"error":{"type":"index_closed_exception"},"status":400}"#;
+        assert_eq!(kind(closed), ReadErrorKind::Incomplete, "that is no matter of the question");
     }
 
     proptest! {

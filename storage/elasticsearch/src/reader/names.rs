@@ -1,8 +1,9 @@
-//! Services and operations, from the service documents: all of them, page by page, not the most frequent ones.
+//! Services and operations, from the service documents: all of them, page by page, not the most frequent ones, up to a bound that only
+//! broken names reach.
 
 use serde_json::Value;
 use spoor_model::{Operation, OperationQuery, SpanKind, TimeRange, UnixNanos};
-use spoor_storage::{ReadError, RequestContext};
+use spoor_storage::{ListBound, ReadError, RequestContext};
 
 use super::answer::{Answer, NameBucket, Names};
 use super::{ElasticsearchReader, now, query};
@@ -50,7 +51,7 @@ impl ElasticsearchReader {
         Ok(operations)
     }
 
-    /// All buckets, page by page; `body` asks for the page behind a name.
+    /// All buckets, page by page, as many as a list may have; `body` asks for the page behind a name.
     async fn list_names(
         &self,
         context: &RequestContext,
@@ -59,7 +60,7 @@ impl ElasticsearchReader {
     ) -> Result<Vec<NameBucket>, ReadError> {
         // Where clocks go ahead of ours, services of tomorrow's index are heard of already.
         let targets = self.names.services.targets(widened(self.retention(now()), SLACK));
-        let mut found = Vec::new();
+        let (mut found, mut bound) = (Vec::new(), ListBound::default());
         let mut after: Option<String> = None;
         loop {
             let reply =
@@ -68,8 +69,9 @@ impl ElasticsearchReader {
             let Some(Names { buckets, after_key }) = answer.aggregations.map(|found| found.names) else {
                 return Ok(found);
             };
-            found.extend(buckets);
-            match after_key {
+            found.extend(buckets.into_iter().take_while(|bucket| bound.takes(&bucket.key.name)));
+            bound.tell();
+            match after_key.filter(|_| !bound.is_reached()) {
                 Some(key) => after = Some(key.name),
                 None => return Ok(found),
             }

@@ -23,6 +23,7 @@ use super::query::{self, Bounds, Condition, Part, Patterns};
 use super::slice::Slice;
 use crate::index::Targets;
 use crate::turns::Answered;
+use crate::wholeness;
 
 /// What a server gives at once by default (`index.max_result_window`).
 const MOST_HITS: usize = 10_000;
@@ -203,11 +204,12 @@ impl Search<'_> {
     ) -> Result<Answered, ReadError> {
         let Self { reader, context, attempted, .. } = *self;
         let reply = reader.access.search(context, targets, filter, &body(self.patterns), attempted).await;
+        let is_refused = || match &reply {
+            Err(error) => error.kind == ReadErrorKind::Invalid,
+            Ok(answer) => wholeness::is_refused(answer),
+        };
         // A value that is no regular expression is still a value.
-        if self.patterns == Patterns::Allowed
-            && query::has_patterns(self.question)
-            && matches!(&reply, Err(error) if error.kind == ReadErrorKind::Invalid)
-        {
+        if self.patterns == Patterns::Allowed && query::has_patterns(self.question) && is_refused() {
             self.patterns = Patterns::Literal;
             return reader.access.search(context, targets, filter, &body(self.patterns), attempted).await;
         }
