@@ -77,7 +77,7 @@ pub(crate) struct Metrics {
     refused: Family<ByReason, Counter>,
     /// Answers cut or shortened by a limit.
     pub(crate) cut: Counter,
-    /// Questions for traces being worked on or answered.
+    /// Questions being worked on.
     pub(crate) running: Gauge,
 }
 
@@ -117,11 +117,7 @@ impl Metrics {
             "Answers cut by a limit, and saying so",
             metrics.cut.clone(),
         );
-        registry.register(
-            "spoor_query_running",
-            "Questions for traces being worked on or answered",
-            metrics.running.clone(),
-        );
+        registry.register("spoor_query_running", "Questions being worked on", metrics.running.clone());
         metrics
     }
 

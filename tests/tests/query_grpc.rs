@@ -134,8 +134,17 @@ async fn a_giant_trace_comes_in_messages_that_every_client_takes_and_who_cancels
         ensure!(seen == sent, "{} of {} spans by api_v3", seen.len(), sent.len());
     }
 
-    // Raw, it is read while it is sent; who waits for its client has no turn, and the rest is there when the client comes.
     let raw = api_v3::GetTraceRequest { raw_traces: true, ..by_id };
+    a_raw_trace_waits_without_a_turn(&spoor, &mut v3, raw, &sent).await
+}
+
+/// Raw, a trace is read while it is sent; while its client is waited for it has no turn, and the rest is there when the client comes.
+async fn a_raw_trace_waits_without_a_turn(
+    spoor: &Spoor,
+    v3: &mut ClientV3<Channel>,
+    raw: api_v3::GetTraceRequest,
+    sent: &BTreeSet<SpanKey>,
+) -> Result<()> {
     let mut messages = v3.get_trace(raw.clone()).await?.into_inner();
     let first = messages.message().await?.context("a first message")?;
     let running = async || anyhow::Ok(spoor.metrics().await?.sum("spoor_query_running", ""));
@@ -151,7 +160,7 @@ async fn a_giant_trace_comes_in_messages_that_every_client_takes_and_who_cancels
             seen.insert(key(trace_id, span_id)?);
         }
     }
-    ensure!(seen == sent, "{} of {} spans, raw", seen.len(), sent.len());
+    ensure!(seen == *sent, "{} of {} spans, raw", seen.len(), sent.len());
     let mut messages = v3.get_trace(raw).await?.into_inner();
     messages.message().await?.context("a first message")?;
     drop(messages);
