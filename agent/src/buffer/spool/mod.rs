@@ -45,6 +45,8 @@ pub(super) struct Spool {
     _lock: File,
     /// The oldest first; the last one is written to.
     segments: VecDeque<Segment>,
+    /// Whether the last one is written to no more.
+    is_segment_over: bool,
     /// The number of the next segment, unless it is taken.
     next_id: u64,
     /// Came back without a verdict; they are held by the tasks that send anyway.
@@ -83,6 +85,7 @@ impl Spool {
             directory: directory.to_owned(),
             _lock: lock,
             segments: VecDeque::new(),
+            is_segment_over: false,
             next_id: 1,
             at_hand: VecDeque::new(),
             max_bytes,
@@ -138,6 +141,7 @@ impl Spool {
             last.rest();
         }
         self.segments.push_back(segment);
+        self.is_segment_over = false;
         self.unsynced.push(directory);
         Ok(())
     }
@@ -185,7 +189,8 @@ impl Spool {
     }
 
     fn append(&mut self, package: &Package) -> io::Result<()> {
-        if self.segments.back().is_none_or(|last| last.length() >= self.segment_bytes) {
+        let is_full = |last: &Segment| last.length() >= self.segment_bytes;
+        if self.is_segment_over || self.segments.back().is_none_or(is_full) {
             self.begin_segment()?;
         }
         let last = self.segments.back_mut().ok_or_else(|| io::Error::other("no segment is open"))?;
@@ -295,9 +300,9 @@ impl Spool {
         gone.iter().map(|(package, _)| Loss::of(package, DropReason::Shutdown)).collect()
     }
 
-    /// They could not be synced.
-    pub(super) fn put_back_unsynced(&mut self, files: Vec<File>) {
-        self.unsynced.extend(files);
+    /// Writing goes on in a new segment: what was written to this one may never reach the disk.
+    pub(super) fn leave_segment(&mut self) {
+        self.is_segment_over = true;
     }
 
     /// Files that were written to since the last time.
@@ -305,6 +310,13 @@ impl Spool {
         self.segments.iter_mut().for_each(Segment::will_be_synced);
         std::mem::take(&mut self.unsynced)
     }
+
+    /// Something that no disk takes.
+    #[cfg(test)]
+    pub(super) fn break_next_sync(&mut self) {
+        self.unsynced.push(File::open("/dev/null").expect("it is there"));
+    }
+
     /// Whether nothing is left to force to the disk.
     #[cfg(test)]
     pub(super) fn is_synced(&self) -> bool {
