@@ -233,7 +233,7 @@ impl Agent {
             );
         }
         // It has been told.
-        let _ = buffer.sync().await;
+        let _ = buffer.sync_all().await;
         served.and(taken).and(last_answers(answering).await)
     }
 }

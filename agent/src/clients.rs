@@ -44,7 +44,8 @@ pub(crate) struct Clients {
 #[derive(Debug)]
 struct Client {
     sequence: i64,
-    stats: ClientStats,
+    /// What was told last; nothing yet where its batches told nothing.
+    stats: Option<ClientStats>,
     seen: Instant,
 }
 
@@ -95,7 +96,7 @@ impl Clients {
         let stats = datagram.stats;
         let now = Instant::now();
         let Some(client) = known.get_mut(name) else {
-            let client = Client { sequence, stats: stats.unwrap_or_default(), seen: now };
+            let client = Client { sequence, stats, seen: now };
             known.insert(name.to_owned(), client);
             self.connected.set(i64::try_from(known.len()).unwrap_or(i64::MAX));
             return;
@@ -107,9 +108,10 @@ impl Clients {
         }
         self.sent.inc_by(rise(client.sequence, sequence));
         client.sequence = sequence;
-        if let Some(stats) = stats {
-            self.count(client.stats, stats);
-            client.stats = stats;
+        if let Some(stats) = stats
+            && let Some(before) = client.stats.replace(stats)
+        {
+            self.count(before, stats);
         }
     }
 
@@ -163,6 +165,16 @@ mod tests {
         assert_eq!((clients.received.get(), clients.sent.get()), (4, 4));
         assert_eq!((dropped("full-queue"), dropped("too-large")), (3, 6));
         assert_eq!(clients.connected.get(), 1);
+    }
+
+    #[test]
+    fn the_first_batch_that_tells_of_losses_is_the_base_also_when_it_is_not_the_first() {
+        let clients = Clients::default();
+        clients.saw(&Datagram { stats: None, ..batch(1, 0) });
+        clients.saw(&batch(2, 50));
+        clients.saw(&Datagram { stats: None, ..batch(3, 0) });
+        clients.saw(&batch(4, 53));
+        assert_eq!(clients.dropped.get_or_create(&Cause { cause: "full-queue" }).get(), 3);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use spoor_model::SpanBatch;
-use spoor_pipeline::Quiet;
+use spoor_pipeline::{Quiet, is_nameless};
 use spoor_proto::convert::jaeger_v2::{encode_batch_span, encode_process};
 
 use crate::Tags;
@@ -60,12 +60,29 @@ impl Intake {
 
     fn accept(&self, mut datagram: Datagram, scratch: &mut Scratch) {
         self.clients.saw(&datagram);
+        self.accounts.received(datagram.spans.len(), datagram.spans.repaired_texts());
+        self.take_out_nameless(&mut datagram);
         self.tags.append_to(&mut datagram.spans);
-        let spans = datagram.spans.len();
-        self.accounts.received(spans, datagram.spans.repaired_texts());
         for_each_process(&datagram.spans, datagram.format, scratch, |process, spans, encoded| {
             self.gathering.add(datagram.format, process, spans, encoded);
         });
+    }
+
+    /// A collector refuses spans without ids and stores the others, but the answer is one for the batch, in which many datagrams come together.
+    fn take_out_nameless(&self, datagram: &mut Datagram) {
+        let nameless = datagram.spans.span_rows().iter().filter(|span| is_nameless(span)).count();
+        if nameless == 0 {
+            return;
+        }
+        datagram.spans.retain_spans(|_, span| !is_nameless(span));
+        self.accounts.without_ids(datagram.format, nameless);
+        if let Some(left_out) = self.quiet.allows() {
+            tracing::warn!(
+                spans = nameless,
+                left_out,
+                "a datagram has spans without a trace id or a span id; they are dropped"
+            );
+        }
     }
 }
 
@@ -92,5 +109,41 @@ pub(crate) fn for_each_process(
             count += 1;
         }
         each(process, count, encoded);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::buffer::Buffer;
+    use crate::testing;
+
+    fn mixed(_: Protocol, _: &Bytes) -> Result<Datagram, spoor_proto::DecodeError> {
+        let spans = testing::batch_of_ids("shop", [1, 0, 2, 0, 0]);
+        Ok(Datagram { format: Format::Jaeger, spans, sequence: None, stats: None })
+    }
+
+    #[tokio::test]
+    async fn spans_without_ids_are_counted_by_themselves_and_cost_the_others_of_their_datagram_nothing() {
+        let accounts = Arc::new(Accounts::default());
+        let buffer = Arc::new(Buffer::in_memory(1 << 20, Arc::clone(&accounts)));
+        let intake = Intake {
+            decode: mixed,
+            tags: Arc::default(),
+            gathering: Arc::new(Gathering::new(Arc::clone(&buffer), 1 << 20, Duration::ZERO)),
+            clients: Arc::default(),
+            accounts: Arc::clone(&accounts),
+            quiet: Arc::default(),
+        };
+        assert!(intake.take(Protocol::Compact, &Bytes::new(), &mut Scratch::default()));
+        intake.gathering.flush();
+        let taken = buffer.take().await;
+        assert_eq!(taken.package().spans, 2);
+        taken.delivered();
+        let counts = accounts.counts();
+        assert_eq!((counts.received, counts.delivered, counts.without_ids), (5, 2, 3));
+        assert_eq!((counts.waiting, counts.in_flight, counts.refused), (0, 0, 0));
     }
 }

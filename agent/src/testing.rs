@@ -8,11 +8,16 @@ use crate::package::Package;
 
 /// So many spans of a service, told apart by their ids.
 pub(crate) fn batch(service: &str, spans: u64) -> SpanBatch {
+    batch_of_ids(service, 1..=spans)
+}
+
+/// Spans of a service with these ids.
+pub(crate) fn batch_of_ids(service: &str, ids: impl IntoIterator<Item = u64>) -> SpanBatch {
     let mut builder = SpanBatchBuilder::new();
     let service = builder.text(service);
     let resource = builder.push_resource(ResourceRow { service: Some(service), ..ResourceRow::default() });
     let scope = builder.push_scope(ScopeRow { resource, ..ScopeRow::default() });
-    for id in 1..=spans {
+    for id in ids {
         let name = builder.text("work");
         let (start, end) = (UnixNanos(1_000_000), UnixNanos(2_000_000));
         let (trace_id, span_id) = (TraceId(7), SpanId(id));

@@ -262,7 +262,9 @@ async fn while_the_store_is_away_the_answer_is_500_with_when_to_come_again() -> 
 
 #[tokio::test]
 async fn a_tenant_is_asked_for_where_tenancy_is_on() -> Result<()> {
-    let spoor = start(&["--multi-tenancy.enabled", "--multi-tenancy.tenants=red"]).await?;
+    let spoor =
+        start(&["--multi-tenancy.enabled", "--multi-tenancy.tenants=red", "--reporter.grpc.tenant=red"])
+            .await?;
     let send = async |tenant: Option<&str>| -> Result<u16> {
         let request = Client::new().post(format!("{}/api/v2/spans", spoor.url("zipkin"))).body("[]");
         let request = tenant.into_iter().fold(request, |request, tenant| request.header("x-tenant", tenant));

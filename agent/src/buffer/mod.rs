@@ -8,6 +8,7 @@ mod taken;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,14 +27,14 @@ pub(crate) use taken::Taken;
 /// Shared by who fills it and who empties it.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     more: Notify,
     /// Something was written to the spool.
     written: Notify,
     /// Told whenever something has ended.
     ended: Notify,
     /// Held while the spool is forced to the disk.
-    syncing: tokio::sync::Mutex<()>,
+    syncing: Arc<tokio::sync::Mutex<()>>,
     accounts: Arc<Accounts>,
 }
 
@@ -42,7 +43,13 @@ struct State {
     queue: Queue,
     /// Packages taken whose fate is open.
     taken: usize,
+    /// How often the spool could not be forced to the disk.
+    failed_syncs: u64,
 }
+
+/// When something was written: after so many failed syncs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written(u64);
 
 #[derive(Debug)]
 enum Queue {
@@ -110,13 +117,13 @@ impl Buffer {
     }
 
     fn new(queue: Queue, accounts: Arc<Accounts>) -> Self {
-        let state = State { queue, taken: 0 };
+        let state = State { queue, taken: 0, failed_syncs: 0 };
         Self {
-            state: Mutex::new(state),
+            state: Arc::new(Mutex::new(state)),
             more: Notify::new(),
             written: Notify::new(),
             ended: Notify::new(),
-            syncing: tokio::sync::Mutex::default(),
+            syncing: Arc::default(),
             accounts,
         }
     }
@@ -141,23 +148,26 @@ impl Buffer {
     }
 
     /// Adds packages that were received just now, if there is room for all: what waits already stays. With a spool they are written and not
-    /// yet forced to the disk. `repaired_texts` is for the accounts.
+    /// yet forced to the disk: [`Buffer::sync`] does it. `repaired_texts` is for the accounts.
     ///
     /// # Errors
     /// [`OfferError`]; after [`OfferError::Disk`] some may have been taken, and all may be offered again.
-    pub(crate) fn offer(&self, packages: Vec<Package>, repaired_texts: u32) -> Result<(), OfferError> {
+    pub(crate) fn offer(&self, packages: Vec<Package>, repaired_texts: u32) -> Result<Written, OfferError> {
         let mut taken = 0;
-        let result = match &mut self.state().queue {
+        let mut state = self.state();
+        let written = Written(state.failed_syncs);
+        let result = match &mut state.queue {
             Queue::Memory(memory) => memory.offer(packages, &mut taken),
             Queue::Spool(spool) => {
                 self.written.notify_one();
                 spool.offer(&packages, &mut taken)
             }
         };
+        drop(state);
         // Before anybody who waits looks.
         self.accounts.received(taken, repaired_texts);
         self.more.notify_one();
-        result
+        result.map(|()| written)
     }
 
     /// The oldest package, as soon as there is one. For one asker at a time.
@@ -223,39 +233,57 @@ impl Buffer {
         loop {
             self.written.notified().await;
             tokio::time::sleep(interval).await;
-            // It is told, and tried again with what is written next.
-            let _ = self.sync().await;
+            // It is told, and whoever waits is refused.
+            let _ = self.sync_all().await;
         }
     }
 
-    /// Forces to the disk what was written to the spool before; in memory there is nothing to do.
+    /// Forces to the disk what was written to the spool until now.
     ///
     /// # Errors
-    /// When the disk refuses; the next sync tries the same again.
-    pub(crate) async fn sync(&self) -> io::Result<()> {
-        // What a sync under way covers is on the disk only when it has ended.
-        let _one_at_a_time = self.syncing.lock().await;
-        let files = match &mut self.state().queue {
-            Queue::Memory(_) => return Ok(()),
-            Queue::Spool(spool) => spool.take_unsynced(),
+    /// As [`Buffer::sync`].
+    pub(crate) async fn sync_all(&self) -> io::Result<()> {
+        let now = Written(self.state().failed_syncs);
+        self.sync(now).await
+    }
+
+    /// Forces to the disk what was `written` to the spool, and everything else; in memory there is nothing to do.
+    ///
+    /// # Errors
+    /// When the disk refuses, or has refused since it was written: the kernel tells of pages that it could not write once, and a sync after
+    /// that answers Ok without them.
+    pub(crate) async fn sync(&self, written: Written) -> io::Result<()> {
+        // What a sync under way covers is on the disk only when it has ended, also when whoever asked for it has gone meanwhile.
+        let one_at_a_time = Arc::clone(&self.syncing).lock_owned().await;
+        let files = {
+            let mut state = self.state();
+            let has_failed = Written(state.failed_syncs) != written;
+            match &mut state.queue {
+                Queue::Memory(_) => return Ok(()),
+                Queue::Spool(_) if has_failed => {
+                    return Err(io::Error::other("a sync has failed since it was written"));
+                }
+                Queue::Spool(spool) => spool.take_unsynced(),
+            }
         };
         if files.is_empty() {
             return Ok(());
         }
+        let state = Arc::clone(&self.state);
+        let accounts = Arc::clone(&self.accounts);
         let sync = move || {
-            let result = files.iter().try_for_each(std::fs::File::sync_data);
-            (files, result)
+            // All of them: what was written without waiting shall be there as well.
+            let result = files.iter().map(File::sync_data).fold(Ok(()), io::Result::and);
+            if let Err(error) = &result {
+                accounts.spool_failed();
+                tracing::warn!(%error, "cannot force the spool to the disk");
+                lock(&state).sync_has_failed();
+            }
+            drop(one_at_a_time);
+            result
         };
         // It breaks off when the runtime ends.
-        let (files, result) = tokio::task::spawn_blocking(sync).await.map_err(io::Error::other)?;
-        if let Err(error) = &result {
-            self.accounts.spool_failed();
-            tracing::warn!(%error, "cannot force the spool to the disk");
-            if let Queue::Spool(spool) = &mut self.state().queue {
-                spool.put_back_unsynced(files);
-            }
-        }
-        result
+        tokio::task::spawn_blocking(sync).await.map_err(io::Error::other)?
     }
 
     fn count(&self, losses: Vec<Loss>) {
@@ -298,6 +326,19 @@ impl Buffer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    fn sync_has_failed(&mut self) {
+        self.failed_syncs += 1;
+        if let Queue::Spool(spool) = &mut self.queue {
+            spool.leave_segment();
+        }
     }
 }

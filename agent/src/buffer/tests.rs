@@ -85,7 +85,7 @@ async fn on_disk_the_same_accounts_hold_and_the_end_keeps_what_is_left() {
     drop(buffer.take().await);
     assert_eq!(buffer.accounts.counts().waiting, 3);
     buffer.take().await.delivered();
-    buffer.sync().await.unwrap();
+    buffer.sync_all().await.unwrap();
     assert_eq!(buffer.give_up(), Left { dropped: 0, kept: 2 });
     assert_eq!(buffer.accounts.counts().dropped_shutdown, 0);
     drop(buffer);
@@ -104,7 +104,7 @@ async fn what_was_written_is_forced_to_the_disk_after_the_interval_that_is_set_a
         Queue::Memory(_) => panic!("it is on disk"),
         Queue::Spool(spool) => spool.is_synced(),
     };
-    buffer.sync().await.unwrap();
+    buffer.sync_all().await.unwrap();
     assert!(is_synced());
     let syncing = Arc::clone(&buffer);
     let _syncing = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -159,4 +159,40 @@ async fn who_waits_for_the_end_hears_of_it_when_all_that_was_left_cannot_be_read
     assert!(buffer.take_now().is_none());
     tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it is told").unwrap();
     assert_eq!(buffer.accounts.counts().waiting, 0);
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_written_before_is_acknowledged_and_writing_goes_on_in_a_new_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let buffer = Arc::new(Buffer::on_disk(folder.path(), 1 << 20, Arc::default()).unwrap());
+    let offer = || buffer.offer(vec![package("a", 1)], 0).unwrap();
+    let break_next_sync = || match &mut buffer.state().queue {
+        Queue::Memory(_) => panic!("it is on disk"),
+        Queue::Spool(spool) => spool.break_next_sync(),
+    };
+    let segments = || std::fs::read_dir(folder.path()).unwrap().count() - 1;
+    let (first, waiting) = (offer(), offer());
+    break_next_sync();
+    let (asking, behind) = tokio::join!(buffer.sync(first), buffer.sync(waiting));
+    assert!(asking.is_err() && behind.is_err(), "{asking:?} {behind:?}");
+    assert_eq!(segments(), 1);
+    let after = offer();
+    assert_eq!(segments(), 2);
+    buffer.sync(after).await.unwrap();
+    assert!(buffer.sync(first).await.is_err(), "it may not be there");
+    assert_eq!(rest(&buffer).await, [1, 1, 1], "all are sent");
+}
+
+#[tokio::test]
+async fn a_sync_that_nobody_waits_for_any_more_is_waited_for_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let buffer = Arc::new(Buffer::on_disk(folder.path(), 1 << 20, Arc::default()).unwrap());
+    let written = buffer.offer(vec![package("a", 1)], 0).unwrap();
+    match &mut buffer.state().queue {
+        Queue::Memory(_) => panic!("it is on disk"),
+        Queue::Spool(spool) => spool.break_next_sync(),
+    }
+    // Begun, and given up at once.
+    assert!(futures::FutureExt::now_or_never(buffer.sync(written)).is_none());
+    assert!(buffer.sync(written).await.is_err());
 }

@@ -30,10 +30,12 @@ pub(crate) enum DropReason {
     Shutdown,
     /// The spool could not be written or read.
     Spool,
+    /// No collector stores a span without a trace id or a span id.
+    Ids,
 }
 
 impl DropReason {
-    const ALL: [Self; 4] = [Self::BufferFull, Self::Refused, Self::Shutdown, Self::Spool];
+    const ALL: [Self; 5] = [Self::BufferFull, Self::Refused, Self::Shutdown, Self::Spool, Self::Ids];
 
     fn name(self) -> &'static str {
         match self {
@@ -41,6 +43,7 @@ impl DropReason {
             Self::Refused => "refused",
             Self::Shutdown => "shutdown",
             Self::Spool => "spool-failed",
+            Self::Ids => "ids",
         }
     }
 }
@@ -170,6 +173,12 @@ impl Accounts {
         self.spans_failed.get_or_create(&labels).inc_by(spans);
     }
 
+    /// Spans that wait have no ids.
+    pub(crate) fn without_ids(&self, format: Format, spans: usize) {
+        self.waiting(-i64::try_from(spans).unwrap_or(i64::MAX));
+        self.lost_many(format, 0, spans as u64, DropReason::Ids);
+    }
+
     /// Spans of an earlier run wait in the spool.
     pub(crate) fn recovered(&self, spans: u64) {
         self.recovered.inc_by(spans);
@@ -210,6 +219,7 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     pub(crate) dropped_full: u64,
     pub(crate) dropped_shutdown: u64,
+    pub(crate) without_ids: u64,
     pub(crate) waiting: i64,
     pub(crate) in_flight: i64,
     pub(crate) retries: u64,
@@ -225,6 +235,7 @@ impl Accounts {
             refused: dropped(DropReason::Refused),
             dropped_full: dropped(DropReason::BufferFull),
             dropped_shutdown: dropped(DropReason::Shutdown),
+            without_ids: dropped(DropReason::Ids),
             waiting: self.waiting.get(),
             in_flight: self.in_flight.get(),
             retries: self.retries.get(),

@@ -25,7 +25,7 @@ use spoor_proto::DecodeError;
 use spoor_proto::convert::otlp::export_response;
 
 use crate::Tags;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Written};
 use crate::config::OtlpConfig;
 use crate::metrics::{OtlpMetrics, Transport};
 pub(crate) use grpc::routes as grpc_routes;
@@ -123,20 +123,21 @@ impl Shared {
             true => tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Broken)??,
             false => work()?,
         };
-        let response = self.keep(batch)?;
+        let (response, written) = self.keep(batch)?;
         drop(permit);
-        self.buffer.sync().await.map_err(Refusal::Disk)?;
+        self.buffer.sync(written).await.map_err(Refusal::Disk)?;
         Ok(response)
     }
 
     /// Into the buffer.
-    fn keep(&self, mut batch: SpanBatch) -> Result<ExportTraceServiceResponse, Refusal> {
+    fn keep(&self, mut batch: SpanBatch) -> Result<(ExportTraceServiceResponse, Written), Refusal> {
         let (received, repaired) = (batch.len(), batch.repaired_texts());
         let mut rejected = self.normalizer.run(&mut batch);
         let packages = seal(&batch, self.batch, &mut rejected);
-        self.buffer.offer(packages, repaired)?;
+        let written = self.buffer.offer(packages, repaired)?;
         self.metrics.rejected(rejected.len());
-        Ok(export_response(rejected.len(), || describe_rejected(&rejected, received, "kept")))
+        let response = export_response(rejected.len(), || describe_rejected(&rejected, received, "kept"));
+        Ok((response, written))
     }
 }
 

@@ -138,14 +138,15 @@ impl Connection {
         self.sender.ready().await.map_err(lost)?;
         let response = self.sender.send_request(request).await.map_err(lost)?;
         let (head, body) = response.into_parts();
-        if head.status != StatusCode::OK {
-            return Err(CallError::Status(Box::new(Status::new(
-                code_of(head.status),
-                format!("HTTP status {}", head.status),
-            ))));
-        }
         // "Trailers only": an error without a message.
-        if let Some(status) = Status::from_header_map(&head.headers) {
+        let status = Status::from_header_map(&head.headers);
+        if head.status != StatusCode::OK {
+            let said = status.filter(|status| status.code() != Code::Ok);
+            let status = said
+                .unwrap_or_else(|| Status::new(code_of(head.status), format!("HTTP status {}", head.status)));
+            return Err(CallError::Status(Box::new(status)));
+        }
+        if let Some(status) = status {
             return finish(status, Bytes::new());
         }
         let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(CallError::Lost)?;
@@ -190,14 +191,14 @@ fn lost(error: impl Into<BoxError>) -> CallError {
     CallError::Lost(error.into())
 }
 
-/// As gRPC's clients read an HTTP status that is not gRPC's (`grpc/grpc doc/http-grpc-status-mapping.md`).
+/// As gRPC's clients read an HTTP status that is not gRPC's (`grpc/grpc doc/http-grpc-status-mapping.md`), but for 400, their INTERNAL:
+/// that would be a collector's verdict on the message, of which a proxy knows nothing.
 fn code_of(status: StatusCode) -> Code {
     match status.as_u16() {
-        400 => Code::Internal,
         401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
         404 => Code::Unimplemented,
-        429 | 502 | 503 | 504 => Code::Unavailable,
+        400 | 429 | 502 | 503 | 504 => Code::Unavailable,
         _ => Code::Unknown,
     }
 }

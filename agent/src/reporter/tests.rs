@@ -415,3 +415,25 @@ fn tls_settings_of_no_effect_are_refused_by_name() {
         assert!(error.contains(told), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_proxy_that_answers_400_costs_no_batch() {
+    let listener = Listener::bind("test", &"127.0.0.1:0".parse().unwrap()).unwrap();
+    let proxy = listener.local_addr();
+    let router = axum::Router::new().fallback(async || http::StatusCode::BAD_REQUEST);
+    let options = ServeOptions { http2_only: true, ..ServeOptions::default() };
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(spoor_net::serve(listener, router, options, stop.clone()));
+    let fake = Fake::default();
+    let collector = fake.serve("127.0.0.1:0", None);
+    let targets = format!("{proxy},{}", collector.address);
+    let running = start(&targets, &["--reporter.grpc.retry.max=1"]);
+    running.well(2).await;
+    running.send(10);
+    let counts = running.done().await;
+    assert_eq!((counts.delivered, counts.refused), (10, 0));
+    assert!(counts.retries > 0, "the proxy was asked");
+    running.end().await;
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+}

@@ -97,6 +97,7 @@ impl AllInOneArgs {
         self.host.validate()?;
         self.collector.validate()?;
         self.agent.validate_beside_collector(self.collector.jaeger_grpc.tls.enabled())?;
+        self.validate_tenant()?;
         self.host.outlasts("--agent.drain-timeout", self.agent.buffer.drain_timeout)?;
         self.query.validate()?;
         self.storage.validate(self.sampling.is_adaptive())?;
@@ -121,6 +122,24 @@ impl AllInOneArgs {
             "--kafka.consumer.encoding is not what the collector writes, --kafka.producer.encoding={encoding}; give both the same"
         );
         Ok(self.ingester.validate(read)?)
+    }
+
+    /// The agent's part knocks at the collector's door like any other sender.
+    fn validate_tenant(&self) -> Result<()> {
+        let reporter = &self.agent.reporter;
+        if !self.tenancy.enabled || !reporter.host_port.is_empty() {
+            return Ok(());
+        }
+        ensure!(
+            reporter.tenant.is_some(),
+            "--multi-tenancy.enabled: the agent's part sends to this collector, which refuses spans without a tenant; name theirs with --reporter.grpc.tenant"
+        );
+        let (sent, read) = (&reporter.tenant_header, &self.tenancy.header);
+        ensure!(
+            sent == read,
+            "--reporter.grpc.tenant-header={sent} is not the header in which the collector looks for a tenant, --multi-tenancy.header={read}; give both the same"
+        );
+        Ok(())
     }
 
     /// In memory, nobody else counts dependencies, and it costs little.
@@ -168,4 +187,30 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     let stores = Stores { archive, span_metrics, ..stores };
     roles.push(role::query(&args.query, &args.tenancy, query_sockets, stores, &mut host)?);
     host.serve(roles).await
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    fn validated(flags: &[&str]) -> Result<(), String> {
+        let command = AllInOneArgs::augment_args(Command::new("test").no_binary_name(true));
+        let matches = command.get_matches_from(flags);
+        AllInOneArgs::from_arg_matches(&matches).unwrap().validate().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn with_tenants_the_agents_part_needs_one_for_its_own_collector() {
+        let refusal = validated(&["--multi-tenancy.enabled"]).unwrap_err();
+        assert!(refusal.contains("--reporter.grpc.tenant"), "{refusal}");
+        assert_eq!(validated(&["--multi-tenancy.enabled", "--reporter.grpc.tenant=red"]), Ok(()));
+        let header =
+            ["--multi-tenancy.enabled", "--reporter.grpc.tenant=red", "--multi-tenancy.header=x-org"];
+        let refusal = validated(&header).unwrap_err();
+        assert!(refusal.contains("--reporter.grpc.tenant-header"), "{refusal}");
+        assert_eq!(validated(&["--multi-tenancy.enabled", "--reporter.grpc.host-port=other:14250"]), Ok(()));
+        assert_eq!(validated(&[]), Ok(()));
+    }
 }

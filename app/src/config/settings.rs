@@ -25,7 +25,9 @@ fn prepare_arg(arg: Arg, file: &FileSettings) -> Arg {
     if matches!(name.as_str(), "help" | "version") {
         return arg;
     }
-    let variable = environment_name(&name);
+    let variable = variable_of(&arg, &name, |variable| {
+        std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+    });
     // As for Jaeger's programs (viper), an empty variable is one that is not set.
     let hidden = |value: &str| is_secret(&name) || masked(value).is_some();
     let mut arg = match std::env::var_os(&variable) {
@@ -51,6 +53,17 @@ fn prepare_arg(arg: Arg, file: &FileSettings) -> Arg {
         Some(value) => arg.default_value(value.to_owned()),
         None => arg,
     }
+}
+
+/// The variable that a setting is read from: its own, unless that of an old name is set and its own is not. An alias without a dot is a short
+/// word for the command line; its variable could be anybody's.
+fn variable_of(arg: &Arg, name: &str, is_set: impl Fn(&str) -> bool) -> String {
+    let variable = environment_name(name);
+    if is_set(&variable) {
+        return variable;
+    }
+    let old = arg.get_all_aliases().unwrap_or_default().into_iter().filter(|alias| alias.contains('.'));
+    old.map(environment_name).find(|old| is_set(old)).unwrap_or(variable)
 }
 
 /// `--flag`, `--flag=true` and `--flag=false`, as Go's flags allow; `--flag value` is not a value, as there.
@@ -107,6 +120,15 @@ mod tests {
         let text = "x.password: hush\nx.urls: [http://a, http://user:hush@b]\nx.count: 42\n";
         let help = command(text).render_long_help().to_string();
         assert!(!help.contains("hush") && help.contains("[default: 42]"), "{help}");
+    }
+
+    #[test]
+    fn a_settings_old_name_has_its_variable_too_and_a_short_word_has_none() {
+        let arg = Arg::new("agent.tags").long("agent.tags").alias("jaeger.tags").alias("tags");
+        let variable = |set: &[&str]| variable_of(&arg, "agent.tags", |name| set.contains(&name));
+        assert_eq!(variable(&["JAEGER_TAGS"]), "JAEGER_TAGS");
+        assert_eq!(variable(&["JAEGER_TAGS", "AGENT_TAGS"]), "AGENT_TAGS");
+        assert_eq!((variable(&[]), variable(&["TAGS"])), ("AGENT_TAGS".into(), "AGENT_TAGS".into()));
     }
 
     #[test]

@@ -20,7 +20,8 @@ async fn services(channel: &Channel, tenants: &[&'static str]) -> Result<Vec<Str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_see_their_own_by_grpc_too() -> Result<()> {
-    let args = [MEMORY, "--multi-tenancy.enabled", "--multi-tenancy.tenants=red,blue"];
+    let args =
+        [MEMORY, "--multi-tenancy.enabled", "--multi-tenancy.tenants=red,blue", "--reporter.grpc.tenant=red"];
     let spoor = Spoor::start(Role::AllInOne, &args).await?;
     spoor.ready().await?;
     let trace = "5b8efff798038103d269b633813fc60c";

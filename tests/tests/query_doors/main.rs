@@ -45,7 +45,12 @@ async fn get(spoor: &Spoor, tenants: &[&str], path: &str) -> Result<(u16, String
 async fn tenants_see_their_own_traces_and_nobody_else_sees_anything() -> Result<()> {
     let spoor = Spoor::start(
         Role::AllInOne,
-        &[MEMORY, "--multi-tenancy.enabled", "--multi-tenancy.tenants=red,blue"],
+        &[
+            MEMORY,
+            "--multi-tenancy.enabled",
+            "--multi-tenancy.tenants=red,blue",
+            "--reporter.grpc.tenant=red",
+        ],
     )
     .await?;
     spoor.ready().await?;

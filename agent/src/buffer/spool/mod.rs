@@ -45,6 +45,10 @@ pub(super) struct Spool {
     _lock: File,
     /// The oldest first; the last one is written to.
     segments: VecDeque<Segment>,
+    /// Whether the last one is written to no more.
+    is_segment_over: bool,
+    /// The number of the next segment, unless it is taken.
+    next_id: u64,
     /// Came back without a verdict; they are held by the tasks that send anyway.
     at_hand: VecDeque<(Package, Origin)>,
     max_bytes: u64,
@@ -81,6 +85,8 @@ impl Spool {
             directory: directory.to_owned(),
             _lock: lock,
             segments: VecDeque::new(),
+            is_segment_over: false,
+            next_id: 1,
             at_hand: VecDeque::new(),
             max_bytes,
             segment_bytes: (max_bytes / 16).clamp(least, most),
@@ -98,6 +104,7 @@ impl Spool {
             ids.extend(entry?.file_name().to_str().and_then(Segment::id_of));
         }
         ids.sort_unstable();
+        self.next_id = ids.last().map_or(1, |last| last + 1);
         for id in ids {
             let (segment, damaged) = Segment::recover(&self.directory, id)?;
             self.accounts.spool_damaged(damaged);
@@ -119,37 +126,38 @@ impl Spool {
     }
 
     fn begin_segment(&mut self) -> io::Result<()> {
-        let id = self.segments.back().map_or(1, |last| last.id() + 1);
-        let segment = Segment::create(&self.directory, id)?;
+        // The new name has to last, too.
+        let directory = File::open(&self.directory)?;
+        let segment = loop {
+            let id = self.next_id;
+            match Segment::create(&self.directory, id) {
+                // Something that could not be deleted, or is not ours.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.next_id = id + 1,
+                created => break created?,
+            }
+        };
+        self.next_id = segment.id() + 1;
         if let Some(last) = self.segments.back_mut() {
             last.rest();
         }
         self.segments.push_back(segment);
-        // The new name has to last, too.
-        self.unsynced.push(File::open(&self.directory)?);
+        self.is_segment_over = false;
+        self.unsynced.push(directory);
         Ok(())
     }
 
     /// Writes a package; answers what had to go.
     pub(super) fn push(&mut self, package: &Package) -> Vec<Loss> {
         let mut losses = Vec::new();
-        // A full disk has room again when the oldest segment is gone.
-        for _ in 0..2 {
-            match self.append(package) {
-                Ok(()) => {
-                    self.make_room(&mut losses);
-                    return losses;
-                }
-                Err(error) => {
-                    self.accounts.spool_failed();
-                    tracing::warn!(%error, "cannot write to the spool");
-                    if !self.drop_oldest(&mut losses) {
-                        break;
-                    }
-                }
-            }
+        let mut written = self.try_append(package);
+        // A full disk has room again when the oldest segment is gone; other failures that does not cure.
+        if written.as_ref().is_err_and(is_full) && self.drop_oldest(&mut losses) {
+            written = self.try_append(package);
         }
-        losses.push(Loss::of(package, DropReason::Spool));
+        match written {
+            Ok(()) => self.make_room(&mut losses),
+            Err(_) => losses.push(Loss::of(package, DropReason::Spool)),
+        }
         losses
     }
 
@@ -165,19 +173,24 @@ impl Spool {
             return Err(OfferError::Full);
         }
         for package in packages {
-            self.append(package).map_err(|error| {
-                self.accounts.spool_failed();
-                tracing::warn!(%error, "cannot write to the spool");
-                OfferError::Disk(error)
-            })?;
+            self.try_append(package).map_err(OfferError::Disk)?;
             *taken += package.spans as usize;
         }
         self.accounts.spool_bytes(self.bytes());
         Ok(())
     }
 
+    /// Counts and tells of a failure.
+    fn try_append(&mut self, package: &Package) -> io::Result<()> {
+        self.append(package).inspect_err(|error| {
+            self.accounts.spool_failed();
+            tracing::warn!(%error, "cannot write to the spool");
+        })
+    }
+
     fn append(&mut self, package: &Package) -> io::Result<()> {
-        if self.segments.back().is_none_or(|last| last.length() >= self.segment_bytes) {
+        let is_full = |last: &Segment| last.length() >= self.segment_bytes;
+        if self.is_segment_over || self.segments.back().is_none_or(is_full) {
             self.begin_segment()?;
         }
         let last = self.segments.back_mut().ok_or_else(|| io::Error::other("no segment is open"))?;
@@ -287,9 +300,9 @@ impl Spool {
         gone.iter().map(|(package, _)| Loss::of(package, DropReason::Shutdown)).collect()
     }
 
-    /// They could not be synced.
-    pub(super) fn put_back_unsynced(&mut self, files: Vec<File>) {
-        self.unsynced.extend(files);
+    /// Writing goes on in a new segment: what was written to this one may never reach the disk.
+    pub(super) fn leave_segment(&mut self) {
+        self.is_segment_over = true;
     }
 
     /// Files that were written to since the last time.
@@ -297,9 +310,21 @@ impl Spool {
         self.segments.iter_mut().for_each(Segment::will_be_synced);
         std::mem::take(&mut self.unsynced)
     }
+
+    /// Something that no disk takes.
+    #[cfg(test)]
+    pub(super) fn break_next_sync(&mut self) {
+        self.unsynced.push(File::open("/dev/null").expect("it is there"));
+    }
+
     /// Whether nothing is left to force to the disk.
     #[cfg(test)]
     pub(super) fn is_synced(&self) -> bool {
         self.unsynced.is_empty()
     }
+}
+
+/// Whether the disk has no room, or none for us.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -70,10 +70,21 @@ impl Segment {
         directory.join(format!("{id:020}{ENDING}"))
     }
 
+    /// # Errors
+    /// `AlreadyExists` when something has this number; after another error nothing is there.
     pub(super) fn create(directory: &Path, id: u64) -> io::Result<Self> {
         let path = Self::path(directory, id);
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        file.write_all_at(&MAGIC, 0)?;
+        Self::begin(id, path, file)
+    }
+
+    /// Begins the file that was just made at `path`.
+    pub(super) fn begin(id: u64, path: PathBuf, file: File) -> io::Result<Self> {
+        if let Err(error) = file.write_all_at(&MAGIC, 0) {
+            // Should it stay, the number is passed over.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
         Ok(Self {
             id,
             path,
@@ -136,7 +147,10 @@ impl Segment {
     pub(super) fn append(&mut self, package: &Package) -> io::Result<Option<File>> {
         let head = Head::of(package).ok_or_else(|| io::Error::other("the batch is too large"))?;
         let at = self.length;
+        let is_dirty = self.is_dirty;
         let file = self.file()?;
+        // Before anything is written, so that nothing written is unknown to the next sync.
+        let unsynced = if is_dirty { None } else { Some(file.try_clone()?) };
         let written = file
             .write_all_at(&head.to_bytes(), at)
             .and_then(|()| file.write_all_at(&package.request, at + HEAD as u64));
@@ -147,10 +161,8 @@ impl Segment {
         }
         self.length = at + HEAD as u64 + u64::from(head.length);
         self.unread.add(head);
-        if std::mem::replace(&mut self.is_dirty, true) {
-            return Ok(None);
-        }
-        self.file()?.try_clone().map(Some)
+        self.is_dirty = true;
+        Ok(unsynced)
     }
 
     /// A sync begins.
@@ -207,6 +219,12 @@ impl Segment {
         if let Err(error) = fs::remove_file(&self.path) {
             tracing::warn!(%error, path = %self.path.display(), "cannot delete a segment of the spool");
         }
+    }
+
+    /// Writes to this file from now on.
+    #[cfg(test)]
+    pub(super) fn write_to(&mut self, file: File) {
+        self.file = Some(file);
     }
 
     fn file(&mut self) -> io::Result<&File> {

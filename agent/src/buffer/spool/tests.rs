@@ -135,3 +135,68 @@ fn in_quiet_times_nothing_is_left_on_disk() {
     }
     assert_eq!((spool.bytes(), segments(folder.path()).len()), (8, 1));
 }
+
+/// A file that is full.
+fn full() -> File {
+    File::options().read(true).write(true).open("/dev/full").unwrap()
+}
+
+/// Three segments, of which the last is to be followed by a new one.
+fn at_a_boundary(spool: &mut Spool) {
+    while spool.segments.len() < 3 || spool.segments.back().unwrap().length() < spool.segment_bytes {
+        assert_eq!(push(spool, 100), 0);
+    }
+}
+
+#[test]
+fn a_segment_whose_first_write_fails_leaves_no_file_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("00000000000000000001.spool");
+    fs::write(&path, "").unwrap();
+    let error = Segment::begin(1, path.clone(), full()).unwrap_err();
+    assert!(is_full(&error) && !path.exists(), "{error}");
+}
+
+#[test]
+fn a_number_that_is_taken_is_passed_over_and_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path());
+    at_a_boundary(&mut spool);
+    let before = spool.spans();
+    for id in [4, 5] {
+        fs::write(folder.path().join(format!("{id:020}.spool")), "").unwrap();
+    }
+    assert_eq!(push(&mut spool, 7), 0);
+    assert_eq!((spool.spans(), spool.segments.back().unwrap().id()), (before + 7, 6));
+}
+
+#[test]
+fn a_failure_that_deleting_does_not_cure_costs_the_new_package_and_no_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, aside) = (folder.path().join("spool"), folder.path().join("aside"));
+    let (mut spool, _) = open(&place);
+    at_a_boundary(&mut spool);
+    let before = spool.spans();
+    fs::rename(&place, &aside).unwrap();
+    fs::write(&place, "no directory").unwrap();
+    let losses = spool.push(&package("shop", 7));
+    assert!(matches!(losses[..], [Loss { spans: 7, reason: DropReason::Spool, .. }]), "{losses:?}");
+    assert_eq!((spool.spans(), spool.segments.len()), (before, 3));
+    fs::remove_file(&place).unwrap();
+    fs::rename(&aside, &place).unwrap();
+    assert_eq!((push(&mut spool, 7), spool.spans()), (0, before + 7), "it goes on");
+}
+
+#[test]
+fn a_full_disk_costs_the_oldest_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(folder.path());
+    while spool.segments.len() < 3 {
+        assert_eq!(push(&mut spool, 100), 0);
+    }
+    spool.segments.back_mut().unwrap().write_to(full());
+    let losses = spool.push(&package("shop", 7));
+    let reasons: Vec<_> = losses.iter().map(|loss| loss.reason).collect();
+    assert_eq!(reasons, [DropReason::BufferFull, DropReason::Spool], "it stays full here");
+    assert_eq!(spool.segments.len(), 2);
+}
