@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use spoor_ingester::StoreAway;
 use spoor_query::{Archive, Stores};
 use spoor_sampling::AdaptiveStores;
 use spoor_storage::memory::{self, MemoryStore};
@@ -75,6 +76,8 @@ pub(crate) struct Doors {
 pub(crate) struct PlainWriter {
     pub(crate) writer: Arc<dyn SpanWriter>,
     pub(crate) retries: RetryMetrics,
+    /// Whether it can be reached, for who writes little.
+    pub(crate) away: StoreAway,
 }
 
 impl PlainWriter {
@@ -193,7 +196,7 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
         StorageKind::Memory => {
             let store = Arc::new(MemoryStore::new(memory, &mut host.registry));
             let retries = RetryMetrics::register(&mut host.registry);
-            let plain = PlainWriter { writer: store.clone(), retries };
+            let plain = PlainWriter { writer: store.clone(), retries, away: StoreAway::by(|| None) };
             let stores = Stores { dependencies: Some(store.clone()), ..Stores::new(store.clone()) };
             let doors =
                 Doors { stores, span_metrics: store.clone(), locks: store.clone(), sampling: store.clone() };
@@ -215,7 +218,9 @@ fn open_elasticsearch(
 ) -> Result<(Backend, ElasticsearchStore)> {
     let store = ElasticsearchStore::open(config, &mut host.registry).context("open the store")?;
     let retries = RetryMetrics::register(&mut host.registry);
-    let plain = PlainWriter { writer: Arc::new(store.writer()), retries };
+    let watch = store.writer().watch();
+    let away = StoreAway::by(move || watch.away().map(|away| (away.since, away.reason)));
+    let plain = PlainWriter { writer: Arc::new(store.writer()), retries, away };
     let writer = Arc::new(plain.retrying());
     let doors = doors(&store.reader(), store.sampling());
     Ok((Backend { writer, plain, doors }, store))

@@ -87,8 +87,8 @@ pub(crate) async fn open_ingester(
     let topic = kafka.connection.topic.clone();
     let quarantine = open_quarantine(kafka, config.quarantine.destination(&topic)?).await?;
     let reader = Arc::new(KafkaReader::open(kafka).context("open the topic of spans")?);
-    let PlainWriter { writer, retries } = store;
-    let parts = Parts { topic, reader, writer, retries, quarantine };
+    let PlainWriter { writer, retries, away } = store;
+    let parts = Parts { topic, reader, writer, store_away: away, retries, quarantine };
     Ok(Ingester::build(config, parts, &mut host.registry))
 }
 

@@ -1,27 +1,51 @@
 //! Whether the ingester can do its work. It is alive all the same: nothing here ends a process.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spoor_topic::TopicReader;
 
 use crate::delivery::Courier;
 use crate::setting_aside::Warden;
 
+/// Tells since when the store cannot be reached, and why, as far as somebody looks who does not write.
+#[derive(Clone)]
+pub struct StoreAway(Arc<dyn Fn() -> Option<(Instant, String)> + Send + Sync>);
+
+impl StoreAway {
+    /// By this look, which is cheap.
+    pub fn by(look: impl Fn() -> Option<(Instant, String)> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look))
+    }
+}
+
+impl fmt::Debug for StoreAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StoreAway").field(&(self.0)()).finish()
+    }
+}
+
 /// Looks at what the ingester needs.
 #[derive(Clone)]
 pub struct Health {
     courier: Arc<Courier>,
     warden: Arc<Warden>,
+    store_away: StoreAway,
     /// Zero: an outage is no problem.
     not_ready_after: Duration,
     was_reached: Arc<AtomicBool>,
 }
 
 impl Health {
-    pub(crate) fn new(courier: Arc<Courier>, warden: Arc<Warden>, not_ready_after: Duration) -> Self {
-        Self { courier, warden, not_ready_after, was_reached: Arc::default() }
+    pub(crate) fn new(
+        courier: Arc<Courier>,
+        warden: Arc<Warden>,
+        store_away: StoreAway,
+        not_ready_after: Duration,
+    ) -> Self {
+        Self { courier, warden, store_away, not_ready_after, was_reached: Arc::default() }
     }
 
     /// Why it is not ready now, if it is not: the topic has not been reached yet, or the topic, the store or the quarantine has been away
@@ -45,6 +69,11 @@ impl Health {
         }
         let of_store = [&self.courier.trouble, &self.courier.congestion];
         if let Some(reason) = of_store.into_iter().find_map(|trouble| trouble.lasting(patience)) {
+            return Some(format!("spans cannot be stored: {reason}"));
+        }
+        if let Some((since, reason)) = (self.store_away.0)()
+            && since.elapsed() >= patience
+        {
             return Some(format!("spans cannot be stored: {reason}"));
         }
         self.warden.trouble.lasting(patience)

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Config;
 use crate::delivery::Courier;
 use crate::gathering::{Gathering, Limits};
-use crate::health::Health;
+use crate::health::{Health, StoreAway};
 use crate::leaving::Notice;
 use crate::metrics::Metrics;
 use crate::quarantine::Quarantine;
@@ -34,6 +34,8 @@ pub struct Parts {
     pub reader: Arc<dyn TopicReader>,
     /// The store's own writer: repeating is the ingester's work.
     pub writer: Arc<dyn SpanWriter>,
+    /// Whether the store can be reached, while nothing is written.
+    pub store_away: StoreAway,
     /// Counts what is written again.
     pub retries: RetryMetrics,
     /// Where records go that can never be stored.
@@ -48,13 +50,14 @@ pub struct Ingester {
     config: Config,
     courier: Arc<Courier>,
     warden: Arc<Warden>,
+    store_away: StoreAway,
     metrics: Arc<Metrics>,
 }
 
 impl Ingester {
     /// Puts the pieces together. `config` is valid ([`Config::validate`]); metrics are registered once per registry.
     pub fn build(config: &Config, parts: Parts, registry: &mut Registry) -> Self {
-        let Parts { topic, reader, writer, retries, quarantine } = parts;
+        let Parts { topic, reader, writer, store_away, retries, quarantine } = parts;
         let metrics = Arc::new(Metrics::register(registry, &topic, Arc::clone(&reader)));
         let courier = Courier {
             reader: Arc::clone(&reader),
@@ -78,14 +81,20 @@ impl Ingester {
             trouble: Trouble::default(),
             lines: Quiet::default(),
         };
-        Self { config: config.clone(), courier: Arc::new(courier), warden: Arc::new(warden), metrics }
+        Self {
+            config: config.clone(),
+            courier: Arc::new(courier),
+            warden: Arc::new(warden),
+            store_away,
+            metrics,
+        }
     }
 
     /// For whoever wants to know whether it can do its work.
     #[must_use]
     pub fn health(&self) -> Health {
         let (courier, warden) = (Arc::clone(&self.courier), Arc::clone(&self.warden));
-        Health::new(courier, warden, self.config.not_ready_after)
+        Health::new(courier, warden, self.store_away.clone(), self.config.not_ready_after)
     }
 
     /// Works until `shutdown`; then takes nothing new, finishes the writes that are under way, commits and leaves the group.

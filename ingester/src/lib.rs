@@ -17,5 +17,5 @@ mod shipment;
 mod trouble;
 
 pub use config::{Config, ConfigError, Destination, EncodingChoice, QuarantineConfig};
-pub use health::Health;
+pub use health::{Health, StoreAway};
 pub use ingester::{Ingester, Parts};

@@ -4,6 +4,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use spoor_ingester::Config;
 use spoor_model::SpanBatch;
@@ -64,6 +65,20 @@ async fn an_ingester_is_not_ready_before_it_has_reached_the_topic() {
     store.down.store(true, Ordering::Relaxed);
     assert_eq!(running.health.problem(), None, "an interval of 0 means never");
     running.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingester_without_anything_to_write_hears_of_a_store_that_is_away_all_the_same() {
+    let (topic, store, ward) = (MemoryTopic::new(1), Store::new(), Arc::new(Ward::default()));
+    let running = start(&topic, &store, &ward, &impatient());
+    until("it reads", || running.metric("jaeger_ingester_sarama_consumer_partitions_held") == 1.0).await;
+    assert_eq!(running.health.problem(), None);
+    *store.unreachable_since.lock().unwrap() = Some(Instant::now());
+    assert_eq!(running.health.problem(), None, "for less than the interval it is no matter");
+    until("it says so", || running.health.problem().is_some_and(|why| why.contains("nobody answers"))).await;
+    *store.unreachable_since.lock().unwrap() = None;
+    assert_eq!(running.health.problem(), None);
+    running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +191,7 @@ async fn an_ingester_stops_in_time_though_the_store_is_away() {
     let ends = ends(&topic).await;
     let running = start(&topic, &store, &ward, &config(&[]));
     until("it is tried again", || store.attempts.load(Ordering::Relaxed) > 5).await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     running.stop().await.unwrap();
     assert!(began.elapsed() < std::time::Duration::from_secs(10), "long before the drain's end");
     assert_eq!(lag(&topic, &ends), ends.iter().sum::<i64>(), "nothing is committed");
@@ -212,7 +227,7 @@ async fn a_partition_that_has_to_go_does_not_wait_for_a_store_that_is_away() {
     let ends = ends(&topic).await;
     let first = start(&topic, &store, &ward, &config(&[]));
     until("it is tried again", || store.attempts.load(Ordering::Relaxed) > 3).await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let second = start(&topic, &store, &ward, &config(&[]));
     until("the second has one", || second.metric("jaeger_ingester_sarama_consumer_partitions_held") == 1.0)
         .await;

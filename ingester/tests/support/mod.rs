@@ -13,7 +13,7 @@ use bytes::Bytes;
 use clap::{Args, Command, FromArgMatches};
 use prometheus_client::registry::Registry;
 use spoor_ingester::quarantine::{Letter, Quarantine, QuarantineError};
-use spoor_ingester::{Config, Health, Ingester, Parts};
+use spoor_ingester::{Config, Health, Ingester, Parts, StoreAway};
 use spoor_load::{GenerateConfig, Protocol, Requests};
 use spoor_model::{SpanBatch, TimeRange, TraceId, UnixNanos};
 use spoor_proto::convert::otlp::decode_export_request;
@@ -119,6 +119,8 @@ pub(crate) struct Store {
     /// Of each write, only so many spans are stored; the rest stays open.
     pub(crate) stores_at_most: AtomicUsize,
     pub(crate) latency: Mutex<Duration>,
+    /// For whoever looks without writing.
+    pub(crate) unreachable_since: Mutex<Option<Instant>>,
     under_way: AtomicUsize,
     pub(crate) most_under_way: AtomicUsize,
     pub(crate) attempts: AtomicUsize,
@@ -133,6 +135,15 @@ impl Store {
 
     pub(crate) fn spans(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
         self.spans.lock().expect("no panic under the lock")
+    }
+
+    /// What somebody who looks at it sees.
+    fn unreachable(self: &Arc<Self>) -> StoreAway {
+        let store = Arc::clone(self);
+        StoreAway::by(move || {
+            let since = *store.unreachable_since.lock().expect("no panic under the lock");
+            since.map(|since| (since, "nobody answers".to_owned()))
+        })
     }
 
     pub(crate) fn holds(&self, keys: &[Key]) -> bool {
@@ -297,6 +308,7 @@ fn start_as(
         topic: TOPIC.to_owned(),
         reader: Arc::new(topic.reader(membership)),
         writer: store.clone(),
+        store_away: store.unreachable(),
         retries: RetryMetrics::default(),
         quarantine: ward.clone(),
     };

@@ -44,7 +44,7 @@ pub use encode::BulkEncoder;
 pub use index::Frequency;
 pub use reader::ElasticsearchReader;
 pub use sampling::ElasticsearchSampling;
-pub use setup::Readiness;
+pub use setup::{Away, Readiness, StoreWatch};
 pub use span_metrics::ElasticsearchSpanMetrics;
 pub use spoor_model::Secret;
 pub use store::{ElasticsearchStore, OpenError};

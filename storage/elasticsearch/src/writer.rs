@@ -13,7 +13,7 @@ use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErro
 use crate::bulk::{BulkWriter, Outcome, Outcomes};
 use crate::encode::{BulkEncoder, Services};
 use crate::service::ServiceKey;
-use crate::setup::{Readiness, Setup};
+use crate::setup::{Readiness, Setup, StoreWatch};
 
 /// What a writer tells a caller whom it has no room for.
 const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
@@ -49,6 +49,12 @@ impl ElasticsearchWriter {
     #[must_use]
     pub fn readiness(&self) -> tokio::sync::watch::Receiver<Readiness> {
         self.setup.readiness_to_write()
+    }
+
+    /// Whether the store can be reached, however little is written.
+    #[must_use]
+    pub fn watch(&self) -> StoreWatch {
+        self.setup.watch()
     }
 
     /// Turns the outcomes of items (spans, then service documents) into the fate of the spans.

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use super::doors::Doors;
 use super::look::{self, AHEAD, Findings};
 use super::reach;
-use super::{Checked, Plan, Readiness, STEP_TIMEOUT, SetupMetrics, install};
+use super::{Away, Checked, Plan, Readiness, STEP_TIMEOUT, SetupMetrics, install};
 use crate::client::{Client, Error, Server};
 use crate::index::now;
 
@@ -39,18 +39,22 @@ impl Keeper {
         loop {
             self.rest(self.pause()).await;
             let began = Instant::now();
-            let away = match self.check(server).await {
-                Ok(found) => {
-                    server = found;
-                    None
-                }
-                Err(error) if look::is_away(&error) => Some(error.to_string()),
+            let (mut away, mut silent) = (None, None);
+            match self.check(server).await {
+                Ok(found) => server = found,
                 Err(error) => {
-                    tracing::debug!(%error, "the store could not be looked at");
-                    None
+                    if look::is_silent(&error) {
+                        let before = self.checked.borrow().silent.as_ref().map(|silent| silent.since);
+                        silent = Some(Away { since: before.unwrap_or(began), reason: error.to_string() });
+                    }
+                    if look::is_away(&error) {
+                        away = Some(error.to_string());
+                    } else {
+                        tracing::debug!(%error, "the store could not be looked at");
+                    }
                 }
-            };
-            self.checked.send_replace(Checked { began, away });
+            }
+            self.checked.send_replace(Checked { began, away, silent });
         }
     }
 
@@ -72,7 +76,8 @@ impl Keeper {
 
     fn pause(&self) -> Duration {
         let pace = &self.plan.pace;
-        if !self.findings.to_come.is_empty() || !self.doors.is_ready() {
+        let is_silent = self.checked.borrow().silent.is_some();
+        if is_silent || !self.findings.to_come.is_empty() || !self.doors.is_ready() {
             pace.in_trouble
         } else if self.plan.templates.is_some() || reach::is_wanted(&self.plan) {
             pace.routine
@@ -88,7 +93,7 @@ impl Keeper {
             let began = Instant::now();
             match self.prepare_once().await {
                 Ok(server) => {
-                    self.checked.send_replace(Checked { began, away: None });
+                    self.checked.send_replace(Checked { began, away: None, silent: None });
                     return server;
                 }
                 Err(error) => self.tell(&Readiness::NotReady(error.to_string())),

@@ -42,6 +42,11 @@ pub(crate) enum TemplateName {
     Legacy(String),
 }
 
+/// True when it is away, or does not answer in time.
+pub(super) fn is_silent(error: &Error) -> bool {
+    is_away(error) || matches!(error.fault.cause, Cause::TimedOut | Cause::OwnTimeOut)
+}
+
 /// True when the store did not get the request or could not think about it: what holds for it holds for all requests.
 pub(crate) fn is_away(error: &Error) -> bool {
     match &error.fault.cause {

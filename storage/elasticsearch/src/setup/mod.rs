@@ -7,6 +7,7 @@ mod install;
 mod keeper;
 mod look;
 mod reach;
+mod store_watch;
 #[cfg(test)]
 mod tests;
 mod watched;
@@ -19,6 +20,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 
 pub(crate) use install::templates as install_templates;
+pub use store_watch::{Away, StoreWatch};
 pub(crate) use watched::Watched;
 
 use crate::TemplateConfig;
@@ -122,6 +124,8 @@ struct Checked {
     began: Instant,
     /// Why the store could not be asked.
     away: Option<String>,
+    /// It could not, or did not answer in time: since when.
+    silent: Option<Away>,
 }
 
 /// The preparation and its state. The work ends when this is dropped.
@@ -143,7 +147,8 @@ impl Setup {
             _ => Readiness::Starting,
         };
         let (doors, heard) = doors::Doors::new(&initial);
-        let (tell_checked, checked) = watch::channel(Checked { began: Instant::now(), away: None });
+        let (tell_checked, checked) =
+            watch::channel(Checked { began: Instant::now(), away: None, silent: None });
         let (wanted, doubted, pace) = (Arc::new(Notify::new()), Arc::new(Notify::new()), plan.pace);
         let keeper = keeper::Keeper {
             client,
@@ -208,6 +213,11 @@ impl Setup {
         };
         self.wanted.notify_one();
         Err(NotReady { reason })
+    }
+
+    /// Whether it can be reached.
+    pub(crate) fn watch(&self) -> StoreWatch {
+        StoreWatch(self.checked.clone())
     }
 
     /// As [`Setup::ready`], and the templates were there a moment ago. While writes go on, the looks are taken beside them; after a

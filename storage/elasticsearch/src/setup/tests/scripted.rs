@@ -188,6 +188,42 @@ async fn a_store_that_went_away_is_named_at_once_and_asked_again_by_the_next_wri
     write(&setup).await.unwrap();
 }
 
+/// Also when nobody writes; and it is looked at more often from then on, so that its return is noticed.
+#[tokio::test]
+async fn whoever_watches_hears_since_when_the_store_is_away_and_that_it_is_back() {
+    let away = Arc::new(AtomicBool::new(false));
+    let switch = away.clone();
+    let server = FakeServer::start(move |asked| {
+        if switch.load(Ordering::SeqCst) { (503, "", "gone".to_owned()) } else { fake::healthy(asked) }
+    });
+    let mut config = Config::default();
+    config.connection.server_urls = vec![server.url().parse().unwrap()];
+    let often = Pace { routine: Duration::from_millis(50), ..ALWAYS };
+    let (setup, _) = setup_at(&config, true, often);
+    write(&setup).await.unwrap();
+    let watch = setup.watch();
+    let until = async |is_away: bool| {
+        let end = Instant::now() + LONG;
+        while watch.away().is_some() != is_away {
+            assert!(Instant::now() < end, "{:?}", watch.away());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    until(false).await;
+    let before = Instant::now();
+    away.store(true, Ordering::SeqCst);
+    until(true).await;
+    let first = watch.away().unwrap();
+    assert!(first.since >= before && first.reason.contains("503"), "{first:?}");
+    let looks = server.asked("").len();
+    while server.asked("").len() < looks + 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(watch.away().unwrap().since, first.since, "of the first look that failed");
+    away.store(false, Ordering::SeqCst);
+    until(false).await;
+}
+
 #[tokio::test]
 async fn a_user_who_may_not_look_at_templates_may_still_write() {
     let server = FakeServer::start(|asked| {
