@@ -3,6 +3,7 @@
 //! `zipkin-thrift` records and the agent's port 5775.
 
 mod decode;
+mod fields;
 mod tags;
 pub(super) mod wire;
 

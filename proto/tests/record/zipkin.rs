@@ -151,6 +151,18 @@ fn a_list_of_nothing_and_a_list_that_lies_are_refused() {
     assert_eq!(found.batch.resources().len(), 0);
 }
 
+#[test]
+fn fields_written_as_json_are_charged_like_any_other_attributes() {
+    let tiny = |json: &str| [bytes(2, json.as_bytes()), vec![0]].concat();
+    let record =
+        |annotations: usize| structs(&[span(&[], &vec![tiny(r#"{"a":"","b":""}"#); annotations], &[])]);
+    let (few, many) = (record(10), record(20_000));
+    let found = decode(Some(Encoding::ZipkinThrift), [&few[..], &many[..]]);
+    assert!(found.records[0].is_ok());
+    let error = found.records[1].as_ref().expect_err("its rows are out of proportion").to_string();
+    assert!(error.contains("table rows"), "{error}");
+}
+
 proptest! {
     #[test]
     fn changed_and_cut_lists_never_panic(changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), cut in any::<prop::sample::Index>()) {

@@ -11,6 +11,8 @@ use spoor_topic_kafka::KafkaReader;
 use support::Topic;
 
 const MEBIBYTE: usize = 1 << 20;
+/// What a record of these costs its reader, at most.
+const RECORD_COST: usize = 1_300;
 
 /// Kibibytes that the process has resident, by this name in its status.
 fn resident(name: &str) -> usize {
@@ -54,12 +56,14 @@ async fn a_backlog_is_read_in_bounded_memory_and_without_pauses() {
     let reader = topic.read_by(&support::fresh_name("late"), &["--kafka.consumer.max-bytes-in-flight=4MiB"]);
     fs::write("/proc/self/clear_refs", "5").expect("the highest memory is measured anew");
     let before = resident("VmRSS");
-    // Records lie with the reader until its bounds are reached; the library tells of the ends a second later, its queues being full.
+    // Records lie with the reader until its bounds are reached, but for what is kept for partitions that one record would bring over their
+    // share; the library tells of the ends a second later, its queues being full.
     let end = soon();
     let is_full = || {
         let status = reader.status();
         let in_flight: usize = status.partitions.iter().map(|held| held.in_flight_bytes).sum();
-        in_flight >= 4 * MEBIBYTE && status.partitions.iter().all(|held| held.end.is_some())
+        let is_full = in_flight >= 4 * MEBIBYTE - 12 * RECORD_COST;
+        is_full && status.partitions.iter().all(|held| held.end.is_some())
     };
     while !is_full() {
         assert!(Instant::now() < end, "the reader fills its bounds: {:?}", reader.status());

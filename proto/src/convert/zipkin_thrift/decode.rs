@@ -1,13 +1,12 @@
 //! A list of Zipkin spans to rows. A span that tells both a client's and a server's side becomes two of the same id.
 
-use std::collections::BTreeMap;
-
 use spoor_model::jaeger::TagInterpreter;
 use spoor_model::{
     AttributeRow, EventRow, FlagsAre, ResourceRow, Rows, ScopeRow, SpanBatchBuilder, SpanId, SpanKind,
     SpanRow, TraceId, UnixNanos, Value,
 };
 
+use super::fields::fields;
 use super::tags::{self, process_key, text};
 use super::wire::{Annotation, BinaryAnnotation, Head, bytes};
 use crate::convert::limits::{Budget, Limits};
@@ -77,7 +76,7 @@ impl<'a> Decoder<'a> {
             self.budget.take::<ResourceRow>(1, reader.position())?;
             self.budget.take::<ScopeRow>(1, reader.position())?;
             let head = self.head(reader)?;
-            self.span(&head);
+            self.span(&head, reader.position())?;
         }
         Ok(())
     }
@@ -139,7 +138,8 @@ impl<'a> Decoder<'a> {
             .map(|found| found.timestamp)
     }
 
-    fn span(&mut self, head: &Head<'a>) {
+    /// `at` is where in the request it ends.
+    fn span(&mut self, head: &Head<'a>, at: usize) -> Result<(), DecodeError> {
         let resource = self.process();
         let scope = self.builder.push_scope(ScopeRow { resource, ..ScopeRow::default() });
         let (start, duration) = self.times(head);
@@ -159,7 +159,7 @@ impl<'a> Decoder<'a> {
         };
         let mut row = SpanRow { start: micros(start), end: micros(start.saturating_add(duration)), ..common };
         self.tags(head, &mut row);
-        row.events = self.events();
+        row.events = self.events(at)?;
         self.builder.push_span(row);
         if let (Some(sent), Some(received)) = (self.time_of(b"cs"), self.time_of(b"sr")) {
             let (kind, begin, end) = match row.kind {
@@ -169,6 +169,7 @@ impl<'a> Decoder<'a> {
             let end = end.unwrap_or(begin).max(begin);
             self.builder.push_span(SpanRow { kind, start: micros(begin), end: micros(end), ..common });
         }
+        Ok(())
     }
 
     /// Start and duration in microseconds (µs).
@@ -213,7 +214,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Annotations but the core ones, which are times, and empty ones.
-    fn events(&mut self) -> Rows {
+    fn events(&mut self, at: usize) -> Result<Rows, DecodeError> {
         let mark = self.builder.events_mark();
         for annotation in &self.annotations {
             let value = bytes(annotation.value);
@@ -221,19 +222,18 @@ impl<'a> Decoder<'a> {
                 continue;
             }
             let mut row = EventRow { time: micros(annotation.timestamp), ..EventRow::default() };
-            // Some clients write the fields of a log as a JSON object of texts.
-            match serde_json::from_slice::<BTreeMap<String, String>>(value) {
-                Ok(mut fields) => {
+            match fields(value, &mut self.budget, at)? {
+                Some(mut fields) => {
                     row.name = fields.remove("event").map_or(row.name, |name| self.builder.text(&name));
                     let views =
                         fields.iter().map(|(key, value)| (key.as_str(), spoor_model::ValueView::Str(value)));
                     row.attributes = self.builder.attributes(views);
                 }
-                Err(_) => row.name = text(&mut self.builder, annotation.value),
+                None => row.name = text(&mut self.builder, annotation.value),
             }
             self.builder.push_event(row);
         }
-        self.builder.events_since(mark)
+        Ok(self.builder.events_since(mark))
     }
 
     fn process(&mut self) -> u32 {
