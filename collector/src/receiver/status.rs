@@ -76,8 +76,9 @@ impl Refusal {
             // Not 408: OTLP's clients repeat a 503 only, and a slow network must not cost them the spans.
             Self::SlowBody => unavailable(BUSY_PAUSE),
             Self::BrokenOff => (Code::Cancelled, Http::BAD_REQUEST, Code::Cancelled, None),
-            // By gRPC not INTERNAL, which senders take for a verdict on the request: it was not the request's fault.
-            Self::Broken => (Code::Unavailable, Http::INTERNAL_SERVER_ERROR, Code::Internal, None),
+            // By gRPC not INTERNAL, which senders take for a verdict on the request at once, nor UNAVAILABLE, with which a request that breaks
+            // every collector would come again for ever: UNKNOWN is tried again for a while.
+            Self::Broken => (Code::Unknown, Http::INTERNAL_SERVER_ERROR, Code::Internal, None),
         };
         Codes { grpc, http, http_rpc, retry_after }
     }
@@ -170,7 +171,7 @@ mod tests {
             (Refusal::TooLarge { limit: 1 }, Code::ResourceExhausted, 413),
             (Refusal::Undecodable(String::new()), Code::Internal, 400),
             (Refusal::UnsupportedEncoding(String::new()), Code::Unimplemented, 415),
-            (Refusal::Broken, Code::Unavailable, 500),
+            (Refusal::Broken, Code::Unknown, 500),
         ];
         for (refusal, grpc, http) in pairs {
             let codes = refusal.codes();
