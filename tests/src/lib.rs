@@ -52,6 +52,6 @@ pub async fn delete_indices(server: &str, prefix: &str) -> anyhow::Result<()> {
 /// When the server cannot be asked or refuses.
 pub async fn refresh(server: &str, prefix: &str) -> anyhow::Result<()> {
     let url = format!("{server}/{prefix}-jaeger-*/_refresh?ignore_unavailable=true&allow_no_indices=true");
-    reqwest::Client::new().post(url).send().await?.error_for_status()?;
+    server::answer(reqwest::Client::new().post(url)).await?;
     Ok(())
 }

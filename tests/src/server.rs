@@ -1,10 +1,13 @@
-//! What a store's server is doing: its CPU time, its merges, and waiting until it rests.
+//! Asking a store's server itself, past ours: what it holds, its CPU time, its merges, and waiting until it rests.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
+
+use crate::eventually;
 
 /// How long merges may go on after the last write.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -12,6 +15,30 @@ const PATIENCE: Duration = Duration::from_secs(900);
 const INTERVAL: Duration = Duration::from_secs(1);
 /// CPU time in ms within [`INTERVAL`] below which a server rests.
 const REST: f64 = 50.0;
+/// How long a server may have no room for a question.
+const NO_ROOM: Duration = Duration::from_secs(120);
+
+/// What a server answers to a story's own question. One that has no room for it (429: the breaker of its memory counts garbage, too,
+/// and a small heap behind much load is full of it) is asked again, as the answer wants it.
+///
+/// # Errors
+/// When it cannot be asked, has no room for two minutes, or refuses: then with its words.
+pub async fn answer(request: RequestBuilder) -> Result<Value> {
+    let answer = eventually("the store has room for a question", NO_ROOM, || async {
+        let asked = request.try_clone().context("a question can be asked twice")?.send().await;
+        match asked {
+            Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+                bail!("{}", answer.text().await?)
+            }
+            asked => Ok(asked),
+        }
+    })
+    .await??;
+    let (status, url) = (answer.status(), answer.url().clone());
+    let words = answer.text().await?;
+    ensure!(status.is_success(), "{url} is answered with {status}: {words}");
+    serde_json::from_str(&words).with_context(|| format!("{url} is answered with {words:.1000}"))
+}
 
 /// User and system time of the server's process so far in ms, by its own account, once no merge is running and it is idle: what
 /// it does in the background belongs to what was written before.
@@ -69,5 +96,40 @@ pub fn bytes(segment: &Value) -> Result<f64> {
 }
 
 async fn get(url: &str) -> Result<Value> {
-    Ok(reqwest::get(url).await?.error_for_status()?.json().await?)
+    answer(reqwest::Client::new().get(url)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::http::StatusCode as Status;
+    use axum::routing::any;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_without_room_is_asked_again_and_one_that_refuses_is_not() -> Result<()> {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let full = || async {
+            match ASKED.fetch_add(1, Ordering::Relaxed) {
+                0 => (Status::TOO_MANY_REQUESTS, "Data too large"),
+                _ => (Status::OK, r#"{"well":true}"#),
+            }
+        };
+        let router = Router::new()
+            .route("/full", any(full))
+            .route("/refuses", any(|| async { (Status::BAD_REQUEST, "parse error") }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let server = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+
+        let client = reqwest::Client::new();
+        ensure!(answer(client.post(format!("{server}/full"))).await?["well"] == true);
+        ensure!(ASKED.load(Ordering::Relaxed) == 2);
+        let refused = answer(client.get(format!("{server}/refuses"))).await.expect_err("it refuses");
+        ensure!(format!("{refused:#}").contains("400 Bad Request: parse error"), "{refused:#}");
+        Ok(())
+    }
 }

@@ -100,7 +100,7 @@ pub async fn stored_keys(server: &str, prefix: &str) -> Result<(BTreeSet<SpanKey
         if !after.is_null() {
             body["search_after"] = after;
         }
-        let answer: Value = client.post(&url).json(&body).send().await?.error_for_status()?.json().await?;
+        let answer = crate::server::answer(client.post(&url).json(&body)).await?;
         ensure!(answer["_shards"]["failed"] == 0, "a shard failed: {answer}");
         let hits = answer["hits"]["hits"].as_array().context("the answer has hits")?;
         let Some(last) = hits.last() else { return Ok((keys, documents)) };
