@@ -111,7 +111,7 @@ impl Service {
 
     /// What goes with every question.
     pub(crate) fn context(&self) -> RequestContext {
-        RequestContext::with_timeout(self.timeout)
+        RequestContext::for_question(self.timeout)
     }
 
     /// How long a question may take.

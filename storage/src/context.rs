@@ -67,15 +67,24 @@ pub struct RequestContext {
     /// their records were written. Stores that file by the time of receipt go by it, so that a span is filed the same however late and
     /// however often it is written.
     pub received: Option<TimeRange>,
+    /// Which question the reads under it are parts of. Stores that keep several copies of everything, of which one may know of a span a
+    /// little later than another, ask the same copies in all parts of a question: what its first part found, the next finds too.
+    pub question: Option<u64>,
 }
 
 impl RequestContext {
+    /// As [`RequestContext::with_timeout`], for a question of its own that is asked in several parts.
+    #[must_use]
+    pub fn for_question(timeout: Duration) -> Self {
+        Self { question: Some(fastrand::u64(..)), ..Self::with_timeout(timeout) }
+    }
+
     /// For the default tenant, without credentials, with so much time from now on.
     #[must_use]
     pub fn with_timeout(timeout: Duration) -> Self {
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(86_400));
-        Self { tenant: Tenant::default(), deadline, credentials: None, received: None }
+        Self { tenant: Tenant::default(), deadline, credentials: None, received: None, question: None }
     }
 
     /// Time left; zero when the deadline has passed.

@@ -128,7 +128,7 @@ struct Reading {
 impl Counting<'_> {
     /// For one page.
     fn context(&self) -> RequestContext {
-        RequestContext { tenant: self.tenant.clone(), ..RequestContext::with_timeout(PAGE_TIMEOUT) }
+        RequestContext { tenant: self.tenant.clone(), ..RequestContext::for_question(PAGE_TIMEOUT) }
     }
 
     async fn read_pages(&mut self, reader: &dyn SpanReader) -> Result<(), RecountError> {

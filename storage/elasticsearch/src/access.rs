@@ -118,7 +118,8 @@ impl Access {
         attempted: &str,
     ) -> Result<Answered, ReadError> {
         let body = self.timed(context, body).to_string().into_bytes();
-        let request = Request::search(search_path(targets, "", filter), body, attempted);
+        let copies = copies(context).map_or_else(String::new, |copies| format!("preference={copies}&"));
+        let request = Request::search(search_path(targets, &copies, filter), body, attempted);
         self.ask_within(room, context, request).await
     }
 
@@ -131,8 +132,11 @@ impl Access {
         questions: impl Iterator<Item = Value>,
         attempted: &str,
     ) -> Result<Answered, ReadError> {
-        let header =
+        let mut header =
             json!({ "index": targets.names(), "ignore_unavailable": true, "allow_no_indices": true });
+        if let Some(copies) = copies(context) {
+            header["preference"] = copies.into();
+        }
         let header = header.to_string();
         let mut lines = String::new();
         for question in questions {
@@ -179,6 +183,12 @@ impl Access {
         question["timeout"] = format!("{}s", seconds.max(1)).into();
         question
     }
+}
+
+/// Which copies of the shards are asked: with the same text the store takes the same ones as long as they are there. It must not begin
+/// with `_`, which has a meaning of its own.
+fn copies(context: &RequestContext) -> Option<String> {
+    context.question.map(|question| format!("q{question:016x}"))
 }
 
 /// The answer was larger than there was room for: less has to be asked for at once, or more room taken.

@@ -158,6 +158,34 @@ async fn the_store_is_told_how_long_somebody_waits() {
 }
 
 #[tokio::test]
+async fn all_parts_of_a_question_are_asked_of_the_same_copies_and_questions_of_any() {
+    let server = FakeServer::start(one_trace);
+    let store = open(&server, |_| {});
+    for _ in 0..2 {
+        let (reader, context) = (store.reader(), RequestContext::for_question(Duration::from_secs(30)));
+        let found = reader.find_traces(&context, &search()).await.unwrap();
+        found.try_collect::<Vec<SpanBatch>>().await.unwrap();
+    }
+    let copies: Vec<String> = server
+        .asked("search")
+        .iter()
+        .map(|asked| {
+            // The search has it in its address, the question for its traces in the header of each.
+            let text = format!("{} {}", asked.line, asked.body);
+            let (_, behind) = text.split_once("preference").expect("it says which copies");
+            behind
+                .trim_start_matches(['=', '"', ':'])
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect()
+        })
+        .collect();
+    assert_eq!(copies.len(), 4);
+    assert!(copies[0] == copies[1] && copies[2] == copies[3] && copies[0] != copies[2], "{copies:?}");
+    assert!(copies[0].starts_with('q'), "{copies:?}");
+}
+
+#[tokio::test]
 async fn a_store_that_ran_out_of_time_is_a_matter_of_the_deadline() {
     let server = FakeServer::start(|asked| {
         if asked.line.contains("_search") {
