@@ -120,10 +120,11 @@ fn parse_question(params: &Params, query: Option<&str>) -> Result<SpanMetricsQue
     Ok(SpanMetricsQuery { services, kinds, by_operation, range, step, rate_per })
 }
 
+/// In any case of letters, as Jaeger 2 takes it.
 fn span_kind(name: &str) -> Result<SpanKind, Failure> {
-    let known = match name {
+    let known = match name.to_ascii_lowercase().as_str() {
         "unspecified" => Some(SpanKind::Unspecified),
-        name => SpanKind::from_name(name).filter(|kind| kind.name() == name && !name.is_empty()),
+        lower => SpanKind::from_name(lower).filter(|kind| kind.name() == lower && !lower.is_empty()),
     };
     known.ok_or_else(|| unreadable("spanKind", format!("unsupported span kind: '{name}'")))
 }
