@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -34,11 +34,13 @@ impl Nginx {
         }
         let folder = tempfile::tempdir()?;
         let place = folder.path();
+        // As root, its workers would be somebody else, who cannot enter the folder.
+        let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {}/{kind};\n", place.display()))
             .concat();
         let whole = format!(
-            "daemon off;\nmaster_process off;\npid {0}/pid;\nerror_log stderr warn;\nevents {{ worker_connections 512; }}\n\
+            "daemon off;\nworker_processes 2;\n{user}pid {0}/pid;\nerror_log stderr warn;\nevents {{ worker_connections 512; }}\n\
              http {{\naccess_log off;\n{temporary}{fragment}\n}}\n",
             place.display()
         );
@@ -51,7 +53,7 @@ impl Nginx {
             .arg(&config)
             .args(["-e", "stderr"])
             .stdin(Stdio::null())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .context("start nginx (Debian: apt-get install nginx-light)")?;
         let nginx = Self { child, _folder: folder };
@@ -64,14 +66,34 @@ impl Nginx {
         Ok(nginx)
     }
 
+    /// Has it take its configuration anew: new workers come, the old ones end what they have begun.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn reload(&self) -> Result<()> {
+        Ok(kill_process(self.pid()?, Signal::HUP)?)
+    }
+
     /// Stops it and waits for its end.
     ///
     /// # Errors
     /// When it is gone already.
     pub async fn stop(mut self) -> Result<()> {
-        let pid = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("nginx runs")?;
-        kill_process(pid, Signal::TERM)?;
+        kill_process(self.pid()?, Signal::TERM)?;
         self.child.wait().await?;
         Ok(())
+    }
+
+    fn pid(&self) -> Result<Pid> {
+        self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("nginx runs")
+    }
+}
+
+impl Drop for Nginx {
+    /// The workers go with their master, which could not tell them any more.
+    fn drop(&mut self) {
+        if let Ok(pid) = self.pid() {
+            _ = kill_process_group(pid, Signal::KILL);
+        }
     }
 }

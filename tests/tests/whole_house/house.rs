@@ -3,39 +3,49 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use spoor_load::{GenerateConfig, Protocol, Report, Requests, SendConfig};
+use serde_json::Value;
+use spoor_load::{Protocol, Report};
 use spoor_tests::accounts::acknowledged_is_found;
 use spoor_tests::ingesting::RecordAccounts;
-use spoor_tests::nginx::Nginx;
 use spoor_tests::topic::Topic;
-use spoor_tests::traffic::{keys_of, now, requests, send};
+use spoor_tests::traffic::{keys_of, requests, send};
 use spoor_tests::{Role, eventually};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use xtask::servers::{Kafka, OpenSearch};
+use xtask::servers::{Kafka, OpenSearchCluster};
 
-use crate::member::Member;
+use crate::doors::Doors;
+use crate::load::{config, load};
+use crate::member::{Member, ROLES, settings};
+use crate::monitors::Monitors;
 use crate::names::Names;
-use crate::reader::Reader;
+use crate::operators::Operators;
+use crate::reader::{self, Reader};
+use crate::sdk::Application;
+use crate::yesterday;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
-const PREFIX: &str = "house";
+/// How long a node that comes back may take for its copies, under load.
+const RECOVERY: Duration = Duration::from_secs(300);
+pub(super) const PREFIX: &str = "house";
 const PARTITIONS: i32 = 4;
-/// Spans a second through nginx, and to each agent.
-const RATE: u64 = 400;
-const RATE_OF_AGENT: u64 = 100;
-/// More than are sent in any run.
-const ENOUGH: u64 = 100_000_000;
-/// Ports of all members and of nginx.
-const PORTS: usize = 40;
+const NODES: usize = 3;
+/// Spans a second through nginx, and to each agent: what a node missed it indexes when it comes back, beside all else on this machine.
+const RATE: u64 = 150;
+const RATE_OF_AGENT: u64 = 50;
+/// Ports of all that listens.
+const PORTS: usize = 60;
 
 pub(super) struct House {
     pub(super) kafka: Kafka,
-    store: OpenSearch,
-    pub(super) members: Vec<(Role, Member)>,
-    _nginx: [Nginx; 2],
+    pub(super) store: OpenSearchCluster,
+    members: Vec<(Role, Member)>,
+    pub(super) doors: Doors,
+    pub(super) monitors: Monitors,
+    pub(super) operators: Operators,
     pub(super) reader: Reader,
+    application: Application,
     stop: CancellationToken,
     loads: Vec<JoinHandle<Result<Report>>>,
     first: Report,
@@ -45,39 +55,32 @@ pub(super) struct House {
 impl House {
     pub(super) async fn start(seed: u64) -> Result<Self> {
         let (kafka, store) =
-            tokio::task::spawn_blocking(|| anyhow::Ok((Kafka::start()?, OpenSearch::start()?))).await??;
+            tokio::task::spawn_blocking(|| anyhow::Ok((Kafka::start()?, OpenSearchCluster::start(NODES)?)))
+                .await??;
         Topic::create(kafka.brokers(), "jaeger-spans", PARTITIONS).await?;
         let folder = tempfile::tempdir()?;
         let mut ports = xtask::servers::free_ports(PORTS)?;
         let mut names = Names::default();
-        for number in 1..=3 {
+        for (number, url) in (1..).zip(store.urls()) {
             names.add(&format!("kafka-{number}:9092"), kafka.brokers().to_owned());
-            let url = store.url().trim_start_matches("http://");
-            names.add(&format!("opensearch-{number}:9200"), url.to_owned());
+            names.add(&format!("opensearch-{number}:9200"), url.trim_start_matches("http://").to_owned());
         }
-        let mut members = Vec::new();
-        for (role, host, count) in ROLES {
-            for number in 1..=count {
-                let member = Member::new(role, &format!("{host}-{number}"), &mut names, &mut ports)?;
-                members.push((role, member));
-            }
-        }
-        for (number, (role, member)) in members.iter_mut().enumerate() {
-            let (settings, own) = settings(*role, &folder.path().join(format!("spool-{number}")));
-            member.configure(settings, &names, folder.path(), &own).await?;
-        }
-        let (nginx, sender, site) = nginx(&names, &mut ports).await?;
-        let to_nginx = config(sender, Protocol::OtlpGrpc, 4, RATE);
+        let members = members(&mut names, &mut ports, &folder).await?;
+        // The ingesters have made the templates by which an index is made.
+        yesterday::made(&store.urls()[0]).await?;
+        let operators = Operators::listen().await?;
+        names.add("127.0.0.1:8080", operators.address.clone());
+        let doors = Doors::open(&names, &mut ports, folder.path()).await?;
+        let monitors = Monitors::start(&mut names, &mut ports, folder.path()).await?;
+        let to_nginx = config(doors.plain.clone(), Protocol::OtlpGrpc, 4, RATE);
         let first = send(&to_nginx, requests(seed, 1_000, 250)).await?;
         ensure!(first.acknowledged.spans == 1_000, "a calm house takes spans: {first}");
         let mut traces: Vec<String> =
             keys_of(&first, |_| true).iter().map(|(trace, _)| trace.to_string()).collect();
         traces.dedup();
-        let sent = [&first];
-        eventually("the first spans are found", PATIENCE, || {
-            acknowledged_is_found(store.url(), PREFIX, &sent)
-        })
-        .await?;
+        let (node, sent) = (&store.urls()[0], [&first]);
+        eventually("the first spans are found", PATIENCE, || acknowledged_is_found(node, PREFIX, &sent))
+            .await?;
         let stop = CancellationToken::new();
         let mut loads = vec![load(to_nginx, seed.wrapping_add(1), &stop)];
         for (number, (_, agent)) in (2..).zip(members.iter().filter(|(role, _)| *role == Role::Agent)) {
@@ -85,12 +88,52 @@ impl House {
             let to_agent = config(agent, Protocol::JaegerCompact, 1, RATE_OF_AGENT);
             loads.push(load(to_agent, seed.wrapping_add(number), &stop));
         }
-        let reader = Reader::start(site, traces);
-        Ok(Self { kafka, store, members, _nginx: nginx, reader, stop, loads, first, _folder: folder })
+        let application = Application::start(&doors.secured, &doors.authority).await?;
+        eventually("all that will be asked for is found", PATIENCE, || {
+            reader::all_is_found(&doors.site, &traces)
+        })
+        .await?;
+        let reader = Reader::start(doors.site.clone(), traces);
+        let house = Self {
+            kafka,
+            store,
+            members,
+            doors,
+            monitors,
+            operators,
+            reader,
+            application,
+            stop,
+            loads,
+            first,
+            _folder: folder,
+        };
+        house.monitors.see(house.members.len()).await?;
+        Ok(house)
     }
 
     fn of(&self, role: Role) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(move |(of, _)| *of == role).map(|(_, member)| member)
+    }
+
+    /// The position of one of a role's processes.
+    pub(super) fn one_of(&self, role: Role, random: &mut fastrand::Rng) -> Result<usize> {
+        let of = (0..self.members.len()).filter(|position| self.members[*position].0 == role);
+        let of: Vec<usize> = of.collect();
+        ensure!(!of.is_empty(), "each role has members");
+        Ok(of[random.usize(..of.len())])
+    }
+
+    /// The first process of a role, and its position.
+    pub(super) fn first_of(&mut self, role: Role) -> Result<(usize, &mut Member)> {
+        let mut all = self.members.iter_mut().enumerate();
+        let (position, (_, member)) =
+            all.find(|(_, (of, _))| *of == role).context("each role has members")?;
+        Ok((position, member))
+    }
+
+    pub(super) fn member(&mut self, position: usize) -> Result<&mut Member> {
+        self.members.get_mut(position).map(|(_, member)| member).context("the house has this member")
     }
 
     async fn stored(&self) -> Result<f64> {
@@ -121,6 +164,30 @@ impl House {
         Ok(())
     }
 
+    /// Waits until all copies of all shards are there: until then the loss of another node would be one too many.
+    pub(super) async fn store_is_whole(&self) -> Result<()> {
+        eventually("all copies of all shards are there", RECOVERY, || async {
+            let health = format!("{}/_cluster/health", self.store.urls()[0]);
+            let health: Value = reqwest::get(health).await?.error_for_status()?.json().await?;
+            ensure!(health["status"] == "green", "{health}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until no alert is firing or on its way to.
+    pub(super) async fn is_calm(&self) -> Result<()> {
+        eventually("no alert is active", PATIENCE, || async {
+            let alerts = self.monitors.alerts().await?;
+            ensure!(alerts.iter().all(Vec::is_empty), "{alerts:#?}");
+            Ok(())
+        })
+        .await?;
+        let heard = self.operators.heard();
+        ensure!(heard.is_empty(), "operators were told of {heard:?} in calm");
+        Ok(())
+    }
+
     /// Waits until the agents have delivered all that they took, and looks whether they dropped any.
     async fn agents_rest(&self) -> Result<()> {
         for agent in self.of(Role::Agent) {
@@ -147,23 +214,29 @@ impl House {
             reports.push(load.await??);
         }
         self.agents_rest().await?;
+        reports.push(self.application.end().await?);
         eventually("the ingesters rest", PATIENCE, || async {
             let mut partitions = 0.0;
-            for member in self.of(Role::Ingester) {
-                let accounts = RecordAccounts::of(member.process()?).await?;
-                ensure!(accounts.rest() && accounts.add_up(), "{accounts:?}");
+            for member in self.members.iter().filter(|(role, _)| *role == Role::Ingester) {
+                let accounts = RecordAccounts::of(member.1.process()?).await?;
+                ensure!(accounts.rest() && accounts.add_up(), "{accounts:?}\n{}", member.1.process()?.log());
                 partitions += accounts.partitions;
             }
             ensure!(partitions == f64::from(PARTITIONS), "{partitions} partitions are read");
             Ok(())
         })
         .await?;
-        acknowledged_is_found(self.store.url(), PREFIX, &reports.iter().collect::<Vec<_>>()).await?;
+        let store = &self.store.urls()[0];
+        acknowledged_is_found(store, PREFIX, &reports.iter().collect::<Vec<_>>()).await?;
+        yesterday::is_cleaned(store).await?;
         let (answers, failed) = (self.reader.answers(), self.reader.failed());
         self.reader.end().await?;
-        let acknowledged: u64 = reports.iter().map(|report| report.acknowledged.spans).sum();
+        let count =
+            |report: &Report| keys_of(report, |outcome| *outcome == spoor_load::Outcome::Acknowledged).len();
+        let acknowledged: usize = reports.iter().map(count).sum();
         eprintln!(
-            "{acknowledged} spans acknowledged and found once; {answers} answers, {} failed",
+            "{acknowledged} spans acknowledged and found once, {} of them an SDK's; {answers} answers, {} failed",
+            reports.last().map_or(0, count),
             failed.len()
         );
         ensure!(failed.is_empty(), "questions through nginx failed: {failed:#?}");
@@ -171,83 +244,18 @@ impl House {
     }
 }
 
-/// Each role, its hosts' name in `deploy/`, and how many there are. In the order in which they start.
-const ROLES: [(Role, &str, usize); 4] = [
-    (Role::Collector, "collector", 3),
-    (Role::Ingester, "ingester", 2),
-    (Role::Query, "query", 2),
-    (Role::Agent, "app", 2),
-];
-
-/// The shipped settings of a role, and what a small house with a store of one node has otherwise.
-fn settings(role: Role, spool: &std::path::Path) -> (&'static str, Vec<String>) {
-    let prefix = format!("--es.index-prefix={PREFIX}");
-    match role {
-        Role::Agent => ("agent.yaml", vec![format!("--agent.spool.directory={}", spool.display())]),
-        Role::Ingester => {
-            let small = ["--es.num-shards=1", "--es.num-replicas=0", "--kafka.consumer.session-timeout=6s"];
-            ("ingester.yaml", small.map(str::to_owned).into_iter().chain([prefix]).collect())
+/// Starts one process after the other, each with the settings of its role.
+async fn members(names: &mut Names, ports: &mut Vec<u16>, folder: &TempDir) -> Result<Vec<(Role, Member)>> {
+    let mut members = Vec::new();
+    for (role, host, count) in ROLES {
+        for number in 1..=count {
+            let member = Member::new(role, &format!("{host}-{number}"), names, ports)?;
+            members.push((role, member));
         }
-        Role::Query => ("query.yaml", vec![prefix]),
-        Role::Collector | Role::AllInOne | Role::Retention => ("collector-kafka.yaml", Vec::new()),
     }
-}
-
-/// nginx before the collectors, without its certificate, and before the query servers: where to send to, and where to ask.
-async fn nginx(names: &Names, ports: &mut Vec<u16>) -> Result<([Nginx; 2], String, String)> {
-    let mut port = || ports.pop().context("a port is left");
-    let otlp = port()?;
-    let mut collectors = names.within("nginx/collector.conf")?;
-    let listening = [
-        ("4317 ssl http2", otlp),
-        ("14250 ssl http2", port()?),
-        ("4318 ssl", port()?),
-        ("14268 ssl", port()?),
-    ];
-    let plain: Vec<(String, String)> = listening
-        .iter()
-        .map(|(shipped, port)| {
-            let rest = shipped.split_once(' ').map_or("", |(_, rest)| rest).replace("ssl", "");
-            (format!("listen {shipped};"), format!("listen 127.0.0.1:{port}{};", rest))
-        })
-        .collect();
-    collectors.extend(plain.iter().map(|(shipped, here)| (shipped.as_str(), here.clone())));
-    collectors.push(("ssl_certificate /etc/spoor/tls/server.crt;", String::new()));
-    collectors.push(("ssl_certificate_key /etc/spoor/tls/server.key;", String::new()));
-    let (http, grpc) = (port()?, port()?);
-    let mut queries = names.within("nginx/query.conf")?;
-    queries.push(("listen 80;", format!("listen 127.0.0.1:{http};")));
-    queries.push(("listen 16685 http2;", format!("listen 127.0.0.1:{grpc} http2;")));
-    let before_collectors =
-        Nginx::start("collector.conf", &collectors, &listening.map(|(_, port)| port)).await?;
-    let before_queries = Nginx::start("query.conf", &queries, &[http, grpc]).await?;
-    let both = [before_collectors, before_queries];
-    Ok((both, format!("http://127.0.0.1:{otlp}"), format!("http://127.0.0.1:{http}/jaeger")))
-}
-
-fn config(endpoint: String, protocol: Protocol, streams: u32, rate: u64) -> SendConfig {
-    let defaults = SendConfig::default();
-    SendConfig {
-        endpoint: Some(endpoint),
-        protocol,
-        streams: streams.try_into().unwrap_or(defaults.streams),
-        deadline: Duration::from_secs(20),
-        rate: rate.try_into().ok(),
-        // Nothing comes back by UDP that could tell what to send again.
-        retry_for: if protocol.has_answers() { PATIENCE } else { Duration::ZERO },
-        record: true,
-        ..defaults
+    for (number, (role, member)) in members.iter_mut().enumerate() {
+        let (shipped, own) = settings(*role, &folder.path().join(format!("spool-{number}")), names);
+        member.configure(shipped, names, folder.path(), &own).await?;
     }
-}
-
-fn load(config: SendConfig, seed: u64, stop: &CancellationToken) -> JoinHandle<Result<Report>> {
-    let stop = stop.clone();
-    let few = 50.try_into();
-    tokio::spawn(async move {
-        let defaults = GenerateConfig::default();
-        let spans_per_request = few.unwrap_or(defaults.spans_per_request);
-        let what = GenerateConfig { seed, spans_per_request, ..defaults }.with_spans(ENOUGH);
-        let requests = Requests::new(&what, now(), config.protocol);
-        spoor_load::run(&config, requests, stop).await.context("send spans")
-    })
+    Ok(members)
 }

@@ -1,61 +1,57 @@
 //! Story: the whole house, with the settings of `deploy/`: agents and senders, three collectors behind nginx and by a list of addresses, Kafka,
-//! two ingesters, a store, two query servers behind nginx. In an order that a seed decides every kind of process is killed and
-//! drained, and Kafka is started again, while spans come and somebody reads. At the end every acknowledged span is in the store
-//! once, and no question has failed.
+//! two ingesters, a store of three nodes, two query servers behind nginx, retention by a schedule, two Prometheus, a third that
+//! federates them, two Alertmanagers. In an order that a seed decides every kind of process is killed and drained, a node of the
+//! store is killed, Kafka is started again and nginx takes its configuration anew, one after another and then two at a time, while
+//! spans come and somebody reads. At the end every acknowledged span is in the store once, no question has failed, what is old is
+//! gone, and the alerts that had to be told were told, and no others.
 //!
 //! The seed is printed; `SPOOR_STORM_SEED` sets it. `SPOOR_STORM_ROUNDS` sets how often each fault comes: once, if it does not;
 //! `cargo xtask test --long` sets it to more.
 
+mod alarm;
+mod doors;
+mod fault;
 mod house;
+mod load;
 mod member;
+mod monitors;
 mod names;
+mod operators;
 mod reader;
+mod sdk;
+mod yesterday;
 
 use std::env;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use fault::{FAULTS, Fault, mend, pairs, strike};
 use house::House;
-use spoor_tests::Role;
 use xtask::suite::STORM_ROUNDS;
 
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    Killed(Role),
-    Drained(Role),
-    KafkaStopped,
-}
-
-const FAULTS: [Fault; 9] = [
-    Fault::Killed(Role::Agent),
-    Fault::Killed(Role::Collector),
-    Fault::Killed(Role::Ingester),
-    Fault::Killed(Role::Query),
-    Fault::Drained(Role::Agent),
-    Fault::Drained(Role::Collector),
-    Fault::Drained(Role::Ingester),
-    Fault::Drained(Role::Query),
-    Fault::KafkaStopped,
-];
+/// Pairs of faults in a round.
+const PAIRS: usize = 3;
 
 fn number(variable: &str) -> Result<Option<u64>> {
     let Ok(text) = env::var(variable) else { return Ok(None) };
     text.parse().map(Some).with_context(|| format!("{variable} is {text:?}; set it to a number"))
 }
 
-async fn strike(house: &mut House, fault: Fault, random: &mut fastrand::Rng) -> Result<()> {
-    let (Fault::Killed(role) | Fault::Drained(role)) = fault else {
-        tokio::task::block_in_place(|| house.kafka.stop())?;
-        return tokio::task::block_in_place(|| house.kafka.start_again());
-    };
-    let mut kind: Vec<_> = house.members.iter_mut().filter(|(of, _)| *of == role).collect();
-    let chosen = random.usize(..kind.len());
-    let (_, member) = kind.get_mut(chosen).context("each role has members")?;
-    match fault {
-        Fault::Killed(_) => member.kill().await?,
-        _ => member.drain().await?,
+/// Faults at once, and the house goes on after them. A line of the report.
+async fn bear(house: &mut House, faults: &[Fault], random: &mut fastrand::Rng) -> Result<()> {
+    let (began, answers) = (Instant::now(), house.reader.answers());
+    let mut away = Vec::new();
+    for fault in faults {
+        away.push(strike(house, *fault, random).await.with_context(|| format!("{fault:?}"))?);
     }
-    member.start().await
+    for gone in away {
+        mend(house, gone).await?;
+    }
+    house.goes_on().await?;
+    let (seconds, more) = (began.elapsed().as_secs_f64(), house.reader.answers() - answers);
+    let name = faults.iter().map(|fault| format!("{fault:?}")).collect::<Vec<_>>().join(" + ");
+    eprintln!("{name:<42}{seconds:>8.1}{more:>10}{:>8}", house.reader.failed().len());
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,23 +64,19 @@ async fn every_kind_of_process_goes_and_comes_and_no_acknowledged_span_is_lost_a
     let mut random = fastrand::Rng::with_seed(seed);
     let mut house = House::start(seed).await?;
     house.goes_on().await.with_context(|| format!("seed {seed}: in calm"))?;
-    eprintln!("{:<24}{:>8}{:>10}{:>8}", "fault", "seconds", "answers", "failed");
+    house.is_calm().await.with_context(|| format!("seed {seed}: alerts in calm"))?;
+    eprintln!("{:<42}{:>8}{:>10}{:>8}", "fault", "seconds", "answers", "failed");
     for _ in 0..rounds {
         let mut faults = FAULTS;
         random.shuffle(&mut faults);
-        for fault in faults {
-            let (began, answers) = (Instant::now(), house.reader.answers());
-            strike(&mut house, fault, &mut random)
+        let single = faults.iter().map(std::slice::from_ref);
+        let two = pairs(&mut random, PAIRS);
+        for faults in single.chain(two.iter().map(|pair| &pair[..])) {
+            bear(&mut house, faults, &mut random)
                 .await
-                .with_context(|| format!("seed {seed}: {fault:?}"))?;
-            house.goes_on().await.with_context(|| format!("seed {seed}: after {fault:?}"))?;
-            let (seconds, more) = (began.elapsed().as_secs_f64(), house.reader.answers() - answers);
-            eprintln!(
-                "{:<24}{seconds:>8.1}{more:>10}{:>8}",
-                format!("{fault:?}"),
-                house.reader.failed().len()
-            );
+                .with_context(|| format!("seed {seed}: {faults:?}"))?;
         }
     }
+    alarm::is_raised_and_ends(&mut house).await.with_context(|| format!("seed {seed}: alarm"))?;
     house.end().await.with_context(|| format!("seed {seed}"))
 }

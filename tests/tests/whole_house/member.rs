@@ -5,7 +5,42 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use spoor_tests::{Role, Spoor};
 
+use crate::house::PREFIX;
 use crate::names::Names;
+use crate::yesterday::DAYS;
+
+/// Each role, its hosts' name in `deploy/`, and how many there are. In the order in which they start.
+pub(super) const ROLES: [(Role, &str, usize); 5] = [
+    (Role::Collector, "collector", 3),
+    (Role::Ingester, "ingester", 2),
+    (Role::Query, "query", 2),
+    (Role::Retention, "retention", 1),
+    (Role::Agent, "app", 2),
+];
+
+/// The shipped settings of a role, where there are some, and what a small house has otherwise.
+pub(super) fn settings(role: Role, spool: &Path, names: &Names) -> (Option<&'static str>, Vec<String>) {
+    let prefix = format!("--es.index-prefix={PREFIX}");
+    match role {
+        Role::Agent => (Some("agent.yaml"), vec![format!("--agent.spool.directory={}", spool.display())]),
+        Role::Ingester => {
+            let small = ["--es.num-shards=1", "--kafka.consumer.session-timeout=6s"];
+            (Some("ingester.yaml"), small.map(str::to_owned).into_iter().chain([prefix]).collect())
+        }
+        Role::Query => (Some("query.yaml"), vec![prefix]),
+        Role::Retention => {
+            let store = (1..=3).filter_map(|node| names.here(&format!("opensearch-{node}:9200")));
+            let store: Vec<String> = store.map(|address| format!("http://{address}")).collect();
+            let own = [
+                format!("--es.server-urls={}", store.join(",")),
+                format!("--retention.days={DAYS}"),
+                "--schedule=*/2 * * * * *".to_owned(),
+            ];
+            (None, own.into_iter().chain([prefix]).collect())
+        }
+        Role::Collector | Role::AllInOne => (Some("collector-kafka.yaml"), Vec::new()),
+    }
+}
 
 /// The listeners of each role: the flag that moves it, and the port that the files in `deploy/` have for it.
 fn listeners(role: Role) -> &'static [(&'static str, u16)] {
@@ -26,7 +61,9 @@ fn listeners(role: Role) -> &'static [(&'static str, u16)] {
             ("query.grpc-server.host-port", 16685),
             ("admin.http.host-port", 16687),
         ],
-        Role::AllInOne | Role::Retention => &[],
+        // Where deploy/prometheus looks for retention's figures.
+        Role::Retention => &[("admin.http.host-port", 9100)],
+        Role::AllInOne => &[],
     }
 }
 
@@ -49,17 +86,19 @@ impl Member {
         Ok(Self { role, flags, process: None })
     }
 
-    /// Starts it with the shipped settings, in which all names are replaced, and some of its own.
+    /// Starts it with shipped settings, in which all names are replaced, and some of its own.
     pub(super) async fn configure(
         &mut self,
-        settings: &str,
+        settings: Option<&str>,
         names: &Names,
         folder: &Path,
         own: &[String],
     ) -> Result<()> {
-        let file = folder.join(settings);
-        std::fs::write(&file, names.shipped(&format!("config/{settings}"))?)?;
-        self.flags.push(format!("--config-file={}", file.display()));
+        if let Some(settings) = settings {
+            let file = folder.join(settings);
+            std::fs::write(&file, names.shipped(&format!("config/{settings}"))?)?;
+            self.flags.push(format!("--config-file={}", file.display()));
+        }
         self.flags.extend_from_slice(own);
         self.start().await
     }

@@ -13,6 +13,11 @@ impl Names {
         self.0.push((shipped.to_owned(), here));
     }
 
+    /// What stands for this name.
+    pub(super) fn here(&self, shipped: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == shipped).map(|(_, here)| here.as_str())
+    }
+
     /// The text of a file below `deploy/` with every name replaced.
     pub(super) fn shipped(&self, file: &str) -> Result<String> {
         let mut text = read(file)?;

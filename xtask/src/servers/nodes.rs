@@ -38,7 +38,7 @@ fn command(launching: &Launching<'_>) -> Result<Command> {
     let Launching { release, java, files, place } = *launching;
     let mut command = Command::new(java);
     command
-        .args(["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        .args(["-Xms256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
         .args(release.flags)
         .arg("-cp")
         .arg(Path::join(files, "*"))
@@ -64,7 +64,7 @@ fn is_ready(place: &Place) -> bool {
     cluster_of(place).is_ok_and(|name| cluster::is_healthy(place.port, &name, &others))
 }
 
-/// Nodes on 127.0.0.1, in heaps of 512 MiB. They end, and their folders go, when the value is dropped or this process is gone.
+/// Nodes on 127.0.0.1, in heaps of 768 MiB. They end, and their folders go, when the value is dropped or this process is gone.
 pub struct OpenSearchCluster {
     nodes: Vec<Server>,
 }
