@@ -25,6 +25,7 @@ use tower::service_fn;
 use super::Rpc;
 use super::caller::caller;
 use super::codec::Wire;
+use super::status::bounded;
 
 /// Largest question, as received and, separately, decompressed. The longest there are carry some attributes.
 const MAX_QUESTION_BYTES: usize = 1 << 20;
@@ -77,7 +78,8 @@ where
     R: Future<Output = Result<A, Status>>,
 {
     let context = caller(&rpc, question.metadata(), question.extensions())?;
-    method(rpc, context, question.into_inner()).await.map(finish).map(tonic::Response::new)
+    let answer = method(rpc, context, question.into_inner()).await;
+    answer.map(finish).map(tonic::Response::new).map_err(bounded)
 }
 
 /// Questions may come compressed. An answer is compressed when its question was, in the same way, as Go's servers do it: nearly every client
