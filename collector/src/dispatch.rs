@@ -94,7 +94,7 @@ impl Inner {
         let received = batch.len() + rejected.len();
         if !batch.is_empty() {
             observe(&self.metrics.in_queue, arrived.elapsed());
-            let context = RequestContext { tenant, deadline, credentials: None, received: None };
+            let context = RequestContext { tenant, deadline, credentials: None, received: None, room: None };
             let refused = self.write(&context, &batch, &mut account).await?;
             let before: Vec<Rejection> = refused
                 .into_iter()
