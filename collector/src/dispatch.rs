@@ -94,8 +94,14 @@ impl Inner {
         let received = batch.len() + rejected.len();
         if !batch.is_empty() {
             observe(&self.metrics.in_queue, arrived.elapsed());
-            let context =
-                RequestContext { tenant, deadline, credentials: None, received: None, question: None };
+            let context = RequestContext {
+                tenant,
+                deadline,
+                credentials: None,
+                received: None,
+                question: None,
+                room: None,
+            };
             let refused = self.write(&context, &batch, &mut account).await?;
             let before: Vec<Rejection> = refused
                 .into_iter()

@@ -132,6 +132,8 @@ pub(crate) struct FakeReader {
     pub(crate) gone: Vec<TraceId>,
     pub(crate) services: Vec<String>,
     pub(crate) operations: Vec<Operation>,
+    /// Lists of names are said to be cut.
+    pub(crate) cuts: bool,
     pub(crate) lookups: Mutex<Vec<TraceLookup>>,
     pub(crate) searches: Mutex<Vec<TraceQuery>>,
     pub(crate) operation_queries: Mutex<Vec<OperationQuery>>,
@@ -148,6 +150,7 @@ impl FakeReader {
             gone: Vec::new(),
             services: Vec::new(),
             operations: Vec::new(),
+            cuts: false,
             lookups: Mutex::default(),
             searches: Mutex::default(),
             operation_queries: Mutex::default(),
@@ -158,6 +161,12 @@ impl FakeReader {
 
     fn fail(kind: ReadErrorKind) -> ReadError {
         ReadError::new(kind, "read from the fake", "it was told to fail")
+    }
+
+    fn tell(&self, context: &RequestContext) {
+        if self.cuts {
+            context.is_cut();
+        }
     }
 
     fn check(&self) -> Result<(), ReadError> {
@@ -204,16 +213,18 @@ impl SpanReader for FakeReader {
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
         self.callers.lock().unwrap().push(context.credentials.clone());
         self.check()?;
+        self.tell(context);
         Ok(self.services.clone())
     }
 
     async fn operations(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         query: &OperationQuery,
     ) -> Result<Vec<Operation>, ReadError> {
         self.check()?;
         self.operation_queries.lock().unwrap().push(query.clone());
+        self.tell(context);
         Ok(self.operations.clone())
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct List<T> {
     pub(crate) items: Vec<T>,
     /// Until when there is room for them.
     pub(crate) room: Room,
+    /// A bound left out names that belong to the list.
+    pub(crate) cut: bool,
 }
 
 /// Traces, none of them empty, with the room they need; who keeps the traces keeps the room.

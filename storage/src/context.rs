@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use spoor_model::TimeRange;
 
+use crate::{AnswerRoom, ReadError};
+
 /// Whose data it is. The default tenant is the empty name: an installation without tenancy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Tenant(Arc<str>);
@@ -70,6 +72,8 @@ pub struct RequestContext {
     /// Which question the reads under it are parts of. Stores that keep several copies of everything, of which one may know of a span a
     /// little later than another, ask the same copies in all parts of a question: what its first part found, the next finds too.
     pub question: Option<u64>,
+    /// Where readers say what an answer takes while it comes and that it is cut, if somebody wants to know.
+    pub room: Option<Arc<dyn AnswerRoom>>,
 }
 
 impl RequestContext {
@@ -84,7 +88,29 @@ impl RequestContext {
     pub fn with_timeout(timeout: Duration) -> Self {
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(86_400));
-        Self { tenant: Tenant::default(), deadline, credentials: None, received: None, question: None }
+        Self {
+            tenant: Tenant::default(),
+            deadline,
+            credentials: None,
+            received: None,
+            question: None,
+            room: None,
+        }
+    }
+
+    /// Says that the answer takes so many bytes from now on.
+    ///
+    /// # Errors
+    /// When there is no room for them: the reader gives up with this error.
+    pub fn takes(&self, bytes: usize) -> Result<(), ReadError> {
+        self.room.as_ref().map_or(Ok(()), |room| room.takes(bytes))
+    }
+
+    /// Says that a bound left out some of what belongs to the answer.
+    pub fn is_cut(&self) {
+        if let Some(room) = &self.room {
+            room.is_cut();
+        }
     }
 
     /// Time left; zero when the deadline has passed.

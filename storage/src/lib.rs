@@ -1,6 +1,7 @@
 //! The doors to a span store: what a writer and a reader promise, whoever stands behind them.
 //! Wrappers (`write`), the bounded store in memory (`memory`) and the contract suite (`conformance`) live beside them.
 
+mod answer_room;
 mod candidate;
 mod capability;
 #[cfg(feature = "conformance")]
@@ -23,6 +24,7 @@ pub mod tally;
 pub mod write;
 mod writer;
 
+pub use answer_room::AnswerRoom;
 pub use candidate::Candidate;
 pub use capability::Capabilities;
 pub use context::{Credentials, RequestContext, Tenant};

@@ -55,7 +55,7 @@ impl Steps {
         let window = millis(query.rate_per).div_ceil(step).max(1);
         if points > MOST_STEPS || window > MOST_STEPS {
             return refused(format!(
-                "{} steps of {:?} are asked for; the most are {MOST_STEPS}: take a longer step or a shorter time",
+                "{} steps of {:?} are asked for; the most are {MOST_STEPS}: take a longer step or a shorter time (step, lookback, ratePer)",
                 points.max(window),
                 query.step
             ));

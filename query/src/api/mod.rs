@@ -4,6 +4,7 @@
 mod caller;
 mod compression;
 mod cors;
+pub(crate) mod cut;
 mod front;
 mod page;
 mod params;

@@ -12,6 +12,10 @@ use crate::service::ArchiveError;
 /// When to ask again, in answers that say that it helps.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
+/// Most bytes of a message. It travels as a header, percent-encoded, and a header that is too large for a client ends its connection, with all
+/// that is asked by it; what was asked may be of any length and stands in messages.
+const MOST_MESSAGE_BYTES: usize = 1 << 10;
+
 /// There is no such trace; Jaeger's words.
 pub(super) fn trace_not_found() -> Status {
     Status::not_found("trace not found")
@@ -59,7 +63,22 @@ pub(super) fn archive_failed(error: ArchiveError) -> Status {
     status(code, message)
 }
 
+/// The status with as much of its message as every client takes.
+pub(super) fn bounded(status: Status) -> Status {
+    if status.message().len() <= MOST_MESSAGE_BYTES {
+        return status;
+    }
+    let end = status.message().floor_char_boundary(MOST_MESSAGE_BYTES);
+    let message = format!("{}…", &status.message()[..end]);
+    let details = bytes::Bytes::copy_from_slice(status.details());
+    Status::with_details_and_metadata(status.code(), message, details, status.metadata().clone())
+}
+
 fn status(code: Code, message: String) -> Status {
+    bounded(unbounded(code, message))
+}
+
+fn unbounded(code: Code, message: String) -> Status {
     if code == Code::ResourceExhausted {
         return Status::with_error_details(code, message, ErrorDetails::with_retry_info(Some(BUSY_PAUSE)));
     }

@@ -3,6 +3,7 @@
 mod archive;
 mod connection;
 mod failures;
+mod lists;
 mod memory_store;
 mod methods;
 mod reflection;

@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::lookup::by_bytes;
 use super::messages::{answer, chunk_of_v2, trace_by_id};
-use super::method::{Messages, streaming, unary};
+use super::method::{Answer, Messages, streaming, unary};
 use super::names::{dependency_range, span_kind};
 use super::status::{archive_failed, read_failed};
 use super::{Rpc, search};
@@ -48,10 +48,10 @@ async fn archive_trace(
     rpc: Arc<Rpc>,
     context: RequestContext,
     request: ArchiveTraceRequest,
-) -> Result<ArchiveTraceResponse, Status> {
+) -> Result<Answer<ArchiveTraceResponse>, Status> {
     let lookup = by_bytes(&request.trace_id, request.start_time, request.end_time)?;
     rpc.service.archive(&context, &lookup).await.map_err(archive_failed)?;
-    Ok(ArchiveTraceResponse {})
+    Ok(Answer { message: ArchiveTraceResponse {}, room: None, cut: false })
 }
 
 async fn find_traces(
@@ -68,9 +68,9 @@ async fn get_services(
     rpc: Arc<Rpc>,
     context: RequestContext,
     _: GetServicesRequest,
-) -> Result<GetServicesResponse, Status> {
-    let List { items, room: _room } = rpc.service.services(&context).await.map_err(read_failed)?;
-    Ok(GetServicesResponse { services: items })
+) -> Result<Answer<GetServicesResponse>, Status> {
+    let List { items, room, cut } = rpc.service.services(&context).await.map_err(read_failed)?;
+    Ok(Answer { message: GetServicesResponse { services: items }, room: Some(room), cut })
 }
 
 /// The names alone, each once, stand beside the operations: the older form of the answer.
@@ -78,9 +78,9 @@ async fn get_operations(
     rpc: Arc<Rpc>,
     context: RequestContext,
     request: GetOperationsRequest,
-) -> Result<GetOperationsResponse, Status> {
+) -> Result<Answer<GetOperationsResponse>, Status> {
     let query = OperationQuery { service: request.service, span_kind: span_kind(&request.span_kind)? };
-    let List { items: found, room: _room } =
+    let List { items: found, room, cut } =
         rpc.service.operations(&context, &query).await.map_err(read_failed)?;
     let mut operation_names: Vec<String> = found.iter().map(|operation| operation.name.clone()).collect();
     operation_names.sort_unstable();
@@ -89,7 +89,8 @@ async fn get_operations(
         span_kind: operation.span_kind.name().to_owned(),
         name: operation.name,
     });
-    Ok(GetOperationsResponse { operation_names, operations: operations.collect() })
+    let message = GetOperationsResponse { operation_names, operations: operations.collect() };
+    Ok(Answer { message, room: Some(room), cut })
 }
 
 /// Calls are summed whatever saw them, so that no source is named.
@@ -97,14 +98,15 @@ async fn get_dependencies(
     rpc: Arc<Rpc>,
     context: RequestContext,
     request: GetDependenciesRequest,
-) -> Result<GetDependenciesResponse, Status> {
+) -> Result<Answer<GetDependenciesResponse>, Status> {
     let range = dependency_range(request.start_time, request.end_time)?;
-    let calls = rpc.service.dependencies(&context, range).await.map_err(read_failed)?;
-    let dependencies = calls.into_iter().map(|calls| DependencyLink {
+    let List { items, room, cut } = rpc.service.dependencies(&context, range).await.map_err(read_failed)?;
+    let dependencies = items.into_iter().map(|calls| DependencyLink {
         parent: calls.parent,
         child: calls.child,
         call_count: calls.call_count,
         source: String::new(),
     });
-    Ok(GetDependenciesResponse { dependencies: dependencies.collect() })
+    let message = GetDependenciesResponse { dependencies: dependencies.collect() };
+    Ok(Answer { message, room: Some(room), cut })
 }

@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::lookup::by_hex;
 use super::messages::{answer, message_of_v3, sent, trace_by_id};
-use super::method::{Messages, streaming, unary};
+use super::method::{Answer, Messages, streaming, unary};
 use super::names::{dependency_range, span_kind};
 use super::status::read_failed;
 use super::{Rpc, search, summaries};
@@ -59,39 +59,41 @@ async fn get_services(
     rpc: Arc<Rpc>,
     context: RequestContext,
     _: GetServicesRequest,
-) -> Result<GetServicesResponse, Status> {
-    let List { items, room: _room } = rpc.service.services(&context).await.map_err(read_failed)?;
-    Ok(GetServicesResponse { services: items })
+) -> Result<Answer<GetServicesResponse>, Status> {
+    let List { items, room, cut } = rpc.service.services(&context).await.map_err(read_failed)?;
+    Ok(Answer { message: GetServicesResponse { services: items }, room: Some(room), cut })
 }
 
 async fn get_operations(
     rpc: Arc<Rpc>,
     context: RequestContext,
     request: GetOperationsRequest,
-) -> Result<GetOperationsResponse, Status> {
+) -> Result<Answer<GetOperationsResponse>, Status> {
     let query = OperationQuery { service: request.service, span_kind: span_kind(&request.span_kind)? };
-    let List { items: found, room: _room } =
+    let List { items: found, room, cut } =
         rpc.service.operations(&context, &query).await.map_err(read_failed)?;
     let operations = found.into_iter().map(|operation| Operation {
         span_kind: operation.span_kind.name().to_owned(),
         name: operation.name,
     });
-    Ok(GetOperationsResponse { operations: operations.collect() })
+    let message = GetOperationsResponse { operations: operations.collect() };
+    Ok(Answer { message, room: Some(room), cut })
 }
 
 async fn get_dependencies(
     rpc: Arc<Rpc>,
     context: RequestContext,
     request: GetDependenciesRequest,
-) -> Result<DependenciesResponse, Status> {
+) -> Result<Answer<DependenciesResponse>, Status> {
     let range = dependency_range(request.start_time, request.end_time)?;
-    let calls = rpc.service.dependencies(&context, range).await.map_err(read_failed)?;
-    let dependencies = calls.into_iter().map(|calls| Dependency {
+    let List { items, room, cut } = rpc.service.dependencies(&context, range).await.map_err(read_failed)?;
+    let dependencies = items.into_iter().map(|calls| Dependency {
         parent: calls.parent,
         child: calls.child,
         call_count: calls.call_count,
     });
-    Ok(DependenciesResponse { dependencies: dependencies.collect() })
+    let message = DependenciesResponse { dependencies: dependencies.collect() };
+    Ok(Answer { message, room: Some(room), cut })
 }
 
 async fn find_trace_summaries(

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use spoor_model::{DependencyLink, ServiceCalls, TimeRange};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 
-use super::Service;
+use super::lists::TIMES_HELD;
+use super::{List, Service};
 use crate::metrics::Operation;
 
 impl Service {
@@ -15,15 +16,20 @@ impl Service {
         &self,
         context: &RequestContext,
         range: TimeRange,
-    ) -> Result<Vec<ServiceCalls>, ReadError> {
+    ) -> Result<List<ServiceCalls>, ReadError> {
         let Some(store) = &self.stores.dependencies else {
             let reason = "this store keeps no dependencies";
             return Err(ReadError::new(ReadErrorKind::Unavailable, "read dependencies", reason));
         };
         let _turn = self.turn_among(&self.lists).await?;
-        let links = store.dependencies(context, range);
-        let links = self.measured(Operation::get_dependencies, context, Vec::len, links).await?;
-        Ok(summed(links))
+        let (context, charge) = self.charged(context)?;
+        let links = store.dependencies(&context, range);
+        let links = self.measured(Operation::get_dependencies, &context, Vec::len, links).await?;
+        let items = summed(links);
+        let bytes = |calls: &ServiceCalls| size_of::<ServiceCalls>() + calls.parent.len() + calls.child.len();
+        let held: usize = items.iter().map(bytes).sum();
+        let room = self.settled(&charge, held * TIMES_HELD)?;
+        Ok(List { items, room, cut: charge.was_cut() })
     }
 }
 

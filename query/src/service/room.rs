@@ -1,10 +1,12 @@
 //! Room for answers: a turn among the questions being worked on, and bytes among those held.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use spoor_net::limits::{Full, Permit};
-use spoor_storage::{ReadError, ReadErrorKind};
+use spoor_storage::{AnswerRoom, ReadError, ReadErrorKind, RequestContext};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Service;
@@ -108,11 +110,77 @@ impl Service {
     }
 
     pub(super) fn no_room(&self, full: &Full) -> ReadError {
-        self.metrics.refused(Refusal::bytes);
-        let reason = format!(
-            "the answers being sent hold {} of {} bytes (--query.max-bytes-in-flight); ask again in a moment",
-            full.held, full.limit
-        );
-        ReadError::new(ReadErrorKind::Busy, "read traces", reason)
+        no_room(&self.metrics, full)
     }
+
+    /// The context with which a store that gathers its answer is asked, and the room that the answer takes while it comes.
+    pub(super) fn charged(
+        &self,
+        context: &RequestContext,
+    ) -> Result<(RequestContext, Arc<Charge>), ReadError> {
+        let bytes = Mutex::new(Some(self.no_bytes()?));
+        let charge = Arc::new(Charge { bytes, cut: AtomicBool::new(false), metrics: self.metrics.clone() });
+        Ok((RequestContext { room: Some(charge.clone()), ..context.clone() }, charge))
+    }
+
+    /// The room of an answer that is there and takes so many bytes.
+    pub(super) fn settled(&self, charge: &Charge, bytes: usize) -> Result<Room, ReadError> {
+        let mut room = charge.end().map_or_else(|| self.room_without_turn(), Ok)?;
+        self.resize(&mut room, bytes)?;
+        Ok(room)
+    }
+}
+
+/// What an answer takes while a store's reader gathers it. The bytes are given back when nobody has any of it any more: where a reader
+/// goes on for a moment after its caller has gone, that is the moment's end.
+pub(super) struct Charge {
+    /// Until the answer is there.
+    bytes: Mutex<Option<Permit>>,
+    cut: AtomicBool,
+    metrics: Metrics,
+}
+
+impl Charge {
+    /// The answer is there: its room is no longer the reader's.
+    pub(super) fn end(&self) -> Option<Room> {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        bytes.map(|bytes| Room::new(bytes, None))
+    }
+
+    /// Whether the reader said that the answer is cut; counted.
+    pub(super) fn was_cut(&self) -> bool {
+        let cut = self.cut.load(Ordering::Relaxed);
+        if cut {
+            self.metrics.cut.inc();
+        }
+        cut
+    }
+}
+
+impl AnswerRoom for Charge {
+    fn takes(&self, bytes: usize) -> Result<(), ReadError> {
+        let mut held = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(held) = &mut *held else { return Ok(()) };
+        held.shrink_to(bytes);
+        held.grow(bytes - held.amount()).map_err(|full| no_room(&self.metrics, &full))
+    }
+
+    fn is_cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Charge").field(&self.bytes).finish()
+    }
+}
+
+fn no_room(metrics: &Metrics, full: &Full) -> ReadError {
+    metrics.refused(Refusal::bytes);
+    let reason = format!(
+        "the answers being sent hold {} of {} bytes (--query.max-bytes-in-flight); ask again in a moment",
+        full.held, full.limit
+    );
+    ReadError::new(ReadErrorKind::Busy, "read traces", reason)
 }

@@ -48,7 +48,9 @@ impl Service {
         query: &SpanMetricsQuery,
     ) -> Result<Series, SpanMetricsError> {
         let reader = self.metrics_reader()?;
-        let mut room = self.room().await?;
+        let turn = self.turn().await?;
+        let (context, charge) = self.charged(context)?;
+        let context = &context;
         let series = match metric {
             SpanMetric::Latency(quantile) => {
                 let latencies = reader.latencies(context, query, quantile);
@@ -63,8 +65,8 @@ impl Service {
                 self.computed(Operation::get_error_rates, context, rates).await?
             }
         };
-        self.resize(&mut room, series.iter().map(memory_bytes).sum())?;
-        room.end_turn();
+        drop(turn);
+        let room = self.settled(&charge, series.iter().map(memory_bytes).sum())?;
         Ok(Series { series, room })
     }
 

@@ -1,5 +1,7 @@
 //! Claims about the bounds: time, turns, bytes, spans; and that parts become whole traces.
 
+mod charged;
+
 use std::sync::atomic::Ordering;
 
 use clap::Parser;

@@ -60,45 +60,44 @@ struct Hits<'a> {
 }
 
 impl Scroll<'_> {
-    /// What `take` makes of every document that is found, in the order of the search's sort.
-    pub(crate) async fn each<T>(
+    /// Gives every document that is found to `take`, in the order of the search's sort.
+    pub(crate) async fn each(
         mut self,
         context: &RequestContext,
-        take: impl Fn(&Hit<'_>) -> Result<T, ReadError>,
-    ) -> Result<Vec<T>, ReadError> {
+        mut take: impl FnMut(&Hit<'_>) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
         self.body["size"] = json!(self.page);
         let first = self.access.search(context, self.targets, HITS, &self.body, self.attempted).await?;
         let page = self.read(&first)?;
         if page.hits.hits.len() < self.page as usize {
-            return page.hits.hits.iter().map(take).collect();
+            return page.hits.hits.iter().try_for_each(take);
         }
         // The scroll takes a turn of its own: who held one meanwhile could wait for itself.
         drop(first);
         // Servers refuse it in a scroll.
         self.body.as_object_mut().and_then(|body| body.remove("track_total_hits"));
-        self.scroll(context, take).await
+        self.scroll(context, &mut take).await
     }
 
-    async fn scroll<T>(
+    async fn scroll(
         &self,
         context: &RequestContext,
-        take: impl Fn(&Hit<'_>) -> Result<T, ReadError>,
-    ) -> Result<Vec<T>, ReadError> {
-        let mut taken = Vec::new();
+        take: &mut impl FnMut(&Hit<'_>) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut taken = 0;
         let path = search_path(self.targets, &format!("scroll={KEPT}&"), &format!("_scroll_id,{HITS}"));
         let mut request = Request::search(path, self.body.to_string().into_bytes(), self.attempted);
         loop {
             let reply = self.access.ask_within(Room::Most, context, request).await?;
             let page = self.read(&reply)?;
-            for hit in &page.hits.hits {
-                taken.push(take(hit)?);
-            }
-            let Some(scroll_id) = page.scroll_id else { return self.without_more(&page.hits, taken) };
-            if page.hits.hits.is_empty() {
+            taken += page.hits.hits.len();
+            let all_taken = page.hits.hits.iter().try_for_each(&mut *take);
+            let Some(scroll_id) = page.scroll_id else { return all_taken.and(self.without_more(&page.hits)) };
+            if all_taken.is_err() || page.hits.hits.is_empty() {
                 self.forget(context, &scroll_id).await;
-                return Ok(taken);
+                return all_taken;
             }
-            if taken.len() > MOST_DOCUMENTS {
+            if taken > MOST_DOCUMENTS {
                 self.forget(context, &scroll_id).await;
                 let what = format!("there are more than {MOST_DOCUMENTS} documents; ask for a shorter time");
                 return Err(ReadError::new(ReadErrorKind::Invalid, self.attempted, what));
@@ -111,9 +110,9 @@ impl Scroll<'_> {
     }
 
     /// An answer that cannot be gone on with is the last one only when nothing was found.
-    fn without_more<T>(&self, hits: &Hits<'_>, taken: Vec<T>) -> Result<Vec<T>, ReadError> {
+    fn without_more(&self, hits: &Hits<'_>) -> Result<(), ReadError> {
         if hits.hits.is_empty() {
-            return Ok(taken);
+            return Ok(());
         }
         let what = "the store does not tell how its answer goes on";
         Err(ReadError::new(ReadErrorKind::Incomplete, self.attempted, what))

@@ -4,13 +4,15 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
 use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
 use spoor_storage::conformance::trace_id;
-use spoor_storage::{RequestContext, SpanReader};
+use spoor_storage::{AnswerRoom, DependencyStore, ReadError, ReadErrorKind, RequestContext, SpanReader};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
 use support::fake::{Answer, Asked, FakeServer, healthy};
 
@@ -90,4 +92,57 @@ async fn a_search_whose_traces_do_not_fit_into_one_answer_reads_them_one_by_one(
     let parts: Vec<_> =
         store.reader().find_traces(&context(), &query).await.unwrap().try_collect().await.unwrap();
     assert_eq!(spans(&parts), (1..=600).collect::<Vec<_>>());
+}
+
+/// Full pages of reports, each of a moment of its own and with 1,000 pairs of services, without an end.
+fn endless_reports() -> impl Fn(&Asked) -> Answer {
+    let pair = |number: u64| format!(r#"{{"parent":"a","child":"service {number}","callCount":1}}"#);
+    let pairs = (0..1_000).map(pair).collect::<Vec<_>>().join(",");
+    let moments = AtomicU64::new(0);
+    move |asked| {
+        if !asked.line.contains("_search") || asked.line.starts_with("DELETE") {
+            return healthy(asked);
+        }
+        let hit = |_| {
+            let moment = moments.fetch_add(1, Ordering::SeqCst);
+            format!(r#"{{"sort":[{moment}],"_source":{{"dependencies":[{pairs}]}}}}"#)
+        };
+        let hits: Vec<String> = (0..100).map(hit).collect();
+        (200, "", format!(r#"{{{WHOLE},"_scroll_id":"s","hits":{{"hits":[{}]}}}}"#, hits.join(",")))
+    }
+}
+
+/// Room for so many bytes.
+#[derive(Debug)]
+struct Narrow(usize);
+
+impl AnswerRoom for Narrow {
+    fn takes(&self, bytes: usize) -> Result<(), ReadError> {
+        let full = || ReadError::new(ReadErrorKind::Busy, "hold the answer", "there is no room");
+        (bytes <= self.0).then_some(()).ok_or_else(full)
+    }
+
+    fn is_cut(&self) {}
+}
+
+#[tokio::test]
+async fn reports_of_dependencies_beyond_the_bound_are_refused_with_what_to_narrow_and_the_store_may_forget_them()
+ {
+    let server = FakeServer::start(endless_reports());
+    let store = open(&server);
+    let range = TimeRange { start: UnixNanos(0), end: UnixNanos(1_000_000) };
+    let refused = store.dependencies().dependencies(&context(), range).await.unwrap_err();
+    assert_eq!(refused.kind, ReadErrorKind::Invalid, "{refused}");
+    assert!(refused.to_string().contains("67108864 bytes; ask for a shorter time (lookback"), "{refused}");
+    assert!(server.asked("POST /_search/scroll").len() < 10, "nobody read on");
+    assert_eq!(server.asked("DELETE /_search/scroll").len(), 1);
+}
+
+#[tokio::test]
+async fn reports_of_dependencies_count_among_the_answers_that_are_held() {
+    let server = FakeServer::start(endless_reports());
+    let range = TimeRange { start: UnixNanos(0), end: UnixNanos(1_000_000) };
+    let context = RequestContext { room: Some(Arc::new(Narrow(1 << 20))), ..context() };
+    let busy = open(&server).dependencies().dependencies(&context, range).await.unwrap_err();
+    assert_eq!((busy.kind, busy.attempted.as_str()), (ReadErrorKind::Busy, "hold the answer"));
 }

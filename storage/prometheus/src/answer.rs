@@ -1,37 +1,19 @@
 //! What Prometheus answers, as series at the points that were asked for.
 
-use std::collections::BTreeMap;
+mod matrix;
 
 use serde::Deserialize;
-use spoor_model::{MetricPoint, MetricSeries, UnixNanos};
+use spoor_model::MetricSeries;
 use spoor_storage::tally::{SeriesKey, Steps};
+use spoor_storage::{ReadError, RequestContext};
 
-/// The most points in all series.
-const MOST_POINTS: u64 = 500_000;
+use crate::body::{Patience, Pieces, Reader};
+use matrix::{AnswerSeed, Matrix};
+
 /// How much of a text that is no answer is told.
 const TOLD_CHARS: usize = 300;
-
-#[derive(Deserialize)]
-struct Answer {
-    status: String,
-    data: Option<Data>,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    #[serde(rename = "resultType")]
-    kind: String,
-    result: Vec<Series>,
-}
-
-#[derive(Deserialize)]
-struct Series {
-    metric: BTreeMap<String, String>,
-    #[serde(default)]
-    values: Vec<(f64, String)>,
-}
+/// As many bytes have so many characters, whatever they are.
+const TOLD_BYTES: usize = 4 * TOLD_CHARS;
 
 #[derive(Deserialize)]
 struct Refusal {
@@ -40,13 +22,28 @@ struct Refusal {
     error: String,
 }
 
+/// What is made of an answer.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// The points that were asked for.
+    pub(crate) steps: Steps,
+    /// The label of a span's name, where the question is by operation.
+    pub(crate) operation: Option<String>,
+    /// By which values are multiplied.
+    pub(crate) factor: f64,
+}
+
 /// Why an answer cannot be used.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Unusable {
     /// It is in words that we do not understand, or says itself that it is not whole.
     Incomplete(String),
     /// It is larger than what is answered.
     TooMuch(String),
+    /// There is no room for it now.
+    NoRoom(ReadError),
+    /// Nobody waits for it any more.
+    TooLate,
 }
 
 /// An answer, and what it says of itself besides.
@@ -58,71 +55,38 @@ pub(crate) struct Parsed {
     pub(crate) remarks: Vec<String>,
 }
 
-/// Reads a matrix. `operation` is the label of a span's name, where the question is by operation; values are multiplied by `factor`.
+/// Reads a matrix. What it takes while it is read is said to the context, the body included.
 pub(crate) fn parse(
-    body: &[u8],
-    steps: Steps,
-    operation: Option<&str>,
-    factor: f64,
+    body: Pieces,
+    wanted: &Wanted,
+    context: &RequestContext,
+    patience: Patience,
 ) -> Result<Parsed, Unusable> {
     let incomplete = |what: String| Unusable::Incomplete(what);
-    let answer: Answer = serde_json::from_slice(body).map_err(|error| {
-        incomplete(format!("an answer that is not understood: {error}: {}", beginning(body)))
+    let beginning = beginning(&body.beginning(TOLD_BYTES));
+    let mut matrix = Matrix::new(wanted, context, body.bytes());
+    let mut text = serde_json::Deserializer::from_reader(Reader::new(body, patience));
+    let head = serde::de::DeserializeSeed::deserialize(AnswerSeed(&mut matrix), &mut text);
+    let head = head.and_then(|head| text.end().map(|()| head));
+    if let Some(why) = matrix.unusable {
+        return Err(why);
+    }
+    let head = head.map_err(|error| match error.classify() {
+        serde_json::error::Category::Io => Unusable::TooLate,
+        _ => incomplete(format!("an answer that is not understood: {error}: {beginning}")),
     })?;
-    let data = answer.data.filter(|data| answer.status == "success" && data.kind == "matrix");
-    let data = data.ok_or_else(|| incomplete(format!("an answer that is no matrix: {}", beginning(body))))?;
+    if head.status != "success" || head.kind.as_deref() != Some("matrix") {
+        return Err(incomplete(format!("an answer that is no matrix: {beginning}")));
+    }
     // Remarks of the language itself are marked; anything else is a store behind it that did not give all it has.
     let (remarks, gaps): (Vec<_>, Vec<_>) =
-        answer.warnings.into_iter().partition(|warning| warning.starts_with("PromQL "));
+        head.warnings.into_iter().partition(|warning| warning.starts_with("PromQL "));
     if !gaps.is_empty() {
         return Err(incomplete(format!("it warns that its answer may not be whole: {}", gaps.join("; "))));
     }
-    if (data.result.len() as u64).saturating_mul(steps.points) > MOST_POINTS {
-        return Err(Unusable::TooMuch(format!(
-            "the answer has {} series of {} points, more than {MOST_POINTS} in all; ask for a longer step, a shorter time or fewer services",
-            data.result.len(),
-            steps.points
-        )));
-    }
-    let mut series = BTreeMap::new();
-    for one in data.result {
-        let label = |name: &str| one.metric.get(name).cloned().unwrap_or_default();
-        let key: SeriesKey = (label("service_name"), operation.map(label));
-        let points = points(&one.values, steps, factor).map_err(incomplete)?;
-        series.insert(key, points);
-    }
     let with_points =
         |((service, operation), points): (SeriesKey, _)| MetricSeries { service, operation, points };
-    Ok(Parsed { series: series.into_iter().map(with_points).collect(), remarks })
-}
-
-/// All points of the question; what is no finite number is none.
-fn points(values: &[(f64, String)], steps: Steps, factor: f64) -> Result<Vec<MetricPoint>, String> {
-    let time = |index: u64| UnixNanos::from_millis(steps.first + index * steps.step);
-    let mut points: Vec<MetricPoint> =
-        (0..steps.points).map(|index| MetricPoint { time: time(index), value: None }).collect();
-    for (seconds, text) in values {
-        let value: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
-        let point = index_of(*seconds, steps).and_then(|index| points.get_mut(index));
-        let point = point.ok_or_else(|| format!("it has a point at {seconds}, which was not asked for"))?;
-        point.value = Some(value * factor).filter(|value| value.is_finite());
-    }
-    Ok(points)
-}
-
-/// Which point stands at this moment, to the half of a millisecond.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be a time in milliseconds that a double holds exactly"
-)]
-fn index_of(seconds: f64, steps: Steps) -> Option<usize> {
-    let millis = (seconds * 1_000.0).round();
-    if !(0.0..9.0e15).contains(&millis) {
-        return None;
-    }
-    let since = (millis as u64).checked_sub(steps.first)?;
-    (since.is_multiple_of(steps.step)).then(|| usize::try_from(since / steps.step).ok()).flatten()
+    Ok(Parsed { series: matrix.series.into_iter().map(with_points).collect(), remarks })
 }
 
 /// The kind and words of an error; of what is no error of Prometheus's the beginning.
@@ -134,7 +98,7 @@ pub(crate) fn error_of(body: &[u8]) -> (String, String) {
 }
 
 fn beginning(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4 * TOLD_CHARS)]);
+    let text = String::from_utf8_lossy(&body[..body.len().min(TOLD_BYTES)]);
     let text: Vec<&str> = text.split_whitespace().collect();
     match text.join(" ") {
         text if text.is_empty() => "an empty answer".to_owned(),
@@ -144,12 +108,30 @@ fn beginning(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use bytes::Bytes;
+
     use super::*;
 
     const STEPS: Steps = Steps { first: 10_000, step: 500, points: 3, window: 1 };
 
+    fn context() -> RequestContext {
+        RequestContext::with_timeout(Duration::from_secs(20))
+    }
+
+    /// The body comes in pieces of seven bytes.
+    fn read(body: &str, steps: Steps, operation: Option<&str>, factor: f64) -> Result<Parsed, Unusable> {
+        let mut pieces = Pieces::default();
+        body.as_bytes().chunks(7).for_each(|piece| pieces.push(Bytes::copy_from_slice(piece)));
+        let wanted = Wanted { steps, operation: operation.map(str::to_owned), factor };
+        let context = context();
+        let (patience, _waiting) = Patience::until(context.deadline);
+        parse(pieces, &wanted, &context, patience)
+    }
+
     fn values(body: &str, factor: f64) -> Result<Vec<Vec<Option<f64>>>, Unusable> {
-        let parsed = parse(body.as_bytes(), STEPS, None, factor)?;
+        let parsed = read(body, STEPS, None, factor)?;
         let of = |series: &MetricSeries| series.points.iter().map(|point| point.value).collect();
         Ok(parsed.series.iter().map(of).collect())
     }
@@ -168,7 +150,7 @@ mod tests {
             values(&matrix(r#"[11,"2e-1"],[10,"+Inf"]"#), 1_000.0).unwrap(),
             [[None, None, Some(200.0)]]
         );
-        let parsed = parse(body.as_bytes(), STEPS, None, 1.0).unwrap();
+        let parsed = read(&body, STEPS, None, 1.0).unwrap();
         let times: Vec<_> = parsed.series[0].points.iter().map(|point| point.time.millis()).collect();
         assert_eq!(times, [10_000, 10_500, 11_000]);
     }
@@ -179,7 +161,7 @@ mod tests {
             {"metric":{"service_name":"b","span_name":"x"},"values":[]},
             {"metric":{"service_name":"a","span_name":"z"},"values":[]},
             {"metric":{"service_name":"a"},"histograms":[]}]}}"#;
-        let parsed = parse(body.as_bytes(), STEPS, Some("span_name"), 1.0).unwrap();
+        let parsed = read(body, STEPS, Some("span_name"), 1.0).unwrap();
         let keys: Vec<_> = parsed
             .series
             .iter()
@@ -210,7 +192,7 @@ mod tests {
             }
         }
         let remark = r#"{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["PromQL info: x"]}"#;
-        assert_eq!(parse(remark.as_bytes(), STEPS, None, 1.0).unwrap().remarks, ["PromQL info: x"]);
+        assert_eq!(read(remark, STEPS, None, 1.0).unwrap().remarks, ["PromQL info: x"]);
     }
 
     #[test]
@@ -221,7 +203,25 @@ mod tests {
             vec![one; 51].join(",")
         );
         let steps = Steps { points: 10_000, ..STEPS };
-        let refused = parse(body.as_bytes(), steps, None, 1.0).unwrap_err();
+        let refused = read(&body, steps, None, 1.0).unwrap_err();
         assert!(matches!(refused, Unusable::TooMuch(what) if what.contains("51 series")));
+    }
+
+    #[test]
+    fn an_answer_for_which_nobody_waits_is_not_read_on() {
+        let wanted = Wanted { steps: STEPS, operation: None, factor: 1.0 };
+        let body = || {
+            let mut pieces = Pieces::default();
+            matrix(r#"[10,"1"]"#)
+                .as_bytes()
+                .chunks(7)
+                .for_each(|piece| pieces.push(Bytes::copy_from_slice(piece)));
+            pieces
+        };
+        let (patience, waiting) = Patience::until(context().deadline);
+        drop(waiting);
+        assert!(matches!(parse(body(), &wanted, &context(), patience), Err(Unusable::TooLate)));
+        let (patience, _waiting) = Patience::until(Instant::now());
+        assert!(matches!(parse(body(), &wanted, &context(), patience), Err(Unusable::TooLate)));
     }
 }

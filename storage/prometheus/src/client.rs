@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as Pool;
@@ -16,11 +16,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 
 use crate::answer;
+use crate::body::Pieces;
 use crate::token::Authorization;
 use crate::{Config, ServerUrl, tls};
 
 /// The largest answer: half a million points with much of everything around them.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// More of an error is not read: it is for people.
+const MAX_ERROR_BYTES: usize = 64 << 10;
 /// Shorter than what servers and proxies in between allow an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -103,7 +106,7 @@ impl Client {
         context: &RequestContext,
         question: &RangeQuestion,
         attempted: &str,
-    ) -> Result<Bytes, ReadError> {
+    ) -> Result<Pieces, ReadError> {
         let failed = |kind, why: String| ReadError::new(kind, attempted, why);
         if context.remaining().is_zero() {
             let why = "the deadline had passed before the question".to_owned();
@@ -114,33 +117,37 @@ impl Client {
             let why = format!("Prometheus at {} did not answer in time", self.server);
             return Err(failed(ReadErrorKind::DeadlineExceeded, why));
         };
-        answered.map_err(|(kind, why)| failed(kind, format!("Prometheus at {}: {why}", self.server)))
+        answered.map_err(|failure| match failure {
+            Failure::NoRoom(error) => error,
+            Failure::Of(kind, why) => failed(kind, format!("Prometheus at {}: {why}", self.server)),
+        })
     }
 
     /// By `POST`, which has room for long questions; by `GET` where something in between takes no other, as Prometheus's own client
     /// does it.
-    async fn exchange(
-        &self,
-        context: &RequestContext,
-        question: &RangeQuestion,
-    ) -> Result<Bytes, (ReadErrorKind, String)> {
+    async fn exchange(&self, context: &RequestContext, question: &RangeQuestion) -> Result<Pieces, Failure> {
         let authorization = self.authorization.header(context.credentials.as_ref()).await;
-        let authorization = authorization.map_err(|why| (ReadErrorKind::Unavailable, why))?;
+        let authorization = authorization.map_err(|why| Failure::Of(ReadErrorKind::Unavailable, why))?;
         let form = question.form(context.remaining());
-        let (mut status, mut body) = self.send(Method::POST, &form, authorization.as_ref()).await?;
+        let (mut status, mut body) = self.send(context, Method::POST, &form, authorization.as_ref()).await?;
         if matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
-            (status, body) = self.send(Method::GET, &form, authorization.as_ref()).await?;
+            (status, body) = self.send(context, Method::GET, &form, authorization.as_ref()).await?;
         }
-        if status == StatusCode::OK { Ok(body) } else { Err(refusal(status, &body)) }
+        if status == StatusCode::OK {
+            Ok(body)
+        } else {
+            Err(refusal(status, &body.beginning(MAX_ERROR_BYTES)))
+        }
     }
 
     async fn send(
         &self,
+        context: &RequestContext,
         method: Method,
         form: &str,
         authorization: Option<&HeaderValue>,
-    ) -> Result<(StatusCode, Bytes), (ReadErrorKind, String)> {
-        let unavailable = |why: String| (ReadErrorKind::Unavailable, why);
+    ) -> Result<(StatusCode, Pieces), Failure> {
+        let unavailable = |why: String| Failure::Of(ReadErrorKind::Unavailable, why);
         let posts = method == Method::POST;
         let in_address: Vec<&str> = [self.extra.as_str(), if posts { "" } else { form }]
             .into_iter()
@@ -166,17 +173,52 @@ impl Client {
         let response =
             self.connections.send(request).await.map_err(|error| unavailable(with_causes(&error)))?;
         let status = response.status();
-        match Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await {
-            Ok(body) => Ok((status, body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => Err((
-                ReadErrorKind::Invalid,
-                format!(
-                    "the answer is larger than {MAX_ANSWER_BYTES} bytes; ask for fewer services or a longer step"
-                ),
-            )),
-            Err(error) => Err(unavailable(format!("the answer broke off: {error}"))),
-        }
+        let body = response.into_body();
+        let body = if status == StatusCode::OK { whole(body, context).await } else { beginning(body).await };
+        body.map(|body| (status, body))
     }
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// Prometheus, or the way to it.
+    Of(ReadErrorKind, String),
+    /// There is no room for the answer.
+    NoRoom(ReadError),
+}
+
+fn broke_off(error: &hyper::Error) -> Failure {
+    Failure::Of(ReadErrorKind::Unavailable, format!("the answer broke off: {}", with_causes(error)))
+}
+
+/// The body of an answer. It has room as it comes, and not more than there is for any.
+async fn whole(mut body: Incoming, context: &RequestContext) -> Result<Pieces, Failure> {
+    let mut pieces = Pieces::default();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broke_off(&error))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        pieces.push(piece);
+        if pieces.bytes() > MAX_ANSWER_BYTES {
+            let why = format!(
+                "the answer is larger than {MAX_ANSWER_BYTES} bytes; ask for fewer services, a shorter time or a longer step"
+            );
+            return Err(Failure::Of(ReadErrorKind::Invalid, why));
+        }
+        context.takes(pieces.bytes()).map_err(Failure::NoRoom)?;
+    }
+    Ok(pieces)
+}
+
+/// The first bytes of an error.
+async fn beginning(mut body: Incoming) -> Result<Pieces, Failure> {
+    let mut pieces = Pieces::default();
+    while pieces.bytes() < MAX_ERROR_BYTES
+        && let Some(frame) = body.frame().await
+    {
+        let frame = frame.map_err(|error| broke_off(&error))?;
+        frame.into_data().into_iter().for_each(|piece| pieces.push(piece));
+    }
+    Ok(pieces)
 }
 
 impl RangeQuestion {
@@ -206,7 +248,7 @@ fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 /// What an answer other than 200 means to whoever asked.
-fn refusal(status: StatusCode, body: &[u8]) -> (ReadErrorKind, String) {
+fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     let (error_type, told) = answer::error_of(body);
     let kind = match (error_type.as_str(), status.as_u16()) {
         ("timeout" | "canceled", _) => ReadErrorKind::DeadlineExceeded,
@@ -221,7 +263,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> (ReadErrorKind, String) {
         404 | 300..=399 => "; there is no Prometheus API under --prometheus.server-url",
         _ => "",
     };
-    (kind, format!("it answered {status}: {told}{advice}"))
+    Failure::Of(kind, format!("it answered {status}: {told}{advice}"))
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -4,6 +4,7 @@
 //! The way of a question: `promql` spells it, `client` sends it, `answer` reads what comes back, `reader` is the door.
 
 mod answer;
+mod body;
 mod client;
 mod config;
 mod promql;

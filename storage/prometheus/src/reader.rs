@@ -8,10 +8,14 @@ use spoor_storage::tally::{MIN_STEP, Steps};
 use spoor_storage::{MetricsReader, ReadError, ReadErrorKind, RequestContext};
 
 use crate::Config;
-use crate::answer::{self, Unusable};
+use crate::answer::{self, Parsed, Unusable, Wanted};
+use crate::body::{Patience, Pieces};
 use crate::client::{Client, OpenError, RangeQuestion};
 use crate::config::LatencyUnit;
 use crate::promql::Names;
+
+/// A larger answer is read where no connections are served.
+const READ_IN_PLACE_BYTES: usize = 64 << 10;
 
 /// Metrics of spans as the OpenTelemetry Collector counted them into Prometheus.
 ///
@@ -52,10 +56,16 @@ impl PrometheusMetrics {
         let last_ms = steps.first.saturating_add((steps.points - 1) * steps.step);
         let question = RangeQuestion { expression, first_ms: steps.first, last_ms, step_ms: steps.step };
         let body = self.client.ask(context, &question, attempted).await?;
-        let operation = query.by_operation.then_some(self.names.operation);
-        let parsed = answer::parse(&body, steps, operation, factor).map_err(|why| match why {
+        let operation = query.by_operation.then(|| self.names.operation.to_owned());
+        let parsed = read(context, body, Wanted { steps, operation, factor }).await;
+        let parsed = parsed.map_err(|why| match why {
             Unusable::Incomplete(what) => failed(ReadErrorKind::Incomplete, format!("Prometheus: {what}")),
             Unusable::TooMuch(what) => failed(ReadErrorKind::Invalid, what),
+            Unusable::NoRoom(error) => error,
+            Unusable::TooLate => {
+                let what = "the time was up before the answer of Prometheus was read";
+                failed(ReadErrorKind::DeadlineExceeded, what.to_owned())
+            }
         })?;
         if !parsed.remarks.is_empty() {
             let remarks = parsed.remarks.join("; ");
@@ -63,6 +73,18 @@ impl PrometheusMetrics {
         }
         Ok(parsed.series)
     }
+}
+
+/// Reads an answer; a large one is work for a processor and not for the threads that serve connections. Who hangs up ends it.
+async fn read(context: &RequestContext, body: Pieces, wanted: Wanted) -> Result<Parsed, Unusable> {
+    let (patience, _waiting) = Patience::until(context.deadline);
+    if body.bytes() <= READ_IN_PLACE_BYTES {
+        return answer::parse(body, &wanted, context, patience);
+    }
+    let context = context.clone();
+    let reading = tokio::task::spawn_blocking(move || answer::parse(body, &wanted, &context, patience));
+    // It broke, or the runtime is ending: nobody can go on either way.
+    reading.await.unwrap_or_else(|error| std::panic::resume_unwind(Box::new(error.to_string())))
 }
 
 #[async_trait]

@@ -180,7 +180,7 @@ impl SpanReader for MemoryStore {
 
     async fn services(&self, context: &RequestContext) -> Result<Vec<String>, ReadError> {
         in_time(context, || "list services".to_owned())?;
-        Ok(self.lock().services(&context.tenant))
+        Ok(self.lock().services(context))
     }
 
     async fn operations(
@@ -189,7 +189,7 @@ impl SpanReader for MemoryStore {
         query: &OperationQuery,
     ) -> Result<Vec<Operation>, ReadError> {
         in_time(context, || format!("list operations of service {}", query.service))?;
-        Ok(self.lock().operations(&context.tenant, query))
+        Ok(self.lock().operations(context, query))
     }
 
     async fn trace<'a>(

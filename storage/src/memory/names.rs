@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use spoor_model::{Operation, OperationQuery, SpanBatch, SpanKind, TraceId, UnixNanos};
 
-use crate::ListBound;
+use crate::{ListBound, RequestContext};
 
 const KINDS: [SpanKind; 6] = [
     SpanKind::Unspecified,
@@ -41,15 +41,15 @@ impl Names {
     }
 
     /// The services' names, sorted.
-    pub(super) fn services(&self) -> Vec<String> {
+    pub(super) fn services(&self, context: &RequestContext) -> Vec<String> {
         let mut bound = ListBound::default();
         let names = self.services.keys().take_while(|name| bound.takes(name)).cloned().collect();
-        bound.tell();
+        bound.tell(context);
         names
     }
 
     /// The operations that the query asks for, sorted.
-    pub(super) fn operations(&self, query: &OperationQuery) -> Vec<Operation> {
+    pub(super) fn operations(&self, context: &RequestContext, query: &OperationQuery) -> Vec<Operation> {
         let Some(service) = self.services.get(&query.service) else { return Vec::new() };
         let mut operations = Vec::new();
         let mut bound = ListBound::default();
@@ -58,7 +58,7 @@ impl Names {
             let wanted = kinds.filter(|kind| query.span_kind.is_none_or(|only| only == *kind));
             operations.extend(wanted.map(|span_kind| Operation { name: name.clone(), span_kind }));
         }
-        bound.tell();
+        bound.tell(context);
         operations.sort_unstable();
         operations
     }

@@ -11,7 +11,7 @@ use spoor_model::{Operation, OperationQuery, SpanBatch, TraceId, TraceQuery, Uni
 use super::content::Fingerprint;
 use super::names::Names;
 use super::trace::{Parts, Trace};
-use crate::Tenant;
+use crate::{RequestContext, Tenant};
 
 /// The bounds.
 #[derive(Debug, Clone, Copy)]
@@ -173,13 +173,14 @@ impl Shelves {
     }
 
     /// The services of a tenant, sorted.
-    pub(super) fn services(&self, tenant: &Tenant) -> Vec<String> {
-        self.shelves.get(tenant).map(|shelf| shelf.names.services()).unwrap_or_default()
+    pub(super) fn services(&self, context: &RequestContext) -> Vec<String> {
+        self.shelves.get(&context.tenant).map(|shelf| shelf.names.services(context)).unwrap_or_default()
     }
 
     /// The operations of a service, sorted.
-    pub(super) fn operations(&self, tenant: &Tenant, query: &OperationQuery) -> Vec<Operation> {
-        self.shelves.get(tenant).map(|shelf| shelf.names.operations(query)).unwrap_or_default()
+    pub(super) fn operations(&self, context: &RequestContext, query: &OperationQuery) -> Vec<Operation> {
+        let shelf = self.shelves.get(&context.tenant);
+        shelf.map(|shelf| shelf.names.operations(context, query)).unwrap_or_default()
     }
 
     /// A trace as it is now.

@@ -242,3 +242,28 @@ async fn the_users_token_goes_to_the_store_if_it_is_to_be_passed_on() {
         assert_eq!(callers.as_slice(), [expected.map(spoor_storage::Credentials::bearer)]);
     }
 }
+
+#[tokio::test]
+async fn a_list_that_is_cut_says_so_in_a_header_and_its_body_is_as_ever() {
+    for cuts in [true, false] {
+        let mut reader = FakeReader::new(Script::Hang);
+        reader.services = vec!["shop".to_owned()];
+        reader.operations = vec![Operation { name: "buy".to_owned(), span_kind: SpanKind::Server }];
+        reader.cuts = cuts;
+        let port = Port::new(&[], reader);
+        for path in [
+            "/api/services",
+            "/api/services/shop/operations",
+            "/api/operations?service=shop",
+            "/api/v3/services",
+            "/api/v3/operations?service=shop",
+        ] {
+            let answer = port.get(path).await;
+            assert_eq!(
+                (answer.status, answer.header("x-spoor-cut")),
+                (StatusCode::OK, cuts.then_some("names"))
+            );
+            assert!(!answer.body.contains("cut") && !answer.body.contains("msg"), "{path}: {}", answer.body);
+        }
+    }
+}

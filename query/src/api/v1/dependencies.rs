@@ -10,8 +10,10 @@ use spoor_model::{ServiceCalls, TimeRange, json};
 use super::{Shared, json_response};
 use crate::api::caller::Caller;
 use crate::api::params::{Params, now};
+use crate::api::pieces;
 use crate::api::status::Failure;
 use crate::json::untotaled_answer;
+use crate::service::List;
 
 /// How far back it looks when it is not told.
 const DEFAULT_LOOKBACK: Duration = Duration::from_secs(24 * 60 * 60);
@@ -26,11 +28,11 @@ pub(in crate::api) async fn dependencies(
     let end = params.moment_millis("endTs")?.unwrap_or_else(now);
     let lookback = params.millis("lookback")?.unwrap_or(DEFAULT_LOOKBACK);
     let range = TimeRange { start: end.saturating_sub(lookback), end };
-    let mut calls = api.service.dependencies(&context, range).await?;
+    let List { items: mut calls, room, .. } = api.service.dependencies(&context, range).await?;
     if let Some(service) = params.first("service") {
         calls.retain(|calls| calls.parent == service || calls.child == service);
     }
-    Ok(json_response(untotaled_answer(&calls, params.pretty(), write_calls)))
+    Ok(json_response(pieces::whole(untotaled_answer(&calls, params.pretty(), write_calls), room)))
 }
 
 fn write_calls(out: &mut Vec<u8>, calls: &ServiceCalls) {

@@ -24,7 +24,7 @@ use spoor_model::{Operation, OperationQuery, SpanKind, TraceLookup, json};
 use super::caller::Caller;
 use super::params::{Params, now, unreadable};
 use super::status::{Failure, TRACE_NOT_FOUND, TRACES_LEFT_OUT};
-use super::{Api, not_found, pieces};
+use super::{Api, cut, not_found, pieces};
 use crate::json::{
     AnswerError, LiveTraceAnswer, TracesAnswer, archived_answer, fixed_answer, list_answer, null_answer,
 };
@@ -41,9 +41,10 @@ pub(super) async fn services(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let params = Params::parse(query.as_deref());
-    let List { items, room } = api.service.services(&context).await?;
+    let List { items, room, cut } = api.service.services(&context).await?;
     let write = |out: &mut Vec<u8>, name: &String| json::write_string(out, name.as_bytes());
-    Ok(json_response(pieces::whole(list_answer(&items, params.pretty(), write), room)))
+    let body = pieces::whole(list_answer(&items, params.pretty(), write), room);
+    Ok(cut::told(json_response(body), cut))
 }
 
 /// `GET /api/services/{service}/operations`: names alone, each once; `data` is null when there is none.
@@ -56,7 +57,7 @@ pub(super) async fn service_operations(
     let Some(service) = service_of_path(uri.path()) else { return Ok(not_found().await) };
     let pretty = Params::parse(query.as_deref()).pretty();
     let query = OperationQuery { service: service?, span_kind: None };
-    let List { items, room } = api.service.operations(&context, &query).await?;
+    let List { items, room, cut } = api.service.operations(&context, &query).await?;
     let mut names: Vec<String> = items.into_iter().map(|operation| operation.name).collect();
     names.sort_unstable();
     names.dedup();
@@ -64,7 +65,7 @@ pub(super) async fn service_operations(
         return Ok(json_response(null_answer(pretty)));
     }
     let write = |out: &mut Vec<u8>, name: &String| json::write_string(out, name.as_bytes());
-    Ok(json_response(pieces::whole(list_answer(&names, pretty, write), room)))
+    Ok(cut::told(json_response(pieces::whole(list_answer(&names, pretty, write), room)), cut))
 }
 
 /// `GET /api/operations?service&spanKind`.
@@ -76,8 +77,9 @@ pub(super) async fn operations(
     let params = Params::parse(query.as_deref());
     let service = params.first("service").ok_or_else(service_required)?.to_owned();
     let query = OperationQuery { service, span_kind: params.first("spanKind").map(span_kind).transpose()? };
-    let List { items, room } = api.service.operations(&context, &query).await?;
-    Ok(json_response(pieces::whole(list_answer(&items, params.pretty(), write_operation), room)))
+    let List { items, room, cut } = api.service.operations(&context, &query).await?;
+    let body = pieces::whole(list_answer(&items, params.pretty(), write_operation), room);
+    Ok(cut::told(json_response(body), cut))
 }
 
 fn span_kind(name: &str) -> Result<SpanKind, Failure> {

@@ -23,7 +23,7 @@ use super::caller::Caller;
 use super::params::now;
 use super::status::Failure;
 use super::v1::{json_response, trace_id_of_segment};
-use super::{Api, pieces};
+use super::{Api, cut, pieces};
 use crate::json::{LiveOtlpAnswer, OtlpAnswer, SummariesAnswer};
 use crate::service::{List, Traces};
 use failure::V3Failure;
@@ -53,8 +53,9 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 
 /// `GET /api/v3/services`.
 async fn services(State(api): Shared, Caller(context): Caller) -> Answer {
-    let List { items, room } = api.service.services(&context).await?;
-    Ok(list("services", &items, room, |out, name| json::write_string(out, name.as_bytes())))
+    let List { items, room, cut } = api.service.services(&context).await?;
+    let list = list("services", &items, room, |out, name| json::write_string(out, name.as_bytes()));
+    Ok(cut::told(list, cut))
 }
 
 /// `GET /api/v3/operations?service&spanKind`: kinds are never missing; one that is not known is told as `internal`.
@@ -62,8 +63,8 @@ async fn operations(State(api): Shared, Caller(context): Caller, RawQuery(query)
     let params = V3Params::parse(query.as_deref());
     let service = params.text(&["service"]).unwrap_or_default().to_owned();
     let query = OperationQuery { service, span_kind: params.span_kind(SPAN_KIND)? };
-    let List { items, room } = api.service.operations(&context, &query).await?;
-    Ok(list("operations", &items, room, |out, operation| {
+    let List { items, room, cut } = api.service.operations(&context, &query).await?;
+    let list = list("operations", &items, room, |out, operation| {
         let kind = match operation.span_kind {
             SpanKind::Unspecified => SpanKind::Internal,
             kind => kind,
@@ -73,7 +74,8 @@ async fn operations(State(api): Shared, Caller(context): Caller, RawQuery(query)
         out.extend_from_slice(b",\"spanKind\":");
         json::write_string(out, kind.name().as_bytes());
         out.push(b'}');
-    }))
+    });
+    Ok(cut::told(list, cut))
 }
 
 /// `GET /api/v3/traces/{id}?startTime&endTime&rawTraces`; the times are hints.
@@ -138,8 +140,8 @@ async fn dependencies(State(api): Shared, Caller(context): Caller, RawQuery(quer
     if start > end {
         return Err(malformed(START_TIME[0], "it is later than endTime").into());
     }
-    let calls = api.service.dependencies(&context, TimeRange { start, end }).await?;
-    Ok(list("dependencies", &calls, (), |out, calls| {
+    let List { items, room, .. } = api.service.dependencies(&context, TimeRange { start, end }).await?;
+    Ok(list("dependencies", &items, room, |out, calls| {
         out.extend_from_slice(b"{\"parent\":");
         json::write_string(out, calls.parent.as_bytes());
         out.extend_from_slice(b",\"child\":");

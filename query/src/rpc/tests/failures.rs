@@ -162,6 +162,19 @@ async fn a_method_that_is_not_here_is_unimplemented_and_a_browser_gets_415() {
 }
 
 #[tokio::test]
+async fn a_message_about_a_long_value_is_no_longer_than_every_client_takes() {
+    let mut port = Port::with(traces());
+    let request = api_v3::GetOperationsRequest { span_kind: "é".repeat(100_000), ..Default::default() };
+    let refused = port.v3.get_operations(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let message = refused.message();
+    assert!(
+        message.starts_with("span_kind \"é") && message.ends_with('…') && message.len() < 1_100,
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn a_question_that_is_no_message_or_too_long_is_refused() {
     let mut port = Port::with(traces());
     let long = api_v3::GetOperationsRequest { service: "x".repeat(2 << 20), ..Default::default() };

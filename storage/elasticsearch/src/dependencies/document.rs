@@ -1,7 +1,6 @@
 //! Documents of reports, and how several of them become one answer.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,44 +68,52 @@ pub(super) fn parse(hit: &Hit<'_>, attempted: &str) -> Result<Report, ReadError>
 /// Parent and child.
 type Pair = (String, String);
 
+/// What a pair takes besides its names, or a moment and source besides theirs: two texts, a count, and their places in a map.
+const ENTRY_BYTES: usize = 128;
+
 /// What several documents say together: by moment and source, the largest count of each pair.
 #[derive(Debug, Default)]
-pub(super) struct Reports(BTreeMap<(String, String), BTreeMap<Pair, u64>>);
-
-impl FromIterator<Report> for Reports {
-    fn from_iter<I: IntoIterator<Item = Report>>(reports: I) -> Self {
-        let mut all = Self::default();
-        for Report { moment, links } in reports {
-            // Within one document, what is there twice adds up.
-            let mut own: BTreeMap<String, BTreeMap<Pair, u64>> = BTreeMap::new();
-            for Link { parent, child, call_count, source } in links {
-                let pairs = own.entry(source.unwrap_or_default()).or_default();
-                let sum = pairs.entry((parent, child)).or_default();
-                *sum = sum.saturating_add(call_count);
-            }
-            for (source, pairs) in own {
-                match all.0.entry((moment.clone(), source)) {
-                    Entry::Vacant(first) => {
-                        first.insert(pairs);
-                    }
-                    Entry::Occupied(mut again) => {
-                        for (pair, count) in pairs {
-                            let largest = again.get_mut().entry(pair).or_default();
-                            *largest = count.max(*largest);
-                        }
-                    }
-                }
-            }
-        }
-        all
-    }
+pub(super) struct Reports {
+    counts: BTreeMap<(String, String), BTreeMap<Pair, u64>>,
+    bytes: usize,
 }
 
 impl Reports {
+    /// Takes one more document.
+    pub(super) fn add(&mut self, Report { moment, links }: Report) {
+        // Within one document, what is there twice adds up.
+        let mut own: BTreeMap<String, BTreeMap<Pair, u64>> = BTreeMap::new();
+        for Link { parent, child, call_count, source } in links {
+            let pairs = own.entry(source.unwrap_or_default()).or_default();
+            let sum = pairs.entry((parent, child)).or_default();
+            *sum = sum.saturating_add(call_count);
+        }
+        for (source, pairs) in own {
+            let (of_report, bytes) = (moment.len() + source.len() + ENTRY_BYTES, &mut self.bytes);
+            let counts = self.counts.entry((moment.clone(), source)).or_insert_with(|| {
+                *bytes += of_report;
+                BTreeMap::new()
+            });
+            for (pair, count) in pairs {
+                let of_pair = pair.0.len() + pair.1.len() + ENTRY_BYTES;
+                let largest = counts.entry(pair).or_insert_with(|| {
+                    *bytes += of_pair;
+                    0
+                });
+                *largest = count.max(*largest);
+            }
+        }
+    }
+
+    /// About how much memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Each (parent, child, source) once, summed over all moments, sorted.
     pub(super) fn links(self) -> Vec<DependencyLink> {
         let mut sums: BTreeMap<(Pair, String), u64> = BTreeMap::new();
-        for ((_, source), pairs) in self.0 {
+        for ((_, source), pairs) in self.counts {
             for (pair, count) in pairs {
                 let sum = sums.entry((pair, source.clone())).or_default();
                 *sum = sum.saturating_add(count);
@@ -130,8 +137,9 @@ mod tests {
             let sort = serde_json::from_str(moment).unwrap();
             parse(&Hit { source, sort: Some(sort) }, "read").unwrap()
         });
-        let links = reports.collect::<Reports>().links();
-        links.into_iter().map(|link| (link.parent, link.child, link.source, link.call_count)).collect()
+        let mut all = Reports::default();
+        reports.for_each(|report| all.add(report));
+        all.links().into_iter().map(|link| (link.parent, link.child, link.source, link.call_count)).collect()
     }
 
     fn told(parent: &str, child: &str, source: &str, count: u64) -> (String, String, String, u64) {
@@ -144,6 +152,22 @@ mod tests {
         let again = r#"{"dependencies":[{"parent":"a","child":"b","callCount":5,"source":"jaeger"}]}"#;
         let found = links(&[("[1]", first), ("[1]", again), ("[2]", again)]);
         assert_eq!(found, [told("a", "b", "jaeger", 10), told("a", "c", "jaeger", 1)]);
+    }
+
+    #[test]
+    fn what_the_reports_take_grows_with_their_pairs_and_not_with_their_number() {
+        let mut all = Reports::default();
+        let mut add = |moment: &str, pair: usize| {
+            let text = format!(r#"{{"dependencies":[{{"parent":"a","child":"{pair}","callCount":3}}]}}"#);
+            let source = serde_json::from_str(&text).unwrap();
+            let sort = serde_json::from_str(moment).unwrap();
+            all.add(parse(&Hit { source, sort: Some(sort) }, "read").unwrap());
+            all.bytes()
+        };
+        let first = add("[1]", 1);
+        assert_eq!(add("[1]", 1), first);
+        let second = add("[1]", 2);
+        assert!(second > first && add("[2]", 2) > second);
     }
 
     #[test]

@@ -8,18 +8,31 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use spoor_model::{DependencyLink, DependencyReport, TimeRange};
-use spoor_storage::{DependencyStore, ReadError, RecordError, RequestContext};
+use spoor_storage::{DependencyStore, ReadError, ReadErrorKind, RecordError, RequestContext};
 
 use crate::TemplateConfig;
 use crate::access::Access;
 use crate::client::Request;
 use crate::index::Family;
-use crate::scroll::Scroll;
+use crate::scroll::{Hit, Scroll};
 use crate::template::{Kind, TemplateNames, template};
 use document::Reports;
 
 /// Documents in a page; of a large installation one has some hundred kilobytes.
 const PAGE: u32 = 100;
+/// Most memory of the reports that are added up, in bytes: some hundred thousand pairs of services, counted anew for each day.
+const MOST_BYTES: usize = 64 << 20;
+const ATTEMPTED: &str = "read dependencies";
+
+fn check_size(bytes: usize) -> Result<(), ReadError> {
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let what = format!(
+        "the reports of that time take more than {MOST_BYTES} bytes; ask for a shorter time (lookback, or the start and end of the range)"
+    );
+    Err(ReadError::new(ReadErrorKind::Invalid, ATTEMPTED, what))
+}
 
 /// Reports of calls between services, in Jaeger's documents.
 ///
@@ -84,7 +97,6 @@ impl DependencyStore for ElasticsearchDependencies {
         context: &RequestContext,
         range: TimeRange,
     ) -> Result<Vec<DependencyLink>, ReadError> {
-        const ATTEMPTED: &str = "read dependencies";
         self.access.check_ready(context, ATTEMPTED).await?;
         let targets = self.family.targets(range);
         let scroll = Scroll {
@@ -94,7 +106,15 @@ impl DependencyStore for ElasticsearchDependencies {
             page: PAGE.min(self.max_doc_count),
             attempted: ATTEMPTED,
         };
-        let documents = scroll.each(context, |hit| document::parse(hit, ATTEMPTED)).await?;
-        Ok(documents.into_iter().collect::<Reports>().links())
+        let mut reports = Reports::default();
+        let take = |hit: &Hit<'_>| {
+            let bytes = reports.bytes() + hit.source.get().len();
+            check_size(bytes)?;
+            context.takes(bytes)?;
+            reports.add(document::parse(hit, ATTEMPTED)?);
+            Ok(())
+        };
+        scroll.each(context, take).await?;
+        Ok(reports.links())
     }
 }

@@ -70,7 +70,7 @@ impl ElasticsearchReader {
                 return Ok(found);
             };
             found.extend(buckets.into_iter().take_while(|bucket| bound.takes(&bucket.key.name)));
-            bound.tell();
+            bound.tell(context);
             match after_key.filter(|_| !bound.is_reached()) {
                 Some(key) => after = Some(key.name),
                 None => return Ok(found),

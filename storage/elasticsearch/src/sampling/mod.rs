@@ -19,7 +19,7 @@ use spoor_storage::{ReadError, RecordError, RecordErrorKind, RequestContext, Sam
 use crate::access::Access;
 use crate::client::Request;
 use crate::index::{Family, IndexNames, SLACK, Targets, now};
-use crate::scroll::Scroll;
+use crate::scroll::{Hit, Scroll};
 use crate::template::{Kind, TemplateNames, template};
 use crate::{Config, TemplateConfig};
 use observed::Observed;
@@ -121,7 +121,13 @@ impl SamplingStore for ElasticsearchSampling {
             page: PAGE.min(self.max_doc_count),
             attempted: ATTEMPTED,
         };
-        scroll.each(context, |hit| document::parse_throughput(hit, ATTEMPTED)).await
+        let mut found = Vec::new();
+        let take = |hit: &Hit<'_>| {
+            found.push(document::parse_throughput(hit, ATTEMPTED)?);
+            Ok(())
+        };
+        scroll.each(context, take).await?;
+        Ok(found)
     }
 
     async fn write_probabilities(

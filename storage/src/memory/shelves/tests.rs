@@ -27,6 +27,13 @@ fn arriving(trace: u8, spans: &[u64]) -> Arriving {
     }
 }
 
+fn context(number: u8) -> RequestContext {
+    RequestContext {
+        tenant: tenant(number),
+        ..RequestContext::with_timeout(std::time::Duration::from_secs(10))
+    }
+}
+
 fn tenant(number: u8) -> Tenant {
     Tenant::new(&number.to_string())
 }
@@ -83,7 +90,7 @@ proptest! {
                 prop_assert_eq!(held(&shelves, key), expected);
             }
             for owner in 0..2 {
-                prop_assert_eq!(shelves.services(&tenant(owner)), services(&model, owner));
+                prop_assert_eq!(shelves.services(&context(owner)), services(&model, owner));
             }
             prop_assert_eq!((shelves.bytes(), shelves.spans()), recount(&shelves));
             prop_assert_eq!(shelves.traces(), model.len());
