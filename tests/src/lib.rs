@@ -12,6 +12,7 @@ mod process;
 pub mod proxy;
 mod python;
 pub mod server;
+pub mod steady;
 pub mod topic;
 pub mod traffic;
 mod wait;
