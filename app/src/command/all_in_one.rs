@@ -157,7 +157,7 @@ impl AllInOneArgs {
 
 /// Sockets first, then the store, then the roles.
 pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
-    let mut host = Host::prepare(&args.host)?;
+    let mut host = Host::prepare(&args.host, Some("jaeger"))?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
     let agent_sockets = spoor_agent::Sockets::bind(&args.agent.ports)?;
     let query_sockets = spoor_query::Query::bind(&args.query)?;
