@@ -11,6 +11,7 @@ pub mod nginx;
 mod process;
 pub mod proxy;
 mod python;
+pub mod recorded;
 pub mod server;
 pub mod steady;
 pub mod topic;
