@@ -73,14 +73,54 @@ async fn all_is_delivered(agent: &Spoor) -> Result<()> {
     .await
 }
 
+/// A collector on this address, before this store.
+async fn collector(address: &str, server: &str, prefix: &str) -> Result<Spoor> {
+    let flags = [
+        format!("--collector.grpc-server.host-port={address}"),
+        format!("--es.server-urls={server}"),
+        format!("--es.index-prefix={prefix}"),
+        "--es.num-shards=1".to_owned(),
+        "--es.num-replicas=0".to_owned(),
+    ];
+    Spoor::start(Role::Collector, &flags.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+/// Asks the store itself: all that was sent outside of the gaps is there, but for datagrams that had no room in the kernel, and all of it once.
+async fn promised_is_stored(
+    server: &str,
+    prefix: &str,
+    sent: &[Sent],
+    gaps: &[Gap],
+    no_room: f64,
+) -> Result<()> {
+    let (stored, documents) = stored_keys(server, prefix).await?;
+    ensure!(documents == stored.len(), "{documents} documents hold {} spans", stored.len());
+    ensure!(stored.is_subset(&keys_sent(sent)), "the store holds spans that nobody sent");
+    let promised: Vec<Sent> =
+        sent.iter().filter(|sent| !gaps.iter().any(|gap| gap.covers(sent))).copied().collect();
+    let promised: BTreeSet<_> = keys_sent(&promised);
+    let missing = promised.difference(&stored).count();
+    println!(
+        "{} spans sent, {} promised, {} stored, {no_room} datagrams had no room in the kernel",
+        sent.len() as u64 * SPANS,
+        promised.len(),
+        stored.len()
+    );
+    #[expect(clippy::cast_precision_loss, reason = "a small count")]
+    let is_explained = missing as f64 <= no_room * SPANS as f64;
+    ensure!(is_explained, "{missing} of {} spans older than the linger are missing", promised.len());
+    ensure!(promised.len() > (KILLS + 1) * 1_000, "the agent was under load: {}", promised.len());
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_under_load_cost_no_span_older_than_the_linger_and_store_none_twice() -> Result<()> {
     let (server, prefix) = (opensearch_url()?, unique_prefix("killed"));
-    let ([compact, binary, collector], folder) = (free()?, tempfile::tempdir()?);
+    let ([compact, binary, home], folder) = (free()?, tempfile::tempdir()?);
     let flags = [
         format!("--processor.jaeger-compact.server-host-port={compact}"),
         format!("--processor.jaeger-binary.server-host-port={binary}"),
-        format!("--reporter.grpc.host-port={collector}"),
+        format!("--reporter.grpc.host-port={home}"),
         format!("--agent.spool.directory={}", folder.path().display()),
         format!("--reporter.grpc.batch-linger={}ms", LINGER.as_millis()),
     ];
@@ -102,34 +142,10 @@ async fn kills_under_load_cost_no_span_older_than_the_linger_and_store_none_twic
     for client in clients {
         sent.extend(client.stop().await.context("senders notice nothing")?);
     }
-    let own = [
-        format!("--collector.grpc-server.host-port={collector}"),
-        format!("--es.server-urls={server}"),
-        format!("--es.index-prefix={prefix}"),
-        "--es.num-shards=1".to_owned(),
-        "--es.num-replicas=0".to_owned(),
-    ];
-    let collector =
-        Spoor::start(Role::Collector, &own.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let collector = collector(&home, &server, &prefix).await?;
     all_is_delivered(&agent).await?;
     no_room += without_room(&agent).await?;
-    let (stored, documents) = stored_keys(&server, &prefix).await?;
-    ensure!(documents == stored.len(), "{documents} documents hold {} spans", stored.len());
-    ensure!(stored.is_subset(&keys_sent(&sent)), "the store holds spans that nobody sent");
-    let promised: Vec<Sent> =
-        sent.iter().filter(|sent| !gaps.iter().any(|gap| gap.covers(sent))).copied().collect();
-    let promised: BTreeSet<_> = keys_sent(&promised);
-    let missing = promised.difference(&stored).count();
-    println!(
-        "{} spans sent, {} promised, {} stored, {no_room} datagrams had no room in the kernel",
-        sent.len() as u64 * SPANS,
-        promised.len(),
-        stored.len()
-    );
-    #[expect(clippy::cast_precision_loss, reason = "a small count")]
-    let is_explained = missing as f64 <= no_room * SPANS as f64;
-    ensure!(is_explained, "{missing} of {} spans older than the linger are missing", promised.len());
-    ensure!(promised.len() > (KILLS + 1) * 1_000, "the agent was under load: {}", promised.len());
+    promised_is_stored(&server, &prefix, &sent, &gaps, no_room).await?;
     drop(collector);
     delete_indices(&server, &prefix).await
 }

@@ -30,9 +30,12 @@ fn mutated(whole: &[u8]) -> Vec<Vec<u8>> {
     changed.chain((0..whole.len()).map(|end| whole[..end].to_vec())).collect()
 }
 
+/// What follows the name of the method, and what is repeated behind it.
+type Part = (&'static [u8], &'static [u8]);
+
 /// Messages that carry nothing, nest 64 KB deep, or claim more than there is.
 fn hostile(protocol: ThriftProtocol) -> Vec<Vec<u8>> {
-    let (head, parts): (&[u8], [(&[u8], &[u8]); 4]) = match protocol {
+    let (head, parts): (&[u8], [Part; 4]) = match protocol {
         ThriftProtocol::Compact => (
             b"\x82\x81\0\x0femitZipkinBatch",
             [
@@ -52,7 +55,7 @@ fn hostile(protocol: ThriftProtocol) -> Vec<Vec<u8>> {
             ],
         ),
     };
-    let whole = |(within, nested): (&[u8], &[u8])| {
+    let whole = |(within, nested): Part| {
         let depth = 64_000_usize.checked_div(nested.len()).unwrap_or_default();
         [head, within, &nested.repeat(depth)].concat()
     };
