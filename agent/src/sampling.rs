@@ -99,6 +99,11 @@ impl Proxy {
         known.insert(service.to_owned(), Known { strategy: Arc::clone(strategy), since: Instant::now() });
     }
 
+    fn count(&self, endpoint: &'static str, is_ok: bool) {
+        let result = if is_ok { "ok" } else { "err" };
+        self.proxied.get_or_create(&Proxied { result, endpoint }).inc();
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,8 +117,7 @@ impl StrategyProvider for Proxy {
             return Ok(Arc::clone(&fresh.strategy));
         }
         let answer = self.ask_collectors(service).await;
-        let result = if answer.is_ok() { "ok" } else { "err" };
-        self.proxied.get_or_create(&Proxied { result, endpoint: "sampling" }).inc();
+        self.count("sampling", answer.is_ok());
         match (answer, known) {
             (Ok(strategy), _) => {
                 self.remember(service, &strategy);
@@ -125,5 +129,10 @@ impl StrategyProvider for Proxy {
             }
             (Err(error), None) => Err(error),
         }
+    }
+
+    /// As Jaeger's agent counts it, which asks no collector either.
+    fn no_baggage(&self) {
+        self.count("baggage", false);
     }
 }

@@ -108,14 +108,19 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Binds the admin port and takes over the stop signals, before any work.
-    pub(crate) fn prepare(config: &HostConfig) -> Result<Self> {
+    /// Binds the admin port and takes over the stop signals, before any work. `jaegers` begins the names of the metrics of Jaeger's program
+    /// for the same role, which tells what it was built from, too.
+    pub(crate) fn prepare(config: &HostConfig, jaegers: Option<&'static str>) -> Result<Self> {
         let signals = Signals::take().context("take over the stop signals")?;
         let admin = Listener::bind("admin.http.host-port", &config.admin)?.with_tls(&config.admin_tls)?;
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ProcessMetrics::new()));
         let build = Info::new([("version", version::VERSION), ("commit", version::COMMIT)]);
         registry.register("spoor_build", "What this program was built from", build);
+        if let Some(prefix) = jaegers {
+            let help = "What this program, which stands in for Jaeger's, was built from";
+            registry.register(format!("{prefix}_build"), help, Info::new(version::as_labels()));
+        }
         Ok(Self {
             config: config.clone(),
             admin,

@@ -11,6 +11,7 @@ mod host;
 mod kafka;
 mod late_topic;
 mod log_format;
+mod machine;
 mod notify;
 mod process_metrics;
 mod reference;

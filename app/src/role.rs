@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backend::Doors;
 use crate::host::{Host, Role};
+use crate::machine::machine_name;
 use crate::version;
 
 /// How often an ingester is asked whether it can do its work.
@@ -30,7 +31,8 @@ pub(crate) fn collector(
     strategies: &Arc<dyn StrategyProvider>,
     host: &mut Host,
 ) -> Result<Role> {
-    let collector = Collector::build(config, Tenancy::new(tenancy), sockets, writer, &mut host.registry)
+    let (tenancy, name) = (Tenancy::new(tenancy), machine_name());
+    let collector = Collector::build(config, tenancy, sockets, writer, &name, &mut host.registry)
         .with_sampling(strategies, &mut host.registry);
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "collector", run: Box::pin(async move { Ok(collector.run(shutdown).await?) }) })

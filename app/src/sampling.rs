@@ -11,6 +11,7 @@ use spoor_storage::SpanWriter;
 
 use crate::backend::{self, Doors, StorageConfig, StorageKind};
 use crate::host::{Host, Role};
+use crate::machine::machine_name;
 
 /// Settings of sampling.
 #[derive(Debug, Clone, clap::Args)]
@@ -107,7 +108,7 @@ pub(crate) async fn open(
             }
             None => backend::open_sampling(spans)?,
         };
-        let adaptive = Adaptive::new(&args.config.adaptive, stores, &host_name(), &mut host.registry);
+        let adaptive = Adaptive::new(&args.config.adaptive, stores, &machine_name(), &mut host.registry);
         let (counter, adaptive) = (Some(adaptive.counter()), Arc::new(adaptive));
         let provider = Arc::clone(&adaptive);
         let run = async move {
@@ -124,13 +125,6 @@ pub(crate) async fn open(
         Ok(())
     };
     Ok(Sampling { provider, role: Role { name: "sampling", run: Box::pin(run) }, counter: None })
-}
-
-/// The name of this machine or container.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_else(|| "unknown-host".to_owned())
 }
 
 #[cfg(test)]

@@ -125,19 +125,20 @@ struct Port {
 }
 
 impl Collector {
-    /// Puts the pieces together. Spans go to `writer`; metrics are registered once per registry. `config` is valid
-    /// ([`Config::validate`]). Who sends spans has to name a tenant where `tenancy` says so; its spans are that tenant's.
+    /// Puts the pieces together. Spans go to `writer`; metrics are registered once per registry, some with this machine's name, `host`.
+    /// `config` is valid ([`Config::validate`]). Who sends spans has to name a tenant where `tenancy` says so; its spans are that tenant's.
     pub fn build(
         config: &Config,
         tenancy: Tenancy,
         sockets: Sockets,
         writer: Arc<dyn SpanWriter>,
+        host: &str,
         registry: &mut Registry,
     ) -> Self {
         let limits = &config.limits;
         let (requests, bytes) =
             (Budget::new(limits.max_concurrent_requests), Budget::new(limits.max_bytes_in_flight));
-        let metrics = Arc::new(Metrics::register(registry, &requests, &bytes));
+        let metrics = Arc::new(Metrics::register(registry, host, &requests, &bytes));
         let dispatcher = Dispatcher::new(writer, Normalizer::new(config.tags.clone()), Arc::clone(&metrics));
         let door = Door { requests, bytes, tenancy, write_timeout: limits.write_timeout };
         let intake = Intake::new(door, dispatcher.clone(), metrics);

@@ -23,6 +23,8 @@ const MARGIN: Duration = Duration::from_millis(200);
 /// A decoded request on its way to the store.
 pub(crate) struct Work {
     pub(crate) batch: SpanBatch,
+    /// Bytes of the body, decompressed.
+    pub(crate) size: usize,
     pub(crate) tenant: Tenant,
     pub(crate) source: Source,
     pub(crate) arrived: Instant,
@@ -87,7 +89,8 @@ impl Dispatcher {
 
 impl Inner {
     async fn settle(self: Arc<Self>, work: Work) -> Result<Delivered, Refusal> {
-        let Work { mut batch, tenant, source, arrived, deadline, permits: _held_until_settled } = work;
+        let Work { mut batch, size, tenant, source, arrived, deadline, permits: held_until_settled } = work;
+        self.metrics.measured(size, held_until_settled[1].amount());
         let mut account = Account::open(&self.metrics, &batch, source);
         account.without_ids(&batch);
         let mut rejected = self.normalizer.run(&mut batch);

@@ -12,7 +12,7 @@ use http_body::Body;
 
 use crate::body::{BodyError, BoxError, Encoding, decompress, receive};
 use crate::limits::Permit;
-pub use answer::{Answer, is_grpc, refusal};
+pub use answer::{Answer, is_grpc, refusal, refusal_in_part, rejected_spans};
 
 /// Compression flag (1 byte) and length (4 bytes, big-endian) before each message.
 const PREFIX: usize = 5;

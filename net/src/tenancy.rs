@@ -99,6 +99,12 @@ impl Tenancy {
         Self(None)
     }
 
+    /// Whether a request with this name of a tenant would be let in.
+    #[must_use]
+    pub fn knows(&self, tenant: &HeaderValue) -> bool {
+        self.0.as_ref().is_none_or(|rule| rule.known(tenant).is_some())
+    }
+
     /// Lets a request in, with the name of its tenant; `None` where there are no tenants.
     ///
     /// # Errors

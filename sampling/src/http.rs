@@ -72,6 +72,7 @@ async fn baggage(State(shared): State<Shared>, uri: Uri) -> Response {
         return refusal;
     }
     shared.metrics.failed(Failed::Provider);
+    shared.provider.no_baggage();
     refused(StatusCode::INTERNAL_SERVER_ERROR, &format!("collector error: {NO_BAGGAGE}"))
 }
 

@@ -14,6 +14,9 @@ pub trait StrategyProvider: Send + Sync + 'static {
     /// # Errors
     /// [`StrategyError`] when nothing can be said of any service.
     async fn strategy(&self, service: &str) -> Result<Arc<Strategy>, StrategyError>;
+
+    /// Notes that a client has asked for restrictions of baggage, which nobody has, and is told so.
+    fn no_baggage(&self) {}
 }
 
 /// No strategy can be told. The text goes to the client, behind `collector error: ` by HTTP.

@@ -42,6 +42,10 @@ async fn the_all_in_one_answers_health_metrics_version_and_a_page() -> Result<()
         spoor.metrics().await?.sum("spoor_build_info", "commit=") == 1.0,
         "it says what it was built from"
     );
+    ensure!(
+        spoor.metrics().await?.sum("jaeger_build_info", "revision=") == 1.0,
+        "as Jaeger's all-in-one says it"
+    );
     let open = reqwest::Client::new().get(format!("{admin}/metrics")).header("accept", accept).send().await?;
     ensure!(
         open.headers()["content-type"].to_str()?.starts_with("application/openmetrics-text; version=1.0.0")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use spoor_tests::{Role, Spoor, eventually, jars, node_modules, python_environment};
+use spoor_tests::{Role, Spoor, eventually, jars, node_modules, python_environment, recorded};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -82,41 +82,49 @@ fn has_tags(owner: &Value, wanted: &Value) -> Result<()> {
     Ok(())
 }
 
-async fn by_python(script: &str, format: &str) -> Result<()> {
+async fn by_opentelemetry(format: &str) -> Result<()> {
     let spoor = start().await?;
     let mut client = Command::new(python().await?);
-    client.arg(scenario("zipkin_python").join(script)).args([format, &spoor.url("zipkin")]);
+    client.arg(scenario("zipkin_python").join("send_opentelemetry.py")).args([format, &spoor.url("zipkin")]);
     sends_and_reads_back(&spoor, &mut client).await
+}
+
+/// Everything of its spans is compared.
+async fn by_py_zipkin(format: &str) -> Result<()> {
+    let spoor = start().await?;
+    let mut client = Command::new(python().await?);
+    client.arg(scenario("zipkin_python").join("send_py_zipkin.py")).args([format, &spoor.url("zipkin")]);
+    recorded::sends_and_reads_back(&spoor, &mut client).await.map(drop)
 }
 
 #[tokio::test]
 async fn opentelemetrys_json_exporter_for_python_sends_v1() -> Result<()> {
-    by_python("send_opentelemetry.py", "v1").await
+    by_opentelemetry("v1").await
 }
 
 #[tokio::test]
 async fn opentelemetrys_json_exporter_for_python_sends_v2() -> Result<()> {
-    by_python("send_opentelemetry.py", "v2").await
+    by_opentelemetry("v2").await
 }
 
 #[tokio::test]
 async fn opentelemetrys_protobuf_exporter_for_python_sends() -> Result<()> {
-    by_python("send_opentelemetry.py", "proto").await
+    by_opentelemetry("proto").await
 }
 
 #[tokio::test]
 async fn py_zipkin_sends_v1_json() -> Result<()> {
-    by_python("send_py_zipkin.py", "v1").await
+    by_py_zipkin("v1").await
 }
 
 #[tokio::test]
 async fn py_zipkin_sends_v2_json() -> Result<()> {
-    by_python("send_py_zipkin.py", "v2").await
+    by_py_zipkin("v2").await
 }
 
 #[tokio::test]
 async fn py_zipkin_sends_v2_protobuf() -> Result<()> {
-    by_python("send_py_zipkin.py", "proto").await
+    by_py_zipkin("proto").await
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::Buffer;
 use super::spool::Origin;
-use crate::metrics::DropReason;
 use crate::package::{Package, Suspicion};
 
 /// A package on its way.
@@ -32,10 +31,11 @@ impl Taken {
         }
     }
 
-    /// No collector will have it.
-    pub(crate) fn refused(mut self) {
+    /// No collector will have so many of its spans; one has the others.
+    pub(crate) fn refused(mut self, spans: u32) {
         if let Some(package) = self.package.take() {
-            self.buffer.accounts.lost(package.format, package.spans, DropReason::Refused);
+            let taken = package.spans.saturating_sub(spans);
+            self.buffer.accounts.refused(package.format, spans, taken);
             self.buffer.settle(&package, self.origin);
         }
     }

@@ -44,7 +44,7 @@ async fn what_was_taken_without_a_verdict_is_the_first_again() {
     drop(taken);
     let mut taken = buffer.take().await;
     assert_eq!(taken.failed_again().failures, 2, "failures are remembered");
-    taken.refused();
+    taken.refused(1);
     assert_eq!(rest(&buffer).await, [2]);
     let counts = buffer.accounts.counts();
     assert_eq!((counts.refused, counts.delivered), (1, 2));

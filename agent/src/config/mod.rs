@@ -30,7 +30,7 @@ pub struct Config {
     pub ports: PortsConfig,
 
     /// Tags to append to every process that does not have the same key and value yet: `key=value,key2=${VARIABLE:default}`.
-    /// --jaeger.tags is its old name.
+    /// --jaeger.tags is its old name, and JAEGER_TAGS that of its environment variable.
     #[arg(
         id = "agent.tags",
         long = "agent.tags",

@@ -127,7 +127,7 @@ impl Accounts {
             registry.register(name, help, family.clone());
         };
         add("batches_submitted", "Batches that a collector has taken", &self.batches_submitted);
-        add("batches_failures", "Batches that were lost", &self.batches_failed);
+        add("batches_failures", "Batches that were lost, or spans of them", &self.batches_failed);
         add("spans_submitted", "Spans that a collector has taken", &self.spans_submitted);
         add("spans_failures", "Spans that were lost", &self.spans_failed);
         registry.register("batch_size", "Spans of the last batch", self.batch_size.clone());
@@ -160,9 +160,11 @@ impl Accounts {
         self.batch_size.get_or_create(&labels).set(i64::from(spans));
     }
 
-    /// A batch is lost.
-    pub(crate) fn lost(&self, format: Format, spans: u32, reason: DropReason) {
-        self.lost_many(format, 1, u64::from(spans), reason);
+    /// No collector takes so many spans of a batch, and one has taken the others. The batch is none that was submitted well.
+    pub(crate) fn refused(&self, format: Format, lost: u32, taken: u32) {
+        self.lost_many(format, 1, u64::from(lost), DropReason::Refused);
+        self.delivered.inc_by(u64::from(taken));
+        self.spans_submitted.get_or_create(&reporter(format)).inc_by(u64::from(taken));
     }
 
     /// Batches are lost.

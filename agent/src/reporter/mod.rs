@@ -147,7 +147,14 @@ impl Sending {
                 call.peer().succeeded();
                 taken.delivered();
             }
-            Verdict::Refused(why) => self.refuse(taken, &why),
+            Verdict::Refused(why) => {
+                let spans = taken.package().spans;
+                self.refuse(taken, spans, &why);
+            }
+            Verdict::RefusedInPart { spans, why } => {
+                call.peer().succeeded();
+                self.refuse(taken, spans, &why);
+            }
             Verdict::Elsewhere { rest, why } => {
                 self.buffer.accounts().retried();
                 call.peer().failed(rest, &why);
@@ -158,7 +165,8 @@ impl Sending {
                 call.peer().failed(None, &why);
                 let suspicion = taken.failed_again();
                 if is_its_own_fault(suspicion, self.retry_max, patience) {
-                    return self.refuse(taken, &why);
+                    let spans = taken.package().spans;
+                    return self.refuse(taken, spans, &why);
                 }
                 // It waits itself, too, and meanwhile others have their turn: whom they succeed at is well.
                 drop(call);
@@ -167,11 +175,12 @@ impl Sending {
         }
     }
 
-    fn refuse(&self, taken: Taken, why: &str) {
+    /// So many spans of a batch are lost, if it has so many, and a collector has the others.
+    fn refuse(&self, taken: Taken, spans: u32, why: &str) {
+        let (of, spans) = (taken.package().spans, spans.min(taken.package().spans));
         if let Some(left_out) = self.quiet.allows() {
-            let spans = taken.package().spans;
-            tracing::warn!(why, spans, left_out, "collectors refuse a batch; its spans are lost");
+            tracing::warn!(why, spans, of, left_out, "collectors refuse spans of a batch; they are lost");
         }
-        taken.refused();
+        taken.refused(spans);
     }
 }

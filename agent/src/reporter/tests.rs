@@ -252,6 +252,21 @@ async fn what_collectors_refuse_is_counted_and_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn of_a_batch_that_is_refused_in_part_only_that_part_is_lost() {
+    let refuses =
+        |spans| spoor_net::grpc::refusal_in_part(Code::InvalidArgument, format!("{spans} of 10"), spans);
+    // The last number is of a collector that cannot count.
+    let fake = Fake::answering([3, 10, 99].map(refuses));
+    let server = fake.serve("127.0.0.1:0", None);
+    let running = start(&server.address.to_string(), &["--reporter.grpc.max-requests=1"]);
+    (0..4).for_each(|_| running.buffer.push(package("shop", 10)));
+    let counts = running.done().await;
+    assert_eq!((counts.refused, counts.delivered, counts.retries, fake.calls()), (23, 17, 0, 4));
+    assert_eq!((counts.waiting, counts.in_flight), (0, 0));
+    running.end().await;
+}
+
+#[tokio::test]
 async fn failures_of_which_nothing_is_known_cost_a_batch_time_and_no_spans() {
     let unsure = |_| Status::unknown("upstream connect error");
     let fake = Fake::answering((0..5).map(unsure));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use spoor_net::grpc::rejected_spans;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -21,6 +22,8 @@ pub(super) enum Verdict {
     Delivered,
     /// No collector will ever take it.
     Refused(String),
+    /// A collector has it but for so many spans, which none will ever take.
+    RefusedInPart { spans: u32, why: String },
     /// This collector cannot, now; it is left alone for `rest` or the usual pause. Nothing is held against the batch.
     Elsewhere { rest: Option<Duration>, why: String },
     /// The batch or the collector is at fault; after several times, and no sooner than after `patience`, it was the batch.
@@ -45,6 +48,9 @@ fn judge_status(status: &Status) -> Verdict {
         // gRPC's servers say so of a message over their limit, which no pause makes smaller.
         Code::ResourceExhausted if rest.is_none() && status.message().contains("larger than") => {
             Verdict::Refused(why)
+        }
+        Code::InvalidArgument if let Some(spans) = rejected_spans(status) => {
+            Verdict::RefusedInPart { spans, why }
         }
         Code::InvalidArgument
         | Code::OutOfRange

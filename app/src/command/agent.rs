@@ -27,7 +27,7 @@ impl AgentArgs {
 
 /// Sockets first, then the role.
 pub(crate) async fn run(args: &AgentArgs) -> Result<()> {
-    let mut host = Host::prepare(&args.host)?;
+    let mut host = Host::prepare(&args.host, Some("jaeger_agent"))?;
     let sockets = spoor_agent::Sockets::bind(&args.agent.ports)?;
     let agent = role::agent(&args.agent, sockets, None, &mut host)?;
     host.serve(vec![agent]).await

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use spoor_net::tenancy::TenancyConfig;
+use spoor_net::tenancy::{Tenancy, TenancyConfig};
 use spoor_query::Stores;
 use spoor_storage::memory;
 use spoor_storage_elasticsearch::ArchiveConfig;
@@ -130,9 +130,15 @@ impl AllInOneArgs {
         if !self.tenancy.enabled || !reporter.host_port.is_empty() {
             return Ok(());
         }
+        let tenant = reporter.tenant.as_ref().context(
+            "--multi-tenancy.enabled: the agent's part sends to this collector, which refuses spans without a tenant; name theirs with --reporter.grpc.tenant",
+        )?;
+        let tenants = &self.tenancy.tenants;
         ensure!(
-            reporter.tenant.is_some(),
-            "--multi-tenancy.enabled: the agent's part sends to this collector, which refuses spans without a tenant; name theirs with --reporter.grpc.tenant"
+            Tenancy::new(&self.tenancy).knows(tenant),
+            "--reporter.grpc.tenant={} is none of --multi-tenancy.tenants={}, so that this collector would refuse all spans of the agent's part; add it there, or name one of them",
+            tenant.to_str().unwrap_or("(no text)"),
+            tenants.join(",")
         );
         let (sent, read) = (&reporter.tenant_header, &self.tenancy.header);
         ensure!(
@@ -151,7 +157,7 @@ impl AllInOneArgs {
 
 /// Sockets first, then the store, then the roles.
 pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
-    let mut host = Host::prepare(&args.host)?;
+    let mut host = Host::prepare(&args.host, Some("jaeger"))?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
     let agent_sockets = spoor_agent::Sockets::bind(&args.agent.ports)?;
     let query_sockets = spoor_query::Query::bind(&args.query)?;
@@ -211,6 +217,21 @@ mod tests {
         let refusal = validated(&header).unwrap_err();
         assert!(refusal.contains("--reporter.grpc.tenant-header"), "{refusal}");
         assert_eq!(validated(&["--multi-tenancy.enabled", "--reporter.grpc.host-port=other:14250"]), Ok(()));
+        let listed = |tenant, tenants| {
+            validated(&[
+                "--multi-tenancy.enabled",
+                "--reporter.grpc.tenant",
+                tenant,
+                "--multi-tenancy.tenants",
+                tenants,
+            ])
+        };
+        let refusal = listed("red", "blue,green").unwrap_err();
+        assert!(
+            refusal.contains("--reporter.grpc.tenant=red is none of --multi-tenancy.tenants=blue,green"),
+            "{refusal}"
+        );
+        assert_eq!(listed("red", "blue, red"), Ok(()));
         assert_eq!(validated(&[]), Ok(()));
     }
 }

@@ -47,7 +47,7 @@ impl CollectorArgs {
 
 /// Sockets first, then the store, then the role.
 pub(crate) async fn run(args: &CollectorArgs) -> Result<()> {
-    let mut host = Host::prepare(&args.host)?;
+    let mut host = Host::prepare(&args.host, Some("jaeger_collector"))?;
     let sockets = spoor_collector::Sockets::bind(&args.collector)?;
     let (writer, doors) = match args.storage.kind {
         StorageKind::Kafka => {

@@ -40,7 +40,7 @@ impl IngesterArgs {
 
 /// The store first, then the topic, then the role.
 pub(crate) async fn run(args: &IngesterArgs) -> Result<()> {
-    let mut host = Host::prepare(&args.host)?;
+    let mut host = Host::prepare(&args.host, Some("jaeger_ingester"))?;
     let store = backend::open_shared(&args.storage, &mut host)?.plain;
     let ingester = kafka::open_ingester(&args.kafka, &args.ingester, store, &mut host).await?;
     let ingester = role::ingester(ingester, &host);

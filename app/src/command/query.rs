@@ -46,7 +46,7 @@ impl QueryArgs {
 
 /// Sockets first, then the store, then the role and its job.
 pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
-    let mut host = Host::prepare(&args.host)?;
+    let mut host = Host::prepare(&args.host, Some("jaeger_query"))?;
     let sockets = spoor_query::Query::bind(&args.query)?;
     let doors = backend::open_reader(&args.storage, &host)?;
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;

@@ -80,7 +80,7 @@ pub(super) async fn serve(
     locks: Arc<dyn LeaseLock>,
     work: Arc<dyn Work>,
 ) -> Result<()> {
-    let mut host = Host::prepare(config)?;
+    let mut host = Host::prepare(config, None)?;
     let metrics = WorkerMetrics::register(&mut host.registry, action, prefix);
     let resource = format!("spoor-retention-{action}");
     let worker = Worker::new((locks, &resource, Pace::default()), schedule, work, metrics);

@@ -5,6 +5,7 @@
 //! Returned spans were answered with an error, so that the sender still owns them; nothing is ever dropped, and the counter
 //! stands there to prove it.
 
+mod service_name;
 mod services;
 
 use std::time::Duration;
@@ -51,6 +52,10 @@ pub(crate) struct Metrics {
     pub(crate) refused_requests: Family<Reason, Counter>,
     pub(crate) repaired_texts: Counter,
     pub(crate) batch_size: Gauge,
+    /// Bytes of requests' bodies, decompressed, whose spans were received.
+    pub(crate) bytes: Gauge,
+    /// Bytes of the budget that those requests took.
+    held_bytes: Counter,
     pub(crate) in_queue: Histogram,
     pub(crate) save: Histogram,
     pub(crate) http: Family<HttpLabels, Histogram>,
@@ -58,8 +63,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Makes them known to the registry, together with the budgets' gauges.
-    pub(crate) fn register(registry: &mut Registry, requests: &Budget, bytes: &Budget) -> Self {
+    /// Makes them known to the registry, together with the budgets' gauges. `host` is this machine's name, a label of some of Jaeger's.
+    pub(crate) fn register(registry: &mut Registry, host: &str, requests: &Budget, bytes: &Budget) -> Self {
         let new = Self {
             received: Counter::default(),
             stored: Counter::default(),
@@ -69,6 +74,8 @@ impl Metrics {
             refused_requests: Family::default(),
             repaired_texts: Counter::default(),
             batch_size: Gauge::default(),
+            bytes: Gauge::default(),
+            held_bytes: Counter::default(),
             in_queue: seconds(),
             save: seconds(),
             http: Family::new_with_constructor(seconds),
@@ -79,7 +86,10 @@ impl Metrics {
             drop(new.returned.get_or_create(&Reason { reason }));
         }
         new.register_accounts(registry);
-        new.register_jaegers(registry);
+        new.register_jaegers(registry, host);
+        let capacity =
+            Capacity { budget: bytes.clone(), spans: new.received.clone(), held: new.held_bytes.clone() };
+        of_host(registry, host).register_collector(Box::new(capacity));
         registry.register_collector(Box::new(Room { requests: requests.clone(), bytes: bytes.clone() }));
         new
     }
@@ -109,8 +119,10 @@ impl Metrics {
         );
     }
 
-    fn register_jaegers(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("jaeger_collector");
+    fn register_jaegers(&self, registry: &mut Registry, host: &str) {
+        let http = registry.sub_registry_with_prefix("jaeger_collector");
+        http.register("http_request_duration", "Seconds that a request by HTTP took", self.http.clone());
+        let registry = of_host(registry, host);
         registry.register(
             "spans_dropped",
             "Spans dropped by a full queue; here there is none",
@@ -124,12 +136,33 @@ impl Metrics {
             self.in_queue.clone(),
         );
         registry.register("save_latency", "Seconds that the store took for a request", self.save.clone());
-        registry.register("http_request_duration", "Seconds that a request by HTTP took", self.http.clone());
+        registry.register(
+            "spans_bytes",
+            "Bytes of requests whose spans were received, decompressed, since the start",
+            self.bytes.clone(),
+        );
+        registry.register(
+            "spans_serviceNames",
+            "Names of services told apart in the metrics by service",
+            self.services.names().clone(),
+        );
+    }
+
+    /// Counts the size of a request that was decoded, and what it takes of the budget, in bytes.
+    pub(crate) fn measured(&self, size: usize, held: usize) {
+        self.bytes.inc_by(i64::try_from(size).unwrap_or(i64::MAX));
+        self.held_bytes.inc_by(held as u64);
     }
 
     pub(crate) fn count_refused(&self, reason: &'static str) {
         self.refused_requests.get_or_create(&Reason { reason }).inc();
     }
+}
+
+/// Where Jaeger's metrics are that have the label `host`.
+fn of_host<'r>(registry: &'r mut Registry, host: &str) -> &'r mut Registry {
+    let registry = registry.sub_registry_with_prefix("jaeger_collector");
+    registry.sub_registry_with_label(("host".into(), host.to_owned().into()))
 }
 
 fn seconds() -> Histogram {
@@ -138,6 +171,34 @@ fn seconds() -> Histogram {
 
 pub(crate) fn observe(histogram: &Histogram, time: Duration) {
     histogram.observe(time.as_secs_f64());
+}
+
+/// Jaeger's `queue_capacity`, beside `queue_length`. There is no queue of so many spans: what bounds the spans in flight is the budget of
+/// bytes. So it is how many spans of the size seen so far have room in it, as Jaeger itself calculates with `--collector.queue-size-memory`.
+#[derive(Debug)]
+struct Capacity {
+    budget: Budget,
+    spans: Counter,
+    /// Bytes that these spans took of the budget.
+    held: Counter,
+}
+
+/// Bytes that a span is taken to need before the first was seen.
+const FIRST_GUESS: u64 = 1024;
+
+impl Capacity {
+    fn spans(&self) -> u64 {
+        let average = self.held.get().checked_div(self.spans.get()).unwrap_or(FIRST_GUESS);
+        self.budget.limit() as u64 / average.max(1)
+    }
+}
+
+impl Collector for Capacity {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new(i64::try_from(self.spans()).unwrap_or(i64::MAX));
+        let help = "Spans of the average size so far that may be in flight at a time";
+        gauge.encode(encoder.encode_descriptor("queue_capacity", help, None, gauge.metric_type())?)
+    }
 }
 
 /// Gauges read from the budgets when somebody looks.

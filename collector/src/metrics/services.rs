@@ -8,17 +8,15 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use spoor_model::{SpanBatch, SpanRow};
 
+use super::service_name::{OTHER, label, shortened};
 use crate::receiver::Source;
 
 /// Names told apart; all later ones are counted together.
 const MOST_NAMES: usize = 4000;
-/// Characters by which names are told apart; senders may write megabytes.
-const LONGEST_NAME: usize = 200;
-const OTHER: &str = "other-services";
-const NAMELESS: &str = "__unknown";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Received {
@@ -61,8 +59,11 @@ pub(crate) struct ServiceTable {
     received: Family<Received, Counter>,
     rejected: Family<Received, Counter>,
     received_traces: Family<ReceivedTraces, Counter>,
+    rejected_traces: Family<ReceivedTraces, Counter>,
     saved: Family<Saved, Counter>,
     saved_traces: Family<SavedTraces, Counter>,
+    /// Names in the table.
+    names: Gauge,
     services: RwLock<HashMap<Box<str>, Arc<Service>>>,
     other: Service,
 }
@@ -79,6 +80,7 @@ struct Cell {
     received: Counter,
     rejected: Counter,
     received_traces: Counter,
+    rejected_traces: Counter,
     saved: [Counter; 2],
     saved_traces: [Counter; 2],
 }
@@ -114,6 +116,11 @@ impl ServiceTable {
             new.rejected.clone(),
         );
         registry.register("traces_received", "Root spans received, by service", new.received_traces.clone());
+        registry.register(
+            "traces_rejected",
+            "Root spans that can never be stored, by service",
+            new.rejected_traces.clone(),
+        );
         registry.register(
             "spans_saved_by_svc",
             "Spans stored (ok) or not (err), by service",
@@ -174,6 +181,7 @@ impl ServiceTable {
             }
             self.each(service, tallies.source, &part(&tallies.rejected, index), |cell, tally| {
                 cell.rejected.inc_by(tally.spans);
+                cell.rejected_traces.inc_by(tally.roots);
             });
         }
     }
@@ -212,7 +220,14 @@ impl ServiceTable {
         let service = known
             .entry(name.into())
             .or_insert_with(|| Arc::new(Service { label: label(name), ..Service::default() }));
-        Some(Arc::clone(service))
+        let service = Arc::clone(service);
+        self.names.set(i64::try_from(known.len()).unwrap_or(i64::MAX));
+        Some(service)
+    }
+
+    /// Names told apart so far.
+    pub(super) fn names(&self) -> &Gauge {
+        &self.names
     }
 
     fn cell(&self, label: &str, source: Source, debug: &'static str) -> Cell {
@@ -227,6 +242,7 @@ impl ServiceTable {
             received: self.received.get_or_create_owned(&received),
             rejected: self.rejected.get_or_create_owned(&received),
             received_traces: self.received_traces.get_or_create_owned(&received_traces),
+            rejected_traces: self.rejected_traces.get_or_create_owned(&received_traces),
             saved: ["ok", "err"].map(|result| self.saved.get_or_create_owned(&saved(result))),
             saved_traces: ["ok", "err"]
                 .map(|result| self.saved_traces.get_or_create_owned(&saved_traces(result))),
@@ -262,27 +278,9 @@ fn add(table: &mut Vec<[Tally; 2]>, resource: usize, span: &SpanRow) {
     tally.roots += u64::from(span.parent_span_id.is_none());
 }
 
-fn shortened(name: &str) -> &str {
-    if name.len() <= LONGEST_NAME {
-        return name;
-    }
-    name.char_indices().nth(LONGEST_NAME).map_or(name, |(end, _)| &name[..end])
-}
-
-/// Lower case, and `_` for what is not a letter, a digit or one of `-_./`.
-fn label(name: &str) -> Box<str> {
-    if name.is_empty() {
-        return NAMELESS.into();
-    }
-    let safe = |c: char| match c.to_ascii_lowercase() {
-        c @ ('a'..='z' | '0'..='9' | '-' | '_' | '.' | '/') => c,
-        _ => '_',
-    };
-    name.chars().map(safe).collect::<String>().into()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::service_name::LONGEST;
     use super::*;
 
     #[test]
@@ -292,6 +290,6 @@ mod tests {
             table.service(&("ä".repeat(1_000_000) + end)).expect("room for a service");
         }
         let known = table.services.read().unwrap();
-        assert_eq!(known.keys().map(|name| name.chars().count()).collect::<Vec<_>>(), [LONGEST_NAME]);
+        assert_eq!(known.keys().map(|name| name.chars().count()).collect::<Vec<_>>(), [LONGEST]);
     }
 }

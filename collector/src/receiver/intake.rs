@@ -65,14 +65,23 @@ impl Intake {
         let longest = shared.door.write_timeout;
         let timeout = patience.map_or(longest, |patience| patience.min(longest));
         let deadline = arrived + timeout;
-        let (tenant, batch, permits) =
+        let Accepted { tenant, size, batch, permits } =
             shared.accept(protocol, headers, body, deadline).await.inspect_err(|refusal| {
                 shared.metrics.count_refused(refusal.reason());
                 shared.log_undecodable(protocol, refusal);
             })?;
         let source = protocol.source;
-        shared.dispatcher.deliver(Work { batch, tenant, source, arrived, deadline, permits }).await
+        shared.dispatcher.deliver(Work { batch, size, tenant, source, arrived, deadline, permits }).await
     }
+}
+
+/// A request that was read and decoded.
+struct Accepted {
+    tenant: Tenant,
+    /// Bytes of the body, decompressed.
+    size: usize,
+    batch: SpanBatch,
+    permits: [Permit; 2],
 }
 
 impl Shared {
@@ -82,7 +91,7 @@ impl Shared {
         headers: &HeaderMap,
         body: &mut Body,
         deadline: Instant,
-    ) -> Result<(Tenant, SpanBatch, [Permit; 2]), Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let tenant = self.door.tenancy.admit(headers)?;
         let tenant = tenant.map_or_else(Tenant::default, |TenantName(name)| name.into());
         let request = self.door.requests.take(1).map_err(|_| Refusal::TooManyRequests)?;
@@ -92,14 +101,14 @@ impl Shared {
             Ok(result) => result?,
             Err(_) => return Err(Refusal::SlowBody),
         };
-        let is_large = bytes.len() > LARGE;
+        let size = bytes.len();
         // The permits go along: a sender that hangs up meanwhile frees no memory.
         let work = move || decode(protocol, bytes, request, held);
-        let (batch, permits) = match is_large {
+        let (batch, permits) = match size > LARGE {
             true => tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Broken)??,
             false => work()?,
         };
-        Ok((tenant, batch, permits))
+        Ok(Accepted { tenant, size, batch, permits })
     }
 
     fn log_undecodable(&self, protocol: Protocol, refusal: &Refusal) {
@@ -174,7 +183,7 @@ mod tests {
             },
         };
         let (requests, bytes) = (Budget::new(1), Budget::new(LENGTH));
-        let metrics = Arc::new(Metrics::register(&mut Registry::default(), &requests, &bytes));
+        let metrics = Arc::new(Metrics::register(&mut Registry::default(), "here", &requests, &bytes));
         let dispatcher = Dispatcher::new(Arc::new(Takes), Normalizer::default(), Arc::clone(&metrics));
         let door = Door {
             requests: requests.clone(),

@@ -95,3 +95,53 @@ async fn a_store_that_breaks_off_without_a_word_has_stored_nothing() {
     assert_eq!(fixture.metric("jaeger_collector_spans_saved_by_svc_total", "err"), 3.0);
     fixture.accounts_add_up().await;
 }
+
+#[tokio::test]
+async fn jaegers_metrics_of_a_host_have_its_label_and_tell_of_room_size_and_names() {
+    let fixture = Fixture::with_args([Act::Store], &["--collector.max-bytes-in-flight=67108864"]);
+    let host = |name: &str| fixture.metric(&format!("jaeger_collector_{name}"), "host=\"here\"");
+    assert_eq!(
+        (host("queue_capacity"), host("spans_bytes"), host("spans_serviceNames")),
+        (65_536.0, 0.0, 0.0)
+    );
+    let body = otlp("one", vec![span(1, 1, "a"), span(1, 2, "b")]);
+    call(&fixture.otlp_grpc(), EXPORT, &body).await.unwrap();
+    let size = f64::from(u32::try_from(body.len()).unwrap());
+    assert_eq!((host("spans_bytes"), host("spans_serviceNames"), host("batch_size")), (size, 1.0, 2.0));
+    let capacity = host("queue_capacity");
+    let smallest = 67_108_864.0 / size;
+    assert!(capacity >= 1.0 && capacity <= 2.0 * smallest, "{capacity}: a span holds its bytes at least");
+    for (name, kind) in [
+        ("spans_dropped", "counter"),
+        ("batch_size", "gauge"),
+        ("queue_length", "gauge"),
+        ("queue_capacity", "gauge"),
+        ("spans_bytes", "gauge"),
+        ("spans_serviceNames", "gauge"),
+        ("in_queue_latency", "histogram"),
+        ("save_latency", "histogram"),
+    ] {
+        let text = fixture.metrics_text();
+        let samples = text.lines().filter(|line| line.starts_with(&format!("jaeger_collector_{name}")));
+        assert!(text.contains(&format!("# TYPE jaeger_collector_{name} {kind}\n")), "{name}: {text}");
+        assert!(
+            samples.clone().count() > 0 && samples.clone().all(|line| line.contains("host=\"here\"")),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rejected_roots_are_counted_as_rejected_traces_under_jaegers_labels() {
+    let fixture = Fixture::start([Act::Reject("poison")]);
+    let child = opentelemetry_proto::tonic::trace::v1::Span {
+        parent_span_id: 1_u64.to_be_bytes().to_vec(),
+        ..span(1, 3, "poison")
+    };
+    let body = otlp("Shop 1", vec![span(1, 1, "fine"), span(1, 2, "poison"), child]);
+    call(&fixture.otlp_grpc(), EXPORT, &body).await.unwrap();
+    let labels = r#"{svc="shop_1",debug="false",format="otlp",transport="grpc",sampler_type="unrecognized"}"#;
+    let count = |name: &str| fixture.metric(&format!("jaeger_collector_traces_{name}_total"), labels);
+    assert_eq!((count("received"), count("rejected")), (2.0, 1.0));
+    assert_eq!(fixture.metric("jaeger_collector_spans_rejected_total", "shop_1"), 2.0);
+}

@@ -60,7 +60,7 @@ impl Fixture {
         let (jaeger_grpc, jaeger_http) = (sockets.jaeger_grpc(), sockets.jaeger_http().unwrap());
         let writer = Arc::new(FakeWriter::new(script));
         let mut registry = Registry::default();
-        let collector = Collector::build(&config, tenancy, sockets, writer.clone(), &mut registry);
+        let collector = Collector::build(&config, tenancy, sockets, writer.clone(), "here", &mut registry);
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(collector.run(shutdown.clone()));
         Self { writer, otlp_http, jaeger_http, otlp_grpc, jaeger_grpc, registry, shutdown, running }

@@ -52,6 +52,7 @@ async fn rejected_spans_make_an_error_that_names_them_and_the_others_are_stored(
     let status = call(&fixture.jaeger_grpc(), POST_SPANS, &spans).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("span 0000000000000002: mapping conflict"), "{status}");
+    assert_eq!(spoor_net::grpc::rejected_spans(&status), Some(1), "for those who account for each span");
     assert_eq!(fixture.writer.stored().len(), 1);
     fixture.accounts_add_up().await;
 }

@@ -13,6 +13,11 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::frame;
 
+/// Names a `google.rpc.ErrorInfo` that tells how many spans of a request are refused, and its number.
+const DOMAIN: &str = "spoor";
+const REASON: &str = "SPANS_REJECTED";
+const REJECTED: &str = "rejected";
+
 /// What a method answers.
 #[derive(Debug)]
 pub enum Answer {
@@ -44,6 +49,22 @@ pub fn refusal(code: Code, message: String, retry_after: Option<Duration>) -> St
     }
 }
 
+/// A status about spans that are refused for good while the others of their request are stored. How many they are is told in a
+/// `google.rpc.ErrorInfo`, for senders that account for each span: [`rejected_spans`].
+#[must_use]
+pub fn refusal_in_part(code: Code, message: String, rejected: usize) -> Status {
+    let metadata = [(REJECTED.to_owned(), rejected.to_string())];
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(REASON, DOMAIN, metadata))
+}
+
+/// How many spans of the request are refused where the others are stored; `None` where the status does not tell, so that it is about all.
+#[must_use]
+pub fn rejected_spans(status: &Status) -> Option<u32> {
+    let info =
+        status.get_details_error_info().filter(|info| info.domain == DOMAIN && info.reason == REASON)?;
+    info.metadata.get(REJECTED)?.parse().ok()
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
@@ -71,5 +92,23 @@ impl IntoResponse for Answer {
                 response
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_status_that_tells_of_a_part_is_about_a_part() {
+        let status = refusal_in_part(Code::InvalidArgument, "3 of 10 spans rejected".to_owned(), 3);
+        let headers = status.clone().into_http::<()>().headers().clone();
+        let received = Status::from_header_map(&headers).unwrap();
+        assert_eq!((rejected_spans(&status), rejected_spans(&received)), (Some(3), Some(3)));
+        assert_eq!(rejected_spans(&Status::invalid_argument("3 of 10 spans rejected")), None);
+        let metadata = [(REJECTED.to_owned(), "3".to_owned())];
+        let others = ErrorDetails::with_error_info(REASON, "another program", metadata);
+        assert_eq!(rejected_spans(&Status::with_error_details(Code::InvalidArgument, "", others)), None);
+        assert_eq!(rejected_spans(&refusal(Code::Unavailable, String::new(), Some(Duration::ZERO))), None);
     }
 }

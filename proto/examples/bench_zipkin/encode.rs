@@ -62,7 +62,7 @@ fn proto_span(writer: &mut Writer<'_>, span: SpanView<'_>) {
     }
 }
 
-fn tags(span: SpanView<'_>) -> Vec<(String, String)> {
+pub(crate) fn tags(span: SpanView<'_>) -> Vec<(String, String)> {
     let attributes = span.attributes().iter().chain(span.resource().attributes().iter());
     let text = |value: ValueView<'_>| match value {
         ValueView::Str(text) => text.to_owned(),
@@ -91,6 +91,6 @@ fn kind(span: SpanView<'_>) -> Option<(&'static str, u64)> {
     }
 }
 
-fn duration(span: SpanView<'_>) -> u64 {
+pub(crate) fn duration(span: SpanView<'_>) -> u64 {
     span.end().micros().saturating_sub(span.start().micros())
 }

@@ -1,8 +1,9 @@
-//! Benchmark `decode`, Zipkin's part: v2 requests in JSON and in protobuf to the model. The generator's spans are written as
-//! OpenTelemetry's exporters write them, so that each span repeats its resource. CPU time of the process, medians of rounds.
+//! Benchmark `decode`, Zipkin's part: requests of v2 in JSON and in protobuf, and of v1 in JSON and in Thrift, to the model. The
+//! generator's spans are written as OpenTelemetry's exporters write them, so that each span repeats its resource. CPU time of the process, medians of rounds.
 //! Run: `cargo run --release -q -p spoor-proto --example bench_zipkin`; each figure is one JSON line on stdout.
 
 mod encode;
+mod v1;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use spoor_load::{GenerateConfig, Protocol, Requests};
 use spoor_model::{SpanBatch, UnixNanos};
 use spoor_proto::convert::otlp::decode_export_request;
-use spoor_proto::convert::zipkin::{decode_v2_json, decode_v2_proto};
+use spoor_proto::convert::zipkin::{decode_v1_json, decode_v1_thrift, decode_v2_json, decode_v2_proto};
 
 const SPANS: u64 = 32_768;
 const ROUNDS: usize = 21;
@@ -28,6 +29,10 @@ fn main() {
     let proto = |body: Bytes| decode_v2_proto(body, false).expect("valid");
     measure("zipkin_v2_json_decode", batches.iter().map(encode::json), json);
     measure("zipkin_v2_proto_decode", batches.iter().map(encode::proto), proto);
+    let json = |body: Bytes| decode_v1_json(&body, BASE_TIME).expect("valid");
+    let thrift = |body: Bytes| decode_v1_thrift(body, BASE_TIME).expect("valid");
+    measure("zipkin_v1_json_decode", batches.iter().map(v1::json), json);
+    measure("zipkin_v1_thrift_decode", batches.iter().map(v1::thrift), thrift);
 }
 
 fn measure(figure: &str, bodies: impl Iterator<Item = Vec<u8>>, decode: impl Fn(Bytes) -> SpanBatch) {

@@ -6,6 +6,7 @@
 
 mod document;
 mod metrics;
+mod redirect;
 mod resolve;
 mod source;
 

@@ -8,14 +8,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::percent_decode_str;
 use tokio::io::AsyncReadExt;
+
+use super::redirect;
 
 /// The largest file of strategies, in bytes.
 const MOST_BYTES: usize = 4 << 20;
@@ -44,6 +47,9 @@ pub enum SourceError {
     /// Nobody answers in time.
     #[error("it has not answered within {TIMEOUT:?}")]
     Late,
+    /// It sends on to where nobody goes.
+    #[error("{0}")]
+    Redirect(&'static str),
     /// An answer that is none.
     #[error("it answers {0}; strategies come with 200")]
     Status(StatusCode),
@@ -55,7 +61,7 @@ impl SourceError {
         match self {
             Self::Connection(_) | Self::Late => true,
             Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-            Self::File(_) | Self::TooLarge | Self::Address(_) | Self::Tls(_) => false,
+            Self::File(_) | Self::TooLarge | Self::Address(_) | Self::Tls(_) | Self::Redirect(_) => false,
         }
     }
 }
@@ -150,21 +156,44 @@ impl Address {
         Ok(Self { uri, authorization: user.map(basic).transpose()?, client })
     }
 
+    /// Goes where it is sent on to.
     async fn read(&self) -> Result<Vec<u8>, SourceError> {
-        let mut request = Request::get(self.uri.clone());
-        if let Some(authorization) = &self.authorization {
+        let (mut uri, mut authorization) = (self.uri.clone(), self.authorization.as_ref());
+        for _ in 0..=redirect::MOST {
+            let response = self.ask(uri.clone(), authorization).await?;
+            if !redirect::is_one(response.status()) {
+                return document_of(response).await;
+            }
+            let next = redirect::target(&uri, response.headers())?;
+            // Once the way has left the place that the password is for, it does not come back.
+            authorization = authorization.filter(|_| redirect::is_same_place(&uri, &next));
+            uri = next;
+        }
+        Err(SourceError::Redirect("it sends on more than 5 times"))
+    }
+
+    async fn ask(
+        &self,
+        uri: Uri,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response<Incoming>, SourceError> {
+        let mut request = Request::get(uri);
+        if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Empty::new()).map_err(|error| SourceError::Address(error.to_string()))?;
-        let response = self.client.request(request).await.map_err(|error| broken(&error))?;
-        if response.status() != StatusCode::OK {
-            return Err(SourceError::Status(response.status()));
-        }
-        match Limited::new(response.into_body(), MOST_BYTES).collect().await {
-            Ok(body) => Ok(body.to_bytes().to_vec()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(SourceError::TooLarge),
-            Err(error) => Err(broken(&*error)),
-        }
+        self.client.request(request).await.map_err(|error| broken(&error))
+    }
+}
+
+async fn document_of(response: Response<Incoming>) -> Result<Vec<u8>, SourceError> {
+    if response.status() != StatusCode::OK {
+        return Err(SourceError::Status(response.status()));
+    }
+    match Limited::new(response.into_body(), MOST_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes().to_vec()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(SourceError::TooLarge),
+        Err(error) => Err(broken(&*error)),
     }
 }
 

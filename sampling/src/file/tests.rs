@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use axum::Router;
 use axum::routing::get;
 use clap::{Args, FromArgMatches};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::*;
 use crate::write_json;
@@ -213,4 +213,36 @@ async fn an_address_that_has_something_else_is_an_error_at_the_start_without_its
     ] {
         assert!(error.contains(says) && !error.contains("hush"), "{error}");
     }
+}
+
+/// Serves a path that sends on to a place, and notes with which user each path was asked for.
+async fn sends_on(to: &str, asked: Arc<Mutex<Vec<bool>>>) -> String {
+    let to = to.to_owned();
+    let handler = move |headers: HeaderMap| async move {
+        asked.lock().unwrap().push(headers.contains_key("authorization"));
+        (StatusCode::FOUND, [("location", to)])
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(get(handler))).await });
+    format!("http://ann:hush@{address}/moved")
+}
+
+#[tokio::test]
+async fn an_address_that_sends_on_is_followed_a_few_times_and_only_its_own_place_hears_the_password() {
+    let answer = Arc::new(Mutex::new((StatusCode::OK, document("0.5"))));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let second = sends_on(&serve(answer).await, Arc::clone(&asked)).await;
+    let first = sends_on(&second, Arc::clone(&asked)).await;
+    let settings = config(&[&format!("--sampling.strategies-file={first}")]);
+    let strategies = FileStrategies::open(&settings, FileMetrics::default()).await.unwrap();
+    assert_eq!(probability(&strategies).await, "0.5");
+    assert_eq!(*asked.lock().unwrap(), [true, false]);
+
+    asked.lock().unwrap().clear();
+    let circle = sends_on("/moved", Arc::clone(&asked)).await;
+    let settings = config(&[&format!("--sampling.strategies-file={circle}")]);
+    let error = FileStrategies::open(&settings, FileMetrics::default()).await.unwrap_err().to_string();
+    assert!(error.contains("more than 5 times") && !error.contains("hush"), "{error}");
+    assert_eq!(*asked.lock().unwrap(), [true; 6]);
 }

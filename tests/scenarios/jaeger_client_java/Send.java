@@ -1,4 +1,4 @@
-import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import io.jaegertracing.internal.JaegerSpan;
 import io.jaegertracing.internal.JaegerSpanContext;
 import io.jaegertracing.internal.JaegerTracer;
@@ -9,6 +9,7 @@ import io.jaegertracing.thrift.internal.senders.ThriftSender;
 import io.jaegertracing.thrift.internal.senders.UdpSender;
 import io.opentracing.References;
 import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -17,7 +18,7 @@ import java.util.Map;
  *
  * <p>Usage: java -cp … Send.java udp HOST PORT SERVICE | http URL - SERVICE
  * By UDP (Thrift's compact protocol) ids of traces have 64 bits and are sampled; by HTTP they have 128 bits and are debugged.
- * What is printed is described in tests/jaeger_reporters.rs. The sender throws what it could not send.
+ * What is printed is described in tests/src/recorded.rs. The sender throws what it could not send.
  */
 public class Send {
   static final Map<String, Object> spans = new LinkedHashMap<>();
@@ -104,10 +105,12 @@ public class Send {
     for (JaegerSpan span : recorded.getSpans()) sent += sender.append(span);
     sent += sender.close();
     if (sent != spans.size()) throw new IllegalStateException(sent + " of " + spans.size() + " spans were sent");
-    Map<String, Object> process = Map.of(
+    Map<String, Object> process = new HashMap<>(Map.of(
       "jaeger.version", typed("string", "Java-1.8.1"), "zone", typed("string", "zürich"),
-      "replica", typed("int64", 3), "canary", typed("bool", true));
+      "replica", typed("int64", 3), "canary", typed("bool", true)));
+    // Of the machine.
+    for (String key : List.of("hostname", "ip")) process.put(key, null);
     Object traceID = reference("", root).get(1);
-    System.out.println(new Gson().toJson(Map.of("traceID", traceID, "service", args[3], "process", process, "spans", spans)));
+    System.out.println(new GsonBuilder().serializeNulls().create().toJson(Map.of("traceID", traceID, "service", args[3], "process", process, "spans", spans)));
   }
 }

@@ -2,7 +2,7 @@
 //
 // Usage: NODE_PATH=… node send.cjs udp HOST PORT SERVICE | http URL - SERVICE
 // By UDP (the client speaks Thrift's binary protocol only) ids of traces have 64 bits and are sampled; by HTTP they have 128 bits and are debugged.
-// What is printed is described in tests/jaeger_reporters.rs. Exit status 1 when the reporter says that it could not send.
+// What is printed is described in tests/src/recorded.rs. Exit status 1 when the reporter says that it could not send.
 const { initTracer, opentracing } = require('jaeger-client');
 
 const [wire, address, port, service] = process.argv.slice(2);
@@ -90,6 +90,10 @@ tracer.close(() => {
     zone: ['string', 'zürich'],
     replica: ['float64', 3],
     canary: ['bool', true],
+    // Of the machine and the process.
+    hostname: null,
+    ip: null,
+    'client-uuid': null,
   };
   console.log(JSON.stringify({ traceID, service, process: tags, spans }));
   failures.forEach((failure) => console.error(failure));

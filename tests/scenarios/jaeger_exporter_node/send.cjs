@@ -1,7 +1,7 @@
 // Records one trace with OpenTelemetry's SDK for Node and its exporter for Jaeger, and prints what Jaeger's API must show of it.
 //
 // Usage: NODE_PATH=… node send.cjs udp HOST PORT SERVICE | http URL - SERVICE
-// What is printed is described in tests/jaeger_reporters.rs. Exit status 1 when the exporter did not report success.
+// What is printed is described in tests/src/recorded.rs. Exit status 1 when the exporter did not report success.
 const { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = require('@opentelemetry/api');
 const { JaegerExporter } = require('@opentelemetry/exporter-jaeger');
 const { resourceFromAttributes } = require('@opentelemetry/resources');

@@ -1,7 +1,7 @@
 """Records one trace with OpenTelemetry's SDK for Python at 1.21, the last with exporters for Jaeger, and prints what Jaeger's API must show of it.
 
 Usage: send.py http|udp|grpc ADDRESS SERVICE, with the URL of port 14268, or HOST:PORT of an agent's compact port or of port 14250.
-What is printed is described in tests/jaeger_reporters.rs. Exit status 1 when an export failed, which Thrift's exporter only logs.
+What is printed is described in tests/src/recorded.rs. Exit status 1 when an export failed, which Thrift's exporter only logs.
 """
 
 import json
@@ -146,7 +146,8 @@ def main() -> int:
     )
     provider.shutdown()
     # With Thrift's exporter a process has a name and nothing else.
-    process = {**of_sdk, "replica": ["int64", 3]} if wire == "grpc" else of_sdk
+    process = {**of_sdk, **of_resource} if wire == "grpc" else of_sdk
+    process.pop("service.name", None)
     print(json.dumps({"traceID": f"{context.trace_id:032x}", "service": service, "process": process, "spans": spans}))
     for text in complaints.texts:
         print(text, file=sys.stderr)

@@ -3,6 +3,7 @@
 
 mod hostile;
 mod random;
+mod zipkin;
 
 use bytes::Bytes;
 use spoor_model::jaeger::warnings;

@@ -114,9 +114,8 @@ proptest! {
         places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in any::<prop::sample::Index>(),
     ) {
-        for (protocol, message) in
-            [(ThriftProtocol::Compact, bytes(COMPACT)), (ThriftProtocol::Binary, binary_call(true))]
-        {
+        let jaegers = [(ThriftProtocol::Compact, bytes(COMPACT)), (ThriftProtocol::Binary, binary_call(true))];
+        for (protocol, message) in jaegers.into_iter().chain(zipkin::messages()) {
             let mut message = message.to_vec();
             for (place, byte) in &places {
                 let place = place.index(message.len());
