@@ -92,7 +92,9 @@ impl Scroll<'_> {
             let page = self.read(&reply)?;
             taken += page.hits.hits.len();
             let all_taken = page.hits.hits.iter().try_for_each(&mut *take);
-            let Some(scroll_id) = page.scroll_id else { return all_taken.and(self.without_more(&page.hits)) };
+            let Some(scroll_id) = page.scroll_id else {
+                return all_taken.and_then(|()| self.without_more(&page.hits));
+            };
             if all_taken.is_err() || page.hits.hits.is_empty() {
                 self.forget(context, &scroll_id).await;
                 return all_taken;

@@ -259,7 +259,7 @@ async fn judge(scene: &Scene, question: &Question) -> Result<()> {
 /// The message has the name of a parameter that was asked with, or says what of the path or the body is wrong.
 fn names_what_is_wrong(address: &str, body: &str) -> Result<()> {
     let error: Value = serde_json::from_str(body)?;
-    let message = error["errors"][0]["msg"].as_str().or(error["error"]["message"].as_str());
+    let message = error["errors"][0]["msg"].as_str().or_else(|| error["error"]["message"].as_str());
     let message = message.context("an error has a message")?.to_lowercase();
     let (_, query) = address.split_once('?').unwrap_or_default();
     let mut names = query.split('&').filter_map(|pair| pair.split('=').next());

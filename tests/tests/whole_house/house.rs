@@ -72,16 +72,9 @@ impl House {
         names.add("127.0.0.1:8080", operators.address.clone());
         let doors = Doors::open(&names, &mut ports, folder.path()).await?;
         let monitors = Monitors::start(&mut names, &mut ports, folder.path()).await?;
-        let to_nginx = config(doors.plain.clone(), Protocol::OtlpGrpc, 4, RATE);
-        let first = send(&to_nginx, requests(seed, 1_000, 250)).await?;
-        ensure!(first.acknowledged.spans == 1_000, "a calm house takes spans: {first}");
-        let mut traces: Vec<String> =
-            keys_of(&first, |_| true).iter().map(|(trace, _)| trace.to_string()).collect();
-        traces.dedup();
-        let (node, sent) = (&store.urls()[0], [&first]);
-        eventually("the first spans are found", PATIENCE, || acknowledged_is_found(node, PREFIX, &sent))
-            .await?;
+        let (first, traces) = begin(seed, &doors, &store.urls()[0]).await?;
         let stop = CancellationToken::new();
+        let to_nginx = config(doors.plain.clone(), Protocol::OtlpGrpc, 4, RATE);
         let mut loads = vec![load(to_nginx, seed.wrapping_add(1), &stop)];
         for (number, (_, agent)) in (2..).zip(members.iter().filter(|(role, _)| *role == Role::Agent)) {
             let agent = agent.process()?.address("jaeger-compact");
@@ -242,6 +235,19 @@ impl House {
         ensure!(failed.is_empty(), "questions through nginx failed: {failed:#?}");
         Ok(())
     }
+}
+
+/// Sends the first spans through nginx and waits until they are found. Their traces are what is asked for later.
+async fn begin(seed: u64, doors: &Doors, node: &str) -> Result<(Report, Vec<String>)> {
+    let to_nginx = config(doors.plain.clone(), Protocol::OtlpGrpc, 4, RATE);
+    let first = send(&to_nginx, requests(seed, 1_000, 250)).await?;
+    ensure!(first.acknowledged.spans == 1_000, "a calm house takes spans: {first}");
+    let mut traces: Vec<String> =
+        keys_of(&first, |_| true).iter().map(|(trace, _)| trace.to_string()).collect();
+    traces.dedup();
+    let sent = [&first];
+    eventually("the first spans are found", PATIENCE, || acknowledged_is_found(node, PREFIX, &sent)).await?;
+    Ok((first, traces))
 }
 
 /// Starts one process after the other, each with the settings of its role.

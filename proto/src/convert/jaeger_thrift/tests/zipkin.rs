@@ -28,21 +28,20 @@ fn every_field_of_zipkins_span_is_read_in_each_protocol() {
         assert_eq!(span.row().jaeger_flags(), 2, "debug");
         assert_eq!((span.start().0, span.end().0), (1_000_000, 1_500_000));
         assert_eq!(span.service(), "shop");
-        let told = |attributes: spoor_model::AttributesView<'_>| {
-            attributes.iter().map(|tag| format!("{} {:?}", tag.key(), tag.value())).collect::<Vec<_>>()
-        };
-        assert_eq!(told(span.resource().attributes()), [r#"hostname Str("h1")"#, "ip Int(167772161)"]);
+        let resource: Vec<_> =
+            span.resource().attributes().iter().map(|tag| (tag.key(), tag.value())).collect();
+        let host = [("hostname", ValueView::Str("h1")), ("ip", ValueView::Int(167_772_161))];
+        assert_eq!(resource, host);
+        let tags: Vec<_> = span.attributes().iter().map(|tag| (tag.key(), tag.value())).collect();
         let ipv6 = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-        assert_eq!(
-            told(span.attributes()),
-            [
-                "n Int(-2)".to_owned(),
-                r#"peer.service Str("db")"#.to_owned(),
-                "peer.ipv4 Int(167772162)".to_owned(),
-                "peer.port Int(40000)".to_owned(),
-                format!("peer.ipv6 {:?}", ValueView::Bytes(&ipv6)),
-            ]
-        );
+        let sent = [
+            ("n", ValueView::Int(-2)),
+            ("peer.service", ValueView::Str("db")),
+            ("peer.ipv4", ValueView::Int(167_772_162)),
+            ("peer.port", ValueView::Int(40_000)),
+            ("peer.ipv6", ValueView::Bytes(&ipv6)),
+        ];
+        assert_eq!(tags, sent);
         let events: Vec<_> = span.events().map(|event| (event.time().0, event.name())).collect();
         assert_eq!(events, [(1_200_000, "retry")], "the core annotations are the span's times");
     }
