@@ -92,7 +92,12 @@ impl<R: Body<Data = Bytes> + Unpin> Body for Logged<R> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let ended = frame.is_none() || self.body.is_end_stream();
+        let ended = match &frame {
+            None => true,
+            // Nothing comes behind trailers, and nobody asks for it.
+            Some(Ok(frame)) => frame.is_trailers() || self.body.is_end_stream(),
+            Some(Err(_)) => false,
+        };
         if let Some(line) = &mut self.line {
             if let Some(Ok(frame)) = &frame {
                 line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -202,13 +207,19 @@ mod tests {
         }
     }
 
-    /// What is logged of a request for that URI, whose answer is read to its end or not at all.
-    fn logged(enabled: bool, uri: &str, reads: bool) -> String {
+    /// What is logged while this is done.
+    fn captured(act: impl FnOnce()) -> String {
         let captured = Captured::default();
         let target = captured.clone();
         let subscriber =
             tracing_subscriber::fmt().with_ansi(false).with_writer(move || target.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
+        tracing::subscriber::with_default(subscriber, act);
+        String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// What is logged of a request for that URI, whose answer is read to its end or not at all.
+    fn logged(enabled: bool, uri: &str, reads: bool) -> String {
+        captured(|| {
             let layer = AccessLogLayer::new(enabled, &Tenancy::off());
             let mut service = layer.layer(tower::service_fn(async |_: Request<()>| {
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hello"))))
@@ -219,8 +230,7 @@ mod tests {
                 let body = answer.into_body().collect().now_or_never().expect("it is there").unwrap();
                 assert_eq!(body.to_bytes(), "hello");
             }
-        });
-        String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
+        })
     }
 
     #[test]
@@ -243,6 +253,28 @@ mod tests {
     fn an_answer_that_nobody_read_is_logged_as_such_and_nothing_is_unless_asked_for() {
         assert!(logged(true, "/", false).contains("whole=false"));
         assert_eq!(logged(false, "/", true), "");
+    }
+
+    #[test]
+    fn an_answer_that_was_read_up_to_its_trailers_is_whole() {
+        let line = captured(|| {
+            let layer = AccessLogLayer::new(true, &Tenancy::off());
+            let mut service = layer.layer(tower::service_fn(async |_: Request<()>| {
+                let trailers = HeaderMap::from_iter([(
+                    http::HeaderName::from_static("grpc-status"),
+                    http::HeaderValue::from_static("0"),
+                )]);
+                let frames = [Frame::data(Bytes::from_static(b"hello")), Frame::trailers(trailers)];
+                let frames = futures::stream::iter(frames.map(Ok::<_, Infallible>));
+                Ok::<_, Infallible>(Response::new(http_body_util::StreamBody::new(frames)))
+            }));
+            let answer = service.call(Request::new(())).now_or_never().expect("nothing to wait for").unwrap();
+            let mut body = answer.into_body();
+            for _ in 0..2 {
+                body.frame().now_or_never().expect("it is there").unwrap().unwrap();
+            }
+        });
+        assert!(line.contains("whole=true") && line.contains(r#"grpc_status="0""#), "{line}");
     }
 
     #[test]
