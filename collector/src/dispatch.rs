@@ -90,21 +90,15 @@ impl Dispatcher {
 impl Inner {
     async fn settle(self: Arc<Self>, work: Work) -> Result<Delivered, Refusal> {
         let Work { mut batch, size, tenant, source, arrived, deadline, permits: held_until_settled } = work;
-        self.metrics.measured(size, held_until_settled[1].amount());
+        let [_, bytes] = &held_until_settled;
+        self.metrics.measured(size, bytes.amount());
         let mut account = Account::open(&self.metrics, &batch, source);
         account.without_ids(&batch);
         let mut rejected = self.normalizer.run(&mut batch);
         let received = batch.len() + rejected.len();
         if !batch.is_empty() {
             observe(&self.metrics.in_queue, arrived.elapsed());
-            let context = RequestContext {
-                tenant,
-                deadline,
-                credentials: None,
-                received: None,
-                question: None,
-                room: None,
-            };
+            let context = RequestContext { tenant, ..RequestContext::until(deadline) };
             let refused = self.write(&context, &batch, &mut account).await?;
             let before: Vec<Rejection> = refused
                 .into_iter()

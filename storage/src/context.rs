@@ -87,7 +87,12 @@ impl RequestContext {
     #[must_use]
     pub fn with_timeout(timeout: Duration) -> Self {
         let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(86_400));
+        Self::until(now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(86_400)))
+    }
+
+    /// For the default tenant, without credentials, until this moment.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
         Self {
             tenant: Tenant::default(),
             deadline,

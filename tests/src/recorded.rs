@@ -18,6 +18,16 @@ use crate::{Spoor, eventually};
 /// # Errors
 /// When the client fails, the trace does not come within 30 s, or anything of it is not as printed.
 pub async fn sends_and_reads_back(query: &Spoor, client: &mut Command) -> Result<Value> {
+    let (expected, trace) = sent_and_shown(query, client).await?;
+    compare(&trace, &expected).with_context(|| format!("expected {expected:#}, found {trace:#}"))?;
+    Ok(expected)
+}
+
+/// Runs a client, which must succeed: what it has printed, and its trace as `query` shows it, with as many spans.
+///
+/// # Errors
+/// When the client fails, or the trace does not come within 30 s.
+pub async fn sent_and_shown(query: &Spoor, client: &mut Command) -> Result<(Value, Value)> {
     let output = client.output().await.with_context(|| format!("run {client:?}"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{client:?} got no success: {errors}\nlog:\n{}", query.log());
@@ -33,8 +43,7 @@ pub async fn sends_and_reads_back(query: &Spoor, client: &mut Command) -> Result
         Ok(trace)
     })
     .await?;
-    compare(&trace, &expected).with_context(|| format!("expected {expected:#}, found {trace:#}"))?;
-    Ok(expected)
+    Ok((expected, trace))
 }
 
 fn compare(trace: &Value, expected: &Value) -> Result<()> {
@@ -90,7 +99,8 @@ fn references(span: &Value) -> Value {
 }
 
 /// Equal, but for whole numbers, which may be written `3` or `3.0`.
-fn same(left: &Value, right: &Value) -> bool {
+#[must_use]
+pub fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(a), Value::Number(b)) => {
             a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use spoor_tests::recorded::same;
 use spoor_tests::{Role, Spoor, delete_indices, eventually, unique_prefix};
 use tokio::process::Command;
 
@@ -100,21 +101,6 @@ fn as_map(tags: &Value) -> BTreeMap<String, Value> {
     let tags = tags.as_array().into_iter().flatten();
     tags.map(|tag| (tag["key"].as_str().unwrap_or_default().to_owned(), json!([tag["type"], tag["value"]])))
         .collect()
-}
-
-/// Equal, but for a whole double, which may be written `3` or `3.0`.
-fn same(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(a), Value::Number(b)) => {
-            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
-        }
-        _ => left == right,
-    }
 }
 
 fn references(span: &Value) -> Vec<Value> {

@@ -2,11 +2,10 @@
 //! recorded comes back through Jaeger's API. Each script prints what must be seen of its trace.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use spoor_tests::{Role, Spoor, eventually, jars, node_modules, python_environment, recorded};
+use spoor_tests::{Role, Spoor, jars, node_modules, python_environment, recorded};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -27,25 +26,7 @@ async fn python() -> Result<PathBuf> {
 
 /// Runs the client, which must succeed, and looks for what it has printed.
 async fn sends_and_reads_back(spoor: &Spoor, client: &mut Command) -> Result<()> {
-    let output = client.output().await.with_context(|| format!("run {client:?}"))?;
-    ensure!(
-        output.status.success(),
-        "{client:?} got no success: {}\nlog:\n{}",
-        String::from_utf8_lossy(&output.stderr),
-        spoor.log()
-    );
-    let expected: Value = serde_json::from_slice(&output.stdout).context("the client prints JSON")?;
-    let count = expected["spans"].as_object().context("spans")?.len();
-    let path = format!("/api/traces/{}", expected["traceID"].as_str().context("the trace's id")?);
-    let trace = eventually("the trace is readable", Duration::from_secs(30), || async {
-        let (status, body) = spoor.query(&path).await?;
-        let trace = body["data"][0].clone();
-        if status != 200 || trace["spans"].as_array().map_or(0, Vec::len) != count {
-            bail!("{status}: {body}");
-        }
-        Ok(trace)
-    })
-    .await?;
+    let (expected, trace) = recorded::sent_and_shown(spoor, client).await?;
     check(&trace, &expected).with_context(|| format!("expected {expected:#}, found {trace:#}"))
 }
 

@@ -3,7 +3,9 @@
 
 mod grpc;
 mod http;
+mod messages;
 mod prometheus;
+mod routes;
 mod scene;
 mod values;
 

@@ -10,8 +10,8 @@ use axum::{Json, Router};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// How often each alert was told: by its name, its instance, and `firing` or `resolved`.
-type Told = Arc<Mutex<BTreeMap<(String, String, String), usize>>>;
+/// In how many messages each alert was told to be firing, by its name.
+type Told = Arc<Mutex<BTreeMap<String, usize>>>;
 
 /// Takes messages until it is dropped with the runtime.
 pub(super) struct Operators {
@@ -33,24 +33,17 @@ impl Operators {
         Ok(Self { told, address })
     }
 
-    /// Names of alerts that were told as firing, with how many messages named each.
+    /// The alerts that were told to be firing, by their names, and how often.
     pub(super) fn heard(&self) -> BTreeMap<String, usize> {
-        let mut heard = BTreeMap::new();
-        let told = self.told.lock().expect("nobody panics with it");
-        for ((name, _, status), times) in told.iter() {
-            if status == "firing" {
-                *heard.entry(name.clone()).or_default() += times;
-            }
-        }
-        heard
+        self.told.lock().expect("nobody panics with it").clone()
     }
 }
 
 async fn note(State(told): State<Told>, Json(message): Json<Value>) {
     let mut told = told.lock().expect("nobody panics with it");
-    for alert in message["alerts"].as_array().into_iter().flatten() {
-        let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default().to_owned();
-        let status = alert["status"].as_str().unwrap_or_default().to_owned();
-        *told.entry((label("alertname"), label("instance"), status)).or_default() += 1;
+    let alerts = message["alerts"].as_array().into_iter().flatten();
+    for alert in alerts.filter(|alert| alert["status"] == "firing") {
+        let name = alert["labels"]["alertname"].as_str().unwrap_or_default();
+        *told.entry(name.to_owned()).or_default() += 1;
     }
 }
