@@ -1,6 +1,8 @@
 //! The command line: which program is asked for, with which settings.
 //! `spoor` alone is `spoor all-in-one`; called under the name of one of Jaeger's programs it is that program.
 
+mod role;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -13,10 +15,10 @@ use crate::command::{
     GenerateArgs, HealthcheckArgs, IndexCleanerArgs, IngesterArgs, PolicyArgs, QueryArgs, RetentionArgs,
     RolloverArgs,
 };
-use crate::config::{
-    FileSettings, explain_unknown_flag, is_secret, masked, prepare, refuse_unsupported_environment,
-};
+use crate::config::{FileSettings, explain_unknown_flag, is_secret, masked, refuse_unsupported_environment};
 use crate::version::VERSION;
+use role::Role;
+pub(crate) use role::roles;
 
 /// A Jaeger-compatible distributed-tracing backend: one program for every part of an installation.
 ///
@@ -29,8 +31,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What to run.
+/// What to run. Only the flags of the command that is asked for are made: those of all would be most of what a start does.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Agent, collector and query in one process, for trials and small installations; stores in memory unless told otherwise.
     AllInOne(Box<AllInOneArgs>),
@@ -76,10 +79,10 @@ pub(crate) enum Command {
 }
 
 /// A command of the ingester's, which has settings of its own.
-const DEAD_LETTERS: &str = "dead-letters";
+pub(super) const DEAD_LETTERS: &str = "dead-letters";
 
 /// A command of the query's, which has settings of its own.
-const DEPENDENCIES: &str = "dependencies";
+pub(super) const DEPENDENCIES: &str = "dependencies";
 
 /// Commands of the retention's that have settings of their own, the commands that they are, and what they are called there.
 const OF_RETENTION: [(&str, &str, &str); 6] = [
@@ -92,65 +95,13 @@ const OF_RETENTION: [(&str, &str, &str); 6] = [
 ];
 
 /// Of series of indices.
-const ROLLOVER: &str = "rollover";
+pub(super) const ROLLOVER: &str = "rollover";
 
 /// Of single spans.
-const ERASE_SPANS: &str = "erase-spans";
+pub(super) const ERASE_SPANS: &str = "erase-spans";
 
 /// Of lifecycle policies.
-const POLICY: &str = "policy";
-
-/// The roles that have settings from files and the environment, and the prefixes of Jaeger's flags that concern them.
-const ROLES: [(&str, &[&str]); 13] = [
-    (
-        "all-in-one",
-        &[
-            "es.",
-            "kafka.",
-            "ingester.",
-            "memory.",
-            "collector.",
-            "query.",
-            "admin.",
-            "multi-tenancy.",
-            "sampling.",
-            "downsampling.",
-            "prometheus.query.",
-            "prometheus.tls.",
-            "metrics-storage.",
-            "processor.",
-            "reporter.",
-            "agent.",
-            "http-server.",
-        ],
-    ),
-    ("agent", &["processor.", "reporter.", "agent.", "http-server.", "admin."]),
-    (
-        "collector",
-        &["es.", "kafka.producer.", "collector.", "admin.", "multi-tenancy.", "sampling.", "downsampling."],
-    ),
-    ("ingester", &["es.", "kafka.consumer.", "ingester.", "admin."]),
-    (DEAD_LETTERS, &["kafka.consumer."]),
-    (
-        "query",
-        &[
-            "es.",
-            "query.",
-            "admin.",
-            "multi-tenancy.",
-            "prometheus.query.",
-            "prometheus.tls.",
-            "metrics-storage.",
-        ],
-    ),
-    (DEPENDENCIES, &["es."]),
-    ("retention", &["es.", "retention.", "admin."]),
-    ("es-index-cleaner", &["es."]),
-    (ERASE_SPANS, &["es.", "retention."]),
-    (ROLLOVER, &["es.", "retention.", "admin."]),
-    (POLICY, &["es.", "retention."]),
-    ("es-rollover", &["es."]),
-];
+pub(super) const POLICY: &str = "policy";
 
 /// Jaeger's programs and what they are here.
 const JAEGER_PROGRAMS: [(&str, &str); 7] = [
@@ -177,18 +128,17 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
     let mut clap_command = Cli::command();
     let mut file = FileSettings::default();
     let role = args.get(1).and_then(|role| role.to_str()).unwrap_or_default();
-    if let Some((role, prefixes)) = ROLES.iter().find(|(name, _)| *name == role) {
+    if let Some(role) = Role::called(role) {
         if let Some(path) = config_file(&args) {
             file = FileSettings::read(&path)?;
         }
-        let known = known_settings(&clap_command);
-        file.refuse_unknown(&known)?;
+        let own = role.settings();
+        file.refuse_unknown(&own, role::settings_of_all)?;
         let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
         let names = set.filter_map(|(name, _)| name.into_string().ok());
-        refuse_unsupported_environment(names, prefixes, &known)?;
-        clap_command = clap_command.mut_subcommand(role, |command| prepare(command, &file));
+        refuse_unsupported_environment(names, role.prefixes, &own, role::settings_of_all)?;
+        clap_command = clap_command.mut_subcommand(role.name, |command| role.prepared(command, &file));
     }
-    clap_command = clap_command.mut_subcommand(DEAD_LETTERS, settings_anywhere);
     let mut matches =
         clap_command.try_get_matches_from_mut(&args).unwrap_or_else(|error| explain(error).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -229,17 +179,6 @@ fn with_role(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// What the help calls them there.
-const SETTINGS: &str = "Settings";
-
-/// A command's settings may stand behind the names of its own commands, too.
-fn settings_anywhere(command: clap::Command) -> clap::Command {
-    command.mut_args(|arg| {
-        let is_setting = arg.get_long().is_some_and(|long| !matches!(long, "help" | "version"));
-        if is_setting { arg.global(true).help_heading(SETTINGS) } else { arg }
-    })
-}
-
 /// `--config-file`, or the variable of the same name; needed before the command line can be parsed.
 fn config_file(args: &[OsString]) -> Option<PathBuf> {
     let mut args = args.iter();
@@ -253,26 +192,6 @@ fn config_file(args: &[OsString]) -> Option<PathBuf> {
         }
     }
     std::env::var_os("CONFIG_FILE").filter(|path| !path.is_empty()).map(PathBuf::from)
-}
-
-/// The roles' commands with every setting's environment variable, and defaults that no file has changed.
-pub(crate) fn roles() -> Vec<clap::Command> {
-    let (command, file) = (Cli::command(), FileSettings::default());
-    let roles = ROLES.iter().filter_map(|(role, _)| command.find_subcommand(role).cloned());
-    roles.map(|role| prepare(role, &file)).collect()
-}
-
-fn known_settings(command: &clap::Command) -> Vec<String> {
-    let roles =
-        command.get_subcommands().filter(|command| ROLES.iter().any(|(role, _)| *role == command.get_name()));
-    let mut names: Vec<String> = roles
-        .flat_map(|role| role.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)))
-        // A file that names another file would not be followed.
-        .filter(|name| name != "config-file")
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 /// Says of a flag of Jaeger's what to use instead of it, and of a wrong value no password that is in it.
@@ -314,33 +233,6 @@ mod tests {
     fn roles(args: &[&str]) -> Vec<String> {
         let args = with_role(args.iter().map(OsString::from).collect());
         args.into_iter().map(|arg| arg.into_string().unwrap()).collect()
-    }
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
-        let file = FileSettings::default();
-        for (role, _) in ROLES {
-            Cli::command().mut_subcommand(role, |command| prepare(command, &file)).debug_assert();
-        }
-    }
-
-    #[test]
-    fn a_variable_of_jaeger_that_a_role_would_ignore_stops_this_role_alone() {
-        let known = known_settings(&Cli::command());
-        let refused = |role: &str, name: &str| {
-            let (_, prefixes) = ROLES.iter().find(|(other, _)| *other == role).unwrap();
-            refuse_unsupported_environment([name.to_owned()].into_iter(), prefixes, &known).is_err()
-        };
-        for (name, role, other) in [
-            ("SAMPLING_UNKNOWN", "collector", "query"),
-            ("DOWNSAMPLING_RATIO", "collector", "query"),
-            ("PROMETHEUS_QUERY_UNKNOWN", "query", "collector"),
-        ] {
-            assert!(refused(role, name) && refused("all-in-one", name), "{name}");
-            assert!(!refused(other, name), "{name} is no business of the {other}");
-        }
-        assert!(!refused("query", "PROMETHEUS_PORT_9090_TCP") && !refused("all-in-one", "SPAN_STORAGE_TYPE"));
     }
 
     #[test]
@@ -389,7 +281,8 @@ mod tests {
     #[test]
     fn a_secret_that_cannot_be_taken_is_not_told_either() {
         let file = FileSettings::default();
-        let command = Cli::command().mut_subcommand("query", |command| prepare(command, &file));
+        let query = Role::called("query").unwrap();
+        let command = Cli::command().mut_subcommand("query", |command| query.prepared(command, &file));
         for flag in ["--es.custom-headers=hush", "--es-archive.custom-headers=X-A: b, hush"] {
             let error = command.clone().try_get_matches_from(["spoor", "query", flag]).unwrap_err();
             let told = explain(error).to_string();

@@ -17,8 +17,9 @@ use spoor_tests::traffic::requests;
 use spoor_tests::{delete_indices, unique_prefix};
 
 /// Spans a round; `SPOOR_BENCH_SPANS` changes it.
-const SPANS: u64 = 100_000;
-const WARM_UP_SPANS: u64 = 20_480;
+const SPANS: u64 = 200_000;
+/// Of each layout. Until then Java's machine spends more on compiling the store than on running it.
+const WARM_UP_SPANS: u64 = 200_000;
 const ROUNDS: usize = 2;
 const SPANS_PER_REQUEST: u32 = 512;
 const REQUESTS_AT_ONCE: usize = 4;
@@ -42,7 +43,7 @@ struct Cost {
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> Result<()> {
     let spans = spans_or(SPANS)?;
-    let server = xtask::servers::OpenSearch::start()?;
+    let server = xtask::servers::OpenSearch::start_for_measuring()?;
     let warm_up = batches(1, WARM_UP_SPANS)?;
     for layout in [Layout::Jaeger, Layout::Compact] {
         measure(server.url(), layout, &warm_up).await?;
@@ -167,7 +168,7 @@ async fn post(url: &str) -> Result<()> {
 fn report(spans: u64, [jaeger, compact]: &[Cost; 2]) {
     let method = format!(
         "{ROUNDS} alternating rounds of the same {spans} spans into one OpenSearch of 1 shard, requests of {SPANS_PER_REQUEST} spans, \
-         {REQUESTS_AT_ONCE} at once, after a warm-up; CPU time of the server until all is merged into one segment, bytes after that"
+         {REQUESTS_AT_ONCE} at once, after {WARM_UP_SPANS} spans of each to warm up; CPU time of the server until all is merged into one segment, bytes after that"
     );
     let print = |figure: &str, value: f64, unit: &str, bar: Option<f64>| {
         print_figure(figure, value, unit, bar, spans, &method);

@@ -68,6 +68,23 @@ async fn the_all_in_one_answers_health_metrics_version_and_a_page() -> Result<()
     Ok(())
 }
 
+/// The store and the collectors that they would talk to need not be there: a role says what it is from its start.
+#[tokio::test]
+async fn every_role_says_what_it_was_built_from_under_the_name_of_jaegers_program() -> Result<()> {
+    for (role, name, more) in [
+        (Role::Agent, "jaeger_agent_build_info", "--reporter.grpc.host-port=127.0.0.1:1"),
+        (Role::Collector, "jaeger_collector_build_info", "--es.server-urls=http://127.0.0.1:1"),
+        (Role::Ingester, "jaeger_ingester_build_info", "--kafka.consumer.brokers=127.0.0.1:1"),
+        (Role::Query, "jaeger_query_build_info", "--es.server-urls=http://127.0.0.1:1"),
+    ] {
+        let spoor = Spoor::start(role, &[more]).await?;
+        let metrics = spoor.metrics().await?;
+        ensure!(metrics.sum(name, "revision=") == 1.0, "{name}");
+        ensure!(metrics.sum("spoor_build_info", "commit=") == 1.0, "{name}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_wire_of_the_generator_reaches_the_all_in_one() -> Result<()> {
     let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;

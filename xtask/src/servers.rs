@@ -138,6 +138,14 @@ impl OpenSearch {
         Ok(Self { server: Server::start(&runner::OPENSEARCH)? })
     }
 
+    /// As [`start`](Self::start), with Java's machine as in production: for figures of what the store itself spends.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_for_measuring() -> Result<Self> {
+        Ok(Self { server: Server::start(&runner::OPENSEARCH_MEASURED)? })
+    }
+
     /// `http://127.0.0.1:PORT`, the same for its whole life.
     #[must_use]
     pub fn url(&self) -> &str {

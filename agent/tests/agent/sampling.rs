@@ -40,12 +40,13 @@ async fn a_strategy_is_the_collectors_and_outlives_its_absence() {
     let (status, text) = get(&running, "/baggageRestrictions?service=shop").await;
     assert!(status == 500 && text.starts_with("collector error: "), "{status} {text}");
     assert_eq!(get(&running, "/sampling").await.0, 400);
-    let proxied = |result: &str| {
+    let proxied = |result: &str, endpoint: &str| {
         running.metric(&format!(
-            "jaeger_agent_collector_proxy_total{{result=\"{result}\",endpoint=\"sampling\"}}"
+            "jaeger_agent_collector_proxy_total{{result=\"{result}\",endpoint=\"{endpoint}\"}}"
         ))
     };
-    assert!(proxied("ok") > 1.5 && proxied("err") > 1.5);
+    assert!(proxied("ok", "sampling") > 1.5 && proxied("err", "sampling") > 1.5);
+    assert_eq!((proxied("ok", "baggage"), proxied("err", "baggage")), (0.0, 1.0));
     running.end().await;
 }
 

@@ -1,5 +1,6 @@
 //! `--config-file`: YAML, JSON or TOML with the flags' dotted names, nested or not.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -30,8 +31,10 @@ impl FileSettings {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Refuses a key that is no setting of any role, naming the nearest one.
-    pub(crate) fn refuse_unknown(&self, known: &[String]) -> Result<()> {
+    /// Refuses a key that is no setting of any role, naming the nearest one. `of_all` is asked only for a key that is not among the
+    /// role's `own`.
+    pub(crate) fn refuse_unknown(&self, own: &[String], of_all: impl FnOnce() -> Vec<String>) -> Result<()> {
+        let of_all = LazyCell::new(of_all);
         for key in self.values.keys() {
             if key == "config-file" {
                 let path = self.path.display();
@@ -39,11 +42,11 @@ impl FileSettings {
                     "the configuration file {path} names another one; one file is read, put all settings into it"
                 );
             }
-            if known.iter().any(|name| name == key) {
+            if own.contains(key) || of_all.contains(key) {
                 continue;
             }
             let nearest =
-                nearest(key, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                nearest(key, &of_all).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             bail!(
                 "the configuration file {} sets `{key}`, which is no setting of spoor{nearest}",
                 self.path.display()
@@ -134,8 +137,8 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         let read = settings("yaml", "es:\n  server-url: http://a:1\n").unwrap();
-        let known = ["es.server-urls".to_owned(), "log-level".to_owned()];
-        let error = read.refuse_unknown(&known).unwrap_err().to_string();
+        let known = || vec!["es.server-urls".to_owned(), "log-level".to_owned()];
+        let error = read.refuse_unknown(&[], known).unwrap_err().to_string();
         assert!(
             error.contains("`es.server-url`") && error.contains("did you mean `es.server-urls`?"),
             "{error}"
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn a_file_that_names_another_one_is_refused() {
         let read = settings("yaml", "config-file: other.yaml\n").unwrap();
-        let error = read.refuse_unknown(&["config-file".to_owned()]).unwrap_err().to_string();
+        let error = read.refuse_unknown(&["config-file".to_owned()], Vec::new).unwrap_err().to_string();
         assert!(error.contains("names another one"), "{error}");
     }
 
@@ -162,6 +165,6 @@ mod tests {
             let error = format!("{:#}", settings(ending, text).unwrap_err());
             assert!(error.contains(expected), "{ending}: {error}");
         }
-        assert!(settings("yaml", "").unwrap().refuse_unknown(&[]).is_ok());
+        assert!(settings("yaml", "").unwrap().refuse_unknown(&[], Vec::new).is_ok());
     }
 }

@@ -1,6 +1,8 @@
 //! Jaeger's flags (v1.18 to v1.76) that this version does not have: refused by name, with what to do instead.
 //! None is accepted and ignored.
 
+use std::cell::LazyCell;
+
 use anyhow::{Result, bail};
 
 use super::environment_name;
@@ -176,16 +178,19 @@ pub(crate) fn explain_unknown_flag(flag: &str, like_a_known_one: bool) -> Option
 }
 
 /// Refuses an environment that sets one of Jaeger's settings which the role would have to ignore. Only names under the role's own
-/// prefixes count: containers often share one environment between programs.
+/// prefixes count: containers often share one environment between programs. `of_all` is asked only for a name that is not among
+/// those of the role's `own` settings.
 pub(crate) fn refuse_unsupported_environment(
     names: impl Iterator<Item = String>,
     own_prefixes: &[&str],
-    known: &[String],
+    own: &[String],
+    of_all: impl FnOnce() -> Vec<String>,
 ) -> Result<()> {
-    let known: Vec<String> = known.iter().map(|flag| environment_name(flag)).collect();
+    let has = |flags: &[String], name: &str| flags.iter().any(|flag| environment_name(flag) == name);
+    let of_all = LazyCell::new(of_all);
     for name in names {
-        let own = own_prefixes.iter().any(|prefix| name.starts_with(&environment_name(prefix)));
-        if !own || known.contains(&name) || is_kubernetes_service(&name) {
+        let concerns = own_prefixes.iter().any(|prefix| name.starts_with(&environment_name(prefix)));
+        if !concerns || is_kubernetes_service(&name) || has(own, &name) || has(&of_all, &name) {
             continue;
         }
         if let Some(family) =
@@ -241,10 +246,13 @@ mod tests {
 
     #[test]
     fn an_environment_setting_that_would_be_ignored_is_refused() {
-        let known = ["es.server-urls".to_owned()];
-        let check =
-            |name: &str| refuse_unsupported_environment([name.to_owned()].into_iter(), &["es."], &known);
+        let own = ["es.server-urls".to_owned()];
+        let of_all = || vec!["es.num-shards".to_owned()];
+        let check = |name: &str| {
+            refuse_unsupported_environment([name.to_owned()].into_iter(), &["es."], &own, of_all)
+        };
         assert!(check("ES_SERVER_URLS").is_ok());
+        assert!(check("ES_NUM_SHARDS").is_ok(), "of another role");
         assert!(check("ES_SERVICE_HOST").is_ok());
         assert!(check("KAFKA_PRODUCER_TOPIC").is_ok(), "another role's setting in a shared environment");
         let error = check("ES_API_KEY_ALLOW_FROM_CONTEXT").unwrap_err().to_string();

@@ -18,6 +18,10 @@ const ELASTICSEARCH_RUNNER: &str = "org.codelibs:elasticsearch-cluster-runner";
 const ELASTICSEARCH_MAIN: &str = "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner";
 /// Vector search is compiled against this module of the JDK; without it the node does not start.
 const VECTOR: &[&str] = &["--add-modules", "jdk.incubator.vector"];
+/// Starts in seconds, and has little beside what it does.
+const FOR_TESTS: &[&str] = &["-Xms512m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+/// As a store ships it, with a small heap.
+const FOR_MEASURING: &[&str] = &["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"];
 /// The runners refuse a port above 9299, and have no option for that bound.
 const PORTS: RangeInclusive<u16> = 9201..=9299;
 /// Up to the JDK that took the security manager away, which these lines need.
@@ -46,6 +50,10 @@ pub(super) const OPENSEARCH: Recipe = Recipe {
     command: run_opensearch,
     is_ready: cluster::is_ready,
 };
+
+/// What the store's own cost is measured on: with both compilers and the collector that it has in production, which tests do
+/// without, since they start it anew too often.
+pub(super) const OPENSEARCH_MEASURED: Recipe = Recipe { command: run_measured_opensearch, ..OPENSEARCH };
 
 /// The 2.x line.
 pub(super) const OPENSEARCH_2: Recipe = Recipe {
@@ -109,19 +117,23 @@ fn configure(place: &Place, file: &str, more: &str) -> Result<()> {
 }
 
 fn run_opensearch(launching: &Launching<'_>) -> Result<Command> {
-    Ok(run(launching, OPENSEARCH_MAIN))
+    Ok(run(launching, OPENSEARCH_MAIN, FOR_TESTS))
+}
+
+fn run_measured_opensearch(launching: &Launching<'_>) -> Result<Command> {
+    Ok(run(launching, OPENSEARCH_MAIN, FOR_MEASURING))
 }
 
 fn run_elasticsearch(launching: &Launching<'_>) -> Result<Command> {
-    Ok(run(launching, ELASTICSEARCH_MAIN))
+    Ok(run(launching, ELASTICSEARCH_MAIN, FOR_TESTS))
 }
 
-fn run(launching: &Launching<'_>, main_class: &str) -> Command {
+fn run(launching: &Launching<'_>, main_class: &str, machine: &[&str]) -> Command {
     let Launching { release, java, files, place } = *launching;
     let class_path = Path::join(files, "*");
     let mut command = Command::new(java);
     command
-        .args(["-Xms512m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        .args(machine)
         .args(release.flags)
         .arg("-cp")
         .arg(class_path)
