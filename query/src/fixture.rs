@@ -139,6 +139,8 @@ pub(crate) struct FakeReader {
     pub(crate) operation_queries: Mutex<Vec<OperationQuery>>,
     /// Whose token came with each question for services.
     pub(crate) callers: Mutex<Vec<Option<Credentials>>>,
+    /// The question that each search and each look at a trace was a part of.
+    pub(crate) questions: Mutex<Vec<Option<u64>>>,
     /// Questions for spans that were begun and neither answered nor dropped.
     pub(crate) working: AtomicUsize,
 }
@@ -155,6 +157,7 @@ impl FakeReader {
             searches: Mutex::default(),
             operation_queries: Mutex::default(),
             callers: Mutex::default(),
+            questions: Mutex::default(),
             working: AtomicUsize::new(0),
         }
     }
@@ -230,9 +233,10 @@ impl SpanReader for FakeReader {
 
     async fn trace<'a>(
         &'a self,
-        _: &RequestContext,
+        context: &RequestContext,
         lookup: &TraceLookup,
     ) -> Result<SpanStream<'a>, ReadError> {
+        self.questions.lock().unwrap().push(context.question);
         self.lookups.lock().unwrap().push(lookup.clone());
         if self.gone.contains(&lookup.trace_id) {
             return Ok(futures::stream::empty().boxed());
@@ -252,10 +256,11 @@ impl SpanReader for FakeReader {
     /// The places of the script's traces, in its order.
     async fn find_trace_ids(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         query: &TraceQuery,
         after: Option<FoundTrace>,
     ) -> Result<Vec<FoundTrace>, ReadError> {
+        self.questions.lock().unwrap().push(context.question);
         self.searches.lock().unwrap().push(query.clone());
         let traces: Vec<_> = self.stream(None).await?.collect().await;
         let mut ids: Vec<TraceId> = Vec::new();

@@ -113,6 +113,28 @@ impl OtherServer {
         self.recipe.untold_version
     }
 
+    /// `127.0.0.1:PORT` for nodes of other clusters, of those that are started as distributions: the seed of a remote cluster.
+    #[must_use]
+    pub fn transport_address(&self) -> String {
+        format!("127.0.0.1:{}", distribution::transport_port(self.server.place()))
+    }
+
+    /// Ends it at once (SIGKILL) and keeps what it had on disk; nothing happens when it is not running.
+    ///
+    /// # Errors
+    /// When the system refuses to signal it.
+    pub fn kill(&mut self) -> Result<()> {
+        self.server.kill()
+    }
+
+    /// After [`stop`](Self::stop) or [`kill`](Self::kill): starts it on the same port and data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it still runs, or does not get ready (with its log's end).
+    pub fn start_again(&mut self) -> Result<()> {
+        self.server.start_again()
+    }
+
     /// Ends it.
     ///
     /// # Errors

@@ -10,16 +10,26 @@ use crate::{SpanBatchBuilder, SpanKind, StatusCode, Text, Value};
 #[derive(Debug)]
 pub struct TagInterpreter {
     http_code_key: &'static str,
-    kind: Option<SpanKind>,
+    kind: Option<Told<SpanKind>>,
     failed: bool,
-    status: Option<StatusCode>,
-    description: Option<(Text, Text)>,
+    status: Option<Told<StatusCode>>,
+    description: Option<Told<Text>>,
     http_message: Option<Text>,
     http_code: Option<i64>,
-    trace_state: Option<Text>,
+    trace_state: Option<Told<Text>>,
     scope_name: Option<Text>,
     scope_version: Option<(Text, Text)>,
 }
+
+/// What a tag said about a field, and the tag itself.
+#[derive(Debug, Clone, Copy)]
+struct Told<T> {
+    said: T,
+    tag: Tag,
+}
+
+/// Key and value.
+type Tag = (Text, Value);
 
 /// What a span's tags said about its fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -70,53 +80,57 @@ impl TagInterpreter {
     }
 
     /// Takes one tag: keeps it aside when it stands for a field, else pushes it as an attribute of the run being written.
+    ///
+    /// Of several tags of one key the last one stands for the field, as in Jaeger: behind the attributes, of which one may be called so,
+    /// come the tags that were made of fields. Those of the scope come before them, so that there the first one does. The others stay
+    /// attributes.
     pub fn push(&mut self, builder: &mut SpanBatchBuilder, key: Text, value: Value) {
-        if !self.takes(builder, key, value) {
+        if let Some((key, value)) = self.take(builder, (key, value)) {
             builder.push_attribute(key, value);
         }
     }
 
-    /// True when the tag is consumed.
-    fn takes(&mut self, builder: &SpanBatchBuilder, key: Text, value: Value) -> bool {
+    /// What stays an attribute: nothing, the tag, or an earlier one in its place.
+    fn take(&mut self, builder: &SpanBatchBuilder, tag: Tag) -> Option<Tag> {
         let batch = builder.batch();
-        match (batch.str(key), value) {
+        match (batch.str(tag.0), tag.1) {
             (SPAN_KIND, Value::Str(text)) => match SpanKind::from_name(batch.str(text)) {
-                Some(kind) => takes_first(&mut self.kind, kind),
-                None => false,
+                Some(kind) => take_last(&mut self.kind, kind, tag),
+                None => Some(tag),
             },
             (ERROR, Value::Bool(true)) => {
                 self.failed = true;
-                true
+                None
             }
             (STATUS_CODE, Value::Str(text)) => match status_from_name(batch.str(text)) {
-                Some(status) => takes_first(&mut self.status, status),
-                None => false,
+                Some(status) => take_last(&mut self.status, status, tag),
+                None => Some(tag),
             },
-            (STATUS_DESCRIPTION, Value::Str(text)) => takes_first(&mut self.description, (key, text)),
-            (TRACE_STATE, Value::Str(text)) => takes_first(&mut self.trace_state, text),
-            (SCOPE_NAME, Value::Str(text)) => takes_first(&mut self.scope_name, text),
-            (SCOPE_VERSION, Value::Str(text)) => takes_first(&mut self.scope_version, (key, text)),
+            (STATUS_DESCRIPTION, Value::Str(text)) => take_last(&mut self.description, text, tag),
+            (TRACE_STATE, Value::Str(text)) => take_last(&mut self.trace_state, text, tag),
+            (SCOPE_NAME, Value::Str(text)) => take_first(&mut self.scope_name, text, tag),
+            (SCOPE_VERSION, Value::Str(text)) => take_first(&mut self.scope_version, (tag.0, text), tag),
             ("http.status_message", Value::Str(text)) => {
                 self.http_message = Some(text);
-                false
+                Some(tag)
             }
             (key, value) if key == self.http_code_key => {
                 self.http_code = http_code(batch.str(text_of(value)), value);
-                false
+                Some(tag)
             }
-            _ => false,
+            _ => Some(tag),
         }
     }
 
     /// Ends the run: tags that turned out to say nothing go back among the attributes. Call it before
     /// [`SpanBatchBuilder::attributes_since`].
     pub fn finish(self, builder: &mut SpanBatchBuilder) -> Interpreted {
-        let status =
-            if self.failed { Some(StatusCode::Error) } else { self.status.or_else(|| self.http_status()) };
+        let told = self.status.map(|told| told.said);
+        let status = if self.failed { Some(StatusCode::Error) } else { told.or_else(|| self.http_status()) };
         let mut status_message = Text::EMPTY;
         match (status, self.description) {
-            (Some(_), Some((_, text))) => status_message = text,
-            (None, Some((key, text))) => builder.push_attribute(key, Value::Str(text)),
+            (Some(_), Some(told)) => status_message = told.said,
+            (None, Some(Told { tag: (key, value), .. })) => builder.push_attribute(key, value),
             (Some(StatusCode::Error), None) => status_message = self.http_message.unwrap_or_default(),
             _ => {}
         }
@@ -129,10 +143,10 @@ impl TagInterpreter {
             None => {}
         }
         Interpreted {
-            kind: self.kind.unwrap_or_default(),
+            kind: self.kind.map(|told| told.said).unwrap_or_default(),
             status: status.unwrap_or_default(),
             status_message,
-            trace_state: self.trace_state.unwrap_or_default(),
+            trace_state: self.trace_state.map(|told| told.said).unwrap_or_default(),
             scope_name: self.scope_name.unwrap_or_default(),
             scope_version,
         }
@@ -141,18 +155,21 @@ impl TagInterpreter {
     /// 4xx is a failure unless the span is the server's; 5xx is one, and what is no answer's code at all.
     fn http_status(&self) -> Option<StatusCode> {
         let failed = match self.http_code? {
-            400..500 => self.kind != Some(SpanKind::Server),
+            400..500 => self.kind.is_none_or(|told| told.said != SpanKind::Server),
             code => !(100..400).contains(&code),
         };
         failed.then_some(StatusCode::Error)
     }
 }
 
-/// A tag that comes again stays an attribute: nothing is overwritten.
-fn takes_first<T>(slot: &mut Option<T>, new: T) -> bool {
-    let is_first = slot.is_none();
-    slot.get_or_insert(new);
-    is_first
+fn take_first<T>(slot: &mut Option<T>, said: T, tag: Tag) -> Option<Tag> {
+    let others = slot.is_some().then_some(tag);
+    slot.get_or_insert(said);
+    others
+}
+
+fn take_last<T>(slot: &mut Option<Told<T>>, said: T, tag: Tag) -> Option<Tag> {
+    slot.replace(Told { said, tag }).map(|earlier| earlier.tag)
 }
 
 fn status_from_name(name: &str) -> Option<StatusCode> {

@@ -121,8 +121,8 @@ fn a_tag_that_comes_again_or_says_nothing_known_is_not_lost() {
         (SCOPE_VERSION, "1"),
         (SCOPE_VERSION, "2"),
         (STATUS_CODE, "odd"),
-        (STATUS_CODE, "OK"),
         (STATUS_CODE, "ERROR"),
+        (STATUS_CODE, "OK"),
         (STATUS_DESCRIPTION, "first"),
         (STATUS_DESCRIPTION, "second"),
         (TRACE_STATE, "a=1"),
@@ -131,12 +131,42 @@ fn a_tag_that_comes_again_or_says_nothing_known_is_not_lost() {
         (SPAN_KIND, "server"),
     ];
     let (batch, fields) = interpreted(&tags.map(|(key, text)| (key, ValueView::Str(text))));
-    assert_eq!(fields.status, StatusCode::Ok);
+    let text = |text| batch.str(text).to_owned();
+    assert_eq!((fields.kind, fields.status), (SpanKind::Server, StatusCode::Ok), "the last ones hold");
+    assert_eq!((text(fields.status_message), text(fields.trace_state)), ("second".into(), "b=2".into()));
+    assert_eq!(text(fields.scope_name), "lib", "and the first one of the scope");
     let mut before = tags.map(|(key, text)| (key.to_owned(), text.to_owned()));
     before.sort();
     let mut after = tags_of(batch.span(0).unwrap());
     after.sort();
     assert_eq!(after, before);
+}
+
+#[test]
+fn an_attribute_that_is_called_as_a_field_does_not_take_its_place_on_the_way_back() {
+    let mut builder = SpanBatchBuilder::new();
+    let attributes = builder.attributes([
+        (SCOPE_NAME, ValueView::Str("own")),
+        (SPAN_KIND, ValueView::Str("server")),
+        (STATUS_CODE, ValueView::Str("ERROR")),
+        (STATUS_DESCRIPTION, ValueView::Str("own")),
+        (TRACE_STATE, ValueView::Str("own=1")),
+    ]);
+    let resource = builder.push_resource(ResourceRow::default());
+    let name = builder.text("lib");
+    let scope = builder.push_scope(ScopeRow { resource, name, ..ScopeRow::default() });
+    let status_message = builder.text("true");
+    let trace_state = builder.text("true=1");
+    let (kind, status) = (SpanKind::Internal, StatusCode::Ok);
+    let row = SpanRow { scope, kind, status, status_message, trace_state, attributes, ..SpanRow::default() };
+    builder.push_span(row);
+    let sent = builder.finish().unwrap();
+    let tags = tags_of(sent.span(0).unwrap());
+    let tags: Vec<_> = tags.iter().map(|(key, text)| (key.as_str(), ValueView::Str(text))).collect();
+    for interpreter in [TagInterpreter::default(), TagInterpreter::of_stored_tags()] {
+        let (back, _) = interpreted_by(interpreter, &tags);
+        assert_eq!(back.span(0), sent.span(0));
+    }
 }
 
 #[test]

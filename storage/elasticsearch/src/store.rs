@@ -253,17 +253,8 @@ impl ElasticsearchStore {
 /// The archive's settings, of which none is without effect.
 fn archive_config(archive: &ArchiveConfig, store: &Config) -> Result<Config, OpenError> {
     let config = archive.beside(store)?;
-    let (own, stores) = (&config.templates, &store.templates);
-    let no_effect = if own.dependencies_priority != stores.dependencies_priority {
-        "--es-archive.prioirity-dependencies-template would have no effect: an archive holds no dependencies; remove it"
-    } else if own.sampling_priority != stores.sampling_priority {
-        "--es-archive.prioirity-sampling-template would have no effect: an archive holds nothing about sampling; remove it"
-    } else if config.sampling != store.sampling {
-        "--es-archive.adaptive-sampling.lookback would have no effect: an archive holds nothing about sampling; remove it"
-    } else {
-        return Ok(config);
-    };
-    Err(OpenError::Archive(no_effect.to_owned()))
+    archive.refuse_what_has_no_effect(&config, store)?;
+    Ok(config)
 }
 
 pub(crate) fn parts(config: &Config) -> Result<(Arc<Client>, Option<Server>), OpenError> {

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
@@ -157,6 +158,14 @@ async fn the_store_is_told_how_long_somebody_waits() {
     }
 }
 
+/// The text by which a search says which copies it is for.
+fn copies(asked: &Asked) -> String {
+    // The search has it in its address, the question for its traces in the header of each.
+    let text = format!("{} {}", asked.line, asked.body);
+    let (_, behind) = text.split_once("preference").expect("it says which copies");
+    behind.trim_start_matches(['=', '"', ':']).chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
 #[tokio::test]
 async fn all_parts_of_a_question_are_asked_of_the_same_copies_and_questions_of_any() {
     let server = FakeServer::start(one_trace);
@@ -166,23 +175,27 @@ async fn all_parts_of_a_question_are_asked_of_the_same_copies_and_questions_of_a
         let found = reader.find_traces(&context, &search()).await.unwrap();
         found.try_collect::<Vec<SpanBatch>>().await.unwrap();
     }
-    let copies: Vec<String> = server
-        .asked("search")
-        .iter()
-        .map(|asked| {
-            // The search has it in its address, the question for its traces in the header of each.
-            let text = format!("{} {}", asked.line, asked.body);
-            let (_, behind) = text.split_once("preference").expect("it says which copies");
-            behind
-                .trim_start_matches(['=', '"', ':'])
-                .chars()
-                .take_while(char::is_ascii_alphanumeric)
-                .collect()
-        })
-        .collect();
+    let copies: Vec<String> = server.asked("search").iter().map(copies).collect();
     assert_eq!(copies.len(), 4);
     assert!(copies[0] == copies[1] && copies[2] == copies[3] && copies[0] != copies[2], "{copies:?}");
     assert!(copies[0].starts_with('q'), "{copies:?}");
+}
+
+#[tokio::test]
+async fn a_page_of_a_question_that_is_asked_for_later_is_asked_of_the_same_copies() {
+    let server = FakeServer::start(one_trace);
+    let store = open(&server, |_| {});
+    for question in [0, 7, u64::MAX] {
+        let context = || RequestContext { question: Some(question), ..context(Duration::from_secs(30)) };
+        let first = store.reader().find_trace_ids(&context(), &search(), None).await.unwrap();
+        let last = first.last().copied();
+        assert!(last.is_some());
+        store.reader().find_trace_ids(&context(), &search(), last).await.unwrap();
+        let copies: BTreeSet<String> = server.asked("search").iter().map(copies).collect();
+        assert!(copies.contains(&format!("q{question:016x}")), "{copies:?}");
+    }
+    let copies: BTreeSet<String> = server.asked("search").iter().map(copies).collect();
+    assert_eq!(copies.len(), 3, "one text a question: {copies:?}");
 }
 
 #[tokio::test]

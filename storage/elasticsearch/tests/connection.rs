@@ -113,6 +113,10 @@ async fn questions_carry_the_users_token_and_writes_our_own() {
     assert!(searches[0].has("authorization: bearer users") && searches[1].has("authorization: bearer own"));
     assert!(server.asked("_bulk")[0].has("authorization: bearer own"));
     assert!(server.asked("GET /")[0].has("authorization: bearer own"));
+    let keeping = open(&server, |connection| connection.auth.token_file = file.path());
+    keeping.reader().services(&user).await.unwrap();
+    let last = server.asked("_search").pop().unwrap();
+    assert!(last.has("authorization: bearer own"), "without the flag no user's token goes to the store");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const CERTIFICATE: &str = "our_certificate_is_shown_with_a_key_in_any_of_three_f
 const COMPANY: &str = "a_bulk_waits_for_company_as_long_as_is_set_and_no_more_go_at_once_than_workers";
 const CREDENTIALS: &str = "credentials_are_sent_and_never_told";
 const FAMILIES: &str = "each_family_goes_on_by_the_day_or_hour_of_its_own_flag";
-const FIELDS: &str = "tags_as_fields_come_back_and_are_found_whatever_stands_for_dots";
+const FIELDS: &str = "fields_have_what_is_set_in_place_of_dots_and_only_those_that_are_set_are_fields";
 const LIFECYCLE: &str = "lifecycle_templates_come_after_their_policy_and_name_the_aliases_in_use";
 const PRIORITY: &str = "composable_templates_with_a_higher_priority_win_over_foreign_ones";
 const SECRETS: &str = "passwords_tokens_and_keys_come_out_of_files";
@@ -96,11 +96,11 @@ const STORE: &[Row] = &[
     ("es.span-window.future", "7h", WINDOWS),
     ("es.span-window.past", "7h", WINDOWS),
     ("es.span-write-alias", "a", ALIASES),
-    ("es.tag-values", "string", "tags_in_lists_of_strings_come_back_and_are_found"),
+    ("es.tag-values", "string", "values_in_lists_are_native_or_text_as_is_set"),
     ("es.tags-as-fields.all", "true", FIELDS),
     ("es.tags-as-fields.config-file", "/keys", "keys_come_from_the_list_and_from_the_file"),
     ("es.tags-as-fields.dot-replacement", "_", FIELDS),
-    ("es.tags-as-fields.include", "a,b", "listed_tags_as_fields_come_back_and_are_found"),
+    ("es.tags-as-fields.include", "a,b", FIELDS),
     ("es.timeout", "7s", "a_slow_store_ends_in_the_callers_deadline"),
     ("es.tls.ca", "/ca", TRUST),
     ("es.tls.cert", "/cert", CERTIFICATE),

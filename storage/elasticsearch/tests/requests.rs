@@ -1,7 +1,8 @@
 //! Every request that the writer and the readers send, compared with what was reviewed and committed under `testdata/requests`.
 //! `SPOOR_REWRITE_GOLDEN=1 cargo test -p spoor-storage-elasticsearch --test requests` writes the files anew; review them before
 //! committing. Templates have golden files of their own (`testdata/templates`); what is asked at the start is in
-//! `requests_at_start`, of whole indices in `requests_about_indices`, about what is neither a span nor a service in `requests_about_records`.
+//! `requests_at_start`, of whole indices in `requests_about_indices`, about what is neither a span nor a service in `requests_about_records`,
+//! where questions go under other names in `requests_by_names`.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
@@ -11,17 +12,15 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
-use spoor_model::UnixNanos;
 use spoor_model::filter::Filter;
-use spoor_model::{
-    FoundTrace, OperationQuery, SpanBatch, SpanKind, TimeRange, TraceId, TraceLookup, TraceQuery,
-};
+use spoor_model::{FoundTrace, OperationQuery, SpanBatch, SpanKind, TraceId, TraceLookup, TraceQuery};
 use spoor_storage::conformance::trace_id;
 use spoor_storage::{SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Layout, Readiness};
-use support::fake::{Answer, Asked, FakeServer, healthy};
+use support::fake::FakeServer;
 use support::golden::{
-    self, NOON, VERSIONS, WHOLE, at_noon, behind_aliases, context, daily, hourly_with_remote, shown, spans,
+    self, VERSIONS, at_noon, behind_aliases, context, daily, found_and_goes_on, hourly_with_remote, question,
+    shown, spans,
 };
 
 /// A server that finds two traces and shows pages that may go on, and a store that asks it.
@@ -32,7 +31,7 @@ struct Asking {
 
 impl Asking {
     fn of(version: u32, change: fn(&mut Config)) -> Self {
-        let server = FakeServer::start(answer);
+        let server = FakeServer::start(found_and_goes_on);
         let mut config = golden::config(&server, version);
         change(&mut config);
         let store = ElasticsearchStore::open(&config, &mut Registry::default()).unwrap();
@@ -49,38 +48,6 @@ impl Asking {
             .filter(|_| self.server.asked("search").is_empty() && self.server.asked("/_bulk").is_empty());
         asked.chain(reached).map(|asked| shown(&asked)).collect::<Vec<_>>().join("\n")
     }
-}
-
-/// Answers to the questions so that each goes on as far as it can.
-fn answer(asked: &Asked) -> Answer {
-    if asked.line.contains("/_msearch") {
-        let items = vec![format!("{{{WHOLE},\"status\":200}}"); asked.body.lines().count() / 2];
-        return (200, "", format!(r#"{{"responses":[{}]}}"#, items.join(",")));
-    }
-    if !asked.line.contains("/_search") {
-        return healthy(asked);
-    }
-    if asked.body.contains("\"regexp\"") && asked.body.contains("[not an expression") {
-        return (400, "", r#"{"error":{"type":"query_shard_exception","reason":"failed"}}"#.to_owned());
-    }
-    let first = !asked.body.contains("\"after\"") && !asked.body.contains("\"search_after\"");
-    let found = if asked.body.contains("\"composite\"") && first {
-        r#","aggregations":{"names":{"buckets":[{"key":{"name":"a \"b\""}}],"after_key":{"name":"a \"b\""}}}"#
-            .to_owned()
-    } else if asked.body.contains("\"collapse\"") {
-        let hit = |id| format!(r#"{{"fields":{{"traceID":["{id}"]}},"sort":[1787227200000000,"{id}"]}}"#);
-        format!(r#","hits":{{"hits":[{},{}]}}"#, hit("feed0000000000010000000000000001"), hit("2a"))
-    } else if asked.body.contains("\"terms\"") && first {
-        let hit = |span: u64| {
-            format!(
-                r#"{{"_source":{{"traceID":"feed0000000000010000000000000001","spanID":"{span:016x}","operationName":"o","startTime":1787227200000000,"duration":1,"process":{{"serviceName":"s"}}}},"sort":[1787227200000000,"{span:016x}"]}}"#
-            )
-        };
-        format!(r#","hits":{{"hits":[{},{},{}]}}"#, hit(1), hit(2), hit(3))
-    } else {
-        String::new()
-    };
-    (200, "", format!("{{{WHOLE}{found}}}"))
 }
 
 /// Compares with the reviewed file what the store sends, whatever version the server has.
@@ -104,21 +71,6 @@ fn tags_as_fields(config: &mut Config) {
 
 async fn write(store: &ElasticsearchStore) {
     store.writer().write(&context(), &spans()).await.unwrap();
-}
-
-/// Searches from noon of the day before to noon.
-fn question() -> TraceQuery {
-    TraceQuery {
-        service: Some("shop".to_owned()),
-        operation: None,
-        tags: Vec::new(),
-        start: TimeRange { start: UnixNanos((NOON - 86_400_000) * 1_000_000), end: at_noon(123) },
-        duration_min: None,
-        duration_max: None,
-        limit: 20,
-        enough_spans: usize::MAX,
-        filter: None,
-    }
 }
 
 async fn search(store: &ElasticsearchStore, question: &TraceQuery) {

@@ -69,6 +69,11 @@ fn command(launching: &Launching<'_>) -> Result<Command> {
     Ok(command)
 }
 
+/// Where it listens for other nodes.
+pub(super) fn transport_port(place: &Place) -> u16 {
+    place.port + TRANSPORT_OFFSET
+}
+
 /// Where the server's own copy of its distribution lies.
 pub(super) fn home(folder: &Path) -> PathBuf {
     folder.join("home")
@@ -94,7 +99,7 @@ pub(super) fn run(launching: &Launching<'_>) -> Result<Command> {
         .arg("bash")
         .arg(home.join("bin/elasticsearch"))
         .args(["-E", &format!("http.port={}", place.port)])
-        .args(["-E", &format!("transport.port={}", place.port + TRANSPORT_OFFSET)])
+        .args(["-E", &format!("transport.port={}", transport_port(place))])
         .args(["-E", &format!("cluster.name={}", cluster::name(place))])
         .args(["-E", &format!("path.repo={}/repo", place.folder.display())])
         .args(["-E", "network.host=127.0.0.1", "-E", "discovery.type=single-node"])

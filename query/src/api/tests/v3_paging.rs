@@ -153,3 +153,36 @@ async fn a_page_without_room_for_all_its_traces_ends_early_and_loses_none() {
     let all: Vec<String> = (1..=12).map(|trace| format!("{trace:032x}")).collect();
     assert_eq!(pages.concat(), all);
 }
+
+#[tokio::test]
+async fn all_pages_of_a_search_are_parts_of_one_question_and_searches_of_questions_of_their_own() {
+    let traces = (1..=5).map(|trace| plain_trace(trace, 1)).collect();
+    let port = Port::new(&[], FakeReader::new(Script::Parts(traces)));
+    let mut searches = Vec::new();
+    for _ in 0..2 {
+        let (pages, _) = follow(&port, "traces", "query.serviceName=service&query.searchDepth=2").await;
+        assert_eq!(pages.len(), 3);
+        let asked = std::mem::take(&mut *port.reader.questions.lock().unwrap());
+        assert_eq!(asked.len(), 3 + 5, "each page asks for places, and for what stands there");
+        assert!(asked[0].is_some() && asked.iter().all(|question| *question == asked[0]), "{asked:?}");
+        searches.push(asked[0]);
+    }
+    assert_ne!(searches[0], searches[1]);
+}
+
+#[tokio::test]
+async fn a_token_whose_question_is_made_up_names_the_same_page() {
+    let traces = (1..=5).map(|trace| plain_trace(trace, 1)).collect();
+    let port = Port::new(&[], FakeReader::new(Script::Parts(traces)));
+    let path = format!("/api/v3/traces?{WINDOW}&query.serviceName=service&query.searchDepth=2");
+    let first = port.get(&path).await.json();
+    let token = first["nextPageToken"].as_str().unwrap();
+    assert_eq!(token.len(), 55, "as docs/openapi/v3.yaml has it");
+    for made_up in ["AAAAAAAAAA", "__________", "-Q4QzR2019"] {
+        // The question is the end of the token.
+        let token = format!("{}{made_up}A", &token[..44]);
+        let second = port.get(&format!("{path}&query.pageToken={token}")).await;
+        assert_eq!(second.status, StatusCode::OK, "{}", second.body);
+        assert_eq!(ids("traces", &second.json()), [format!("{:032x}", 3), format!("{:032x}", 4)]);
+    }
+}

@@ -18,6 +18,7 @@ use axum::routing::get;
 use spoor_model::{
     FoundTrace, OperationQuery, SpanKind, TimeRange, TraceLookup, TraceQuery, UnixNanos, json,
 };
+use spoor_storage::RequestContext;
 
 use super::caller::Caller;
 use super::params::now;
@@ -27,6 +28,7 @@ use super::{Api, cut, pieces};
 use crate::json::{LiveOtlpAnswer, OtlpAnswer, SummariesAnswer};
 use crate::service::{List, Traces};
 use failure::V3Failure;
+use page_token::Continuation;
 use params::{END_TIME, RAW_TRACES, SPAN_KIND, START_TIME, V3Params, malformed};
 use search::Search;
 
@@ -114,22 +116,36 @@ fn time_hint(params: &V3Params) -> Result<Option<TimeRange>, V3Failure> {
 /// `GET /api/v3/traces?query.…`: a page of a search. Nothing found is 404, as in Jaeger.
 async fn search(State(api): Shared, Caller(context): Caller, RawQuery(query): RawQuery) -> Answer {
     let params = V3Params::parse(query.as_deref());
-    let Search { query, after, raw } = Search::parse(&params, api.service.capabilities(), api.max_limit)?;
+    let Search { query, from, raw } = Search::parse(&params, api.service.capabilities(), api.max_limit)?;
+    let (context, after) = continued(context, from);
     let page = api.service.page_of_traces(&context, &query, after, raw).await?;
-    traces_response(page.found, next_page_token(&query, page.next))
+    traces_response(page.found, next_page_token(&context, &query, page.next))
 }
 
 /// `GET /api/v3/trace-summaries?query.…`: a page of a search, of which each trace is told in a few words.
 async fn trace_summaries(State(api): Shared, Caller(context): Caller, RawQuery(query): RawQuery) -> Answer {
     let params = V3Params::parse(query.as_deref());
-    let Search { query, after, .. } = Search::parse(&params, api.service.capabilities(), api.max_limit)?;
+    let Search { query, from, .. } = Search::parse(&params, api.service.capabilities(), api.max_limit)?;
+    let (context, after) = continued(context, from);
     let page = api.service.page_of_summaries(&context, &query, after).await?;
-    let token = next_page_token(&query, page.next);
+    let token = next_page_token(&context, &query, page.next);
     Ok(json_response(pieces::body(SummariesAnswer::new(page.summaries, token), page.room)))
 }
 
-fn next_page_token(query: &TraceQuery, next: Option<FoundTrace>) -> Option<String> {
-    next.map(|last| page_token::write(query, last))
+/// A further page is a part of the question that the first one asked, so that it comes out of the same copies: what one of them knew
+/// a little later than another is neither passed over between two pages nor seen on both.
+fn continued(context: RequestContext, from: Option<Continuation>) -> (RequestContext, Option<FoundTrace>) {
+    match from {
+        None => (context, None),
+        Some(Continuation { last, question }) => {
+            (RequestContext { question: Some(question), ..context }, Some(last))
+        }
+    }
+}
+
+fn next_page_token(context: &RequestContext, query: &TraceQuery, next: Option<FoundTrace>) -> Option<String> {
+    let question = context.question.unwrap_or_default();
+    next.map(|last| page_token::write(query, Continuation { last, question }))
 }
 
 /// `GET /api/v3/dependencies?startTime&endTime`: in Jaeger's description, and not in Jaeger.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use spoor_model::filter::{Call, Filter};
-use spoor_model::{FoundTrace, TimeRange, TraceQuery};
+use spoor_model::{TimeRange, TraceQuery};
 use spoor_storage::Capabilities;
 
-use super::page_token;
+use super::page_token::{self, Continuation};
 use super::params::{Names, V3Params, malformed};
 use crate::api::status::Failure;
 use crate::service::MOST_TAGS;
@@ -40,8 +40,8 @@ const DEFAULT_SEARCH_DEPTH: usize = 100;
 pub(super) struct Search {
     /// What is looked for; its limit is the size of a page.
     pub(super) query: TraceQuery,
-    /// Behind which place the page begins.
-    pub(super) after: Option<FoundTrace>,
+    /// Where a further page begins.
+    pub(super) from: Option<Continuation>,
     /// Traces as they were received.
     pub(super) raw: bool,
 }
@@ -77,8 +77,8 @@ impl Search {
             enough_spans: usize::MAX,
             filter,
         };
-        let after = params.read(PAGE_TOKEN, |token| page_token::read(&query, token))?;
-        Ok(Self { query, after, raw })
+        let from = params.read(PAGE_TOKEN, |token| page_token::read(&query, token))?;
+        Ok(Self { query, from, raw })
     }
 }
 

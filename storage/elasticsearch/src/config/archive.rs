@@ -1,5 +1,7 @@
 //! The settings of the archive: every setting of the store again, as `--es-archive.*`. What is not set is as for the store itself.
 
+mod effect;
+
 use std::ffi::OsString;
 use std::fmt;
 
@@ -107,9 +109,23 @@ impl ArchiveConfig {
         Ok(archive)
     }
 
+    /// Refuses what would have no effect in `archive`, the settings of the archive beside `store`.
+    ///
+    /// # Errors
+    /// [`OpenError::Archive`] with the setting and the reason.
+    pub(crate) fn refuse_what_has_no_effect(
+        &self,
+        archive: &Config,
+        store: &Config,
+    ) -> Result<(), OpenError> {
+        effect::refusal(self.names, archive, store).map_or(Ok(()), |refusal| Err(OpenError::Archive(refusal)))
+    }
+
     /// Only an archive under dated names has services.
     fn refuse_aliases_of_services(&self) -> Result<(), OpenError> {
-        let of_services = |argument: &&OsString| argument.to_string_lossy().starts_with("--es.service-");
+        let aliases = ["--es.service-read-alias", "--es.service-write-alias"];
+        let of_services =
+            |argument: &&OsString| aliases.iter().any(|alias| argument.to_string_lossy().starts_with(alias));
         match self.given.iter().find(of_services) {
             Some(argument) if self.names == ArchiveNames::Single => {
                 let argument = argument.to_string_lossy();

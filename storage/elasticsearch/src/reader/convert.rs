@@ -178,26 +178,35 @@ impl<'a> PageBuilder<'a> {
         let mark = self.builder.events_mark();
         for log in logs {
             let fields = log.fields.as_deref().unwrap_or_default();
-            // The first textual field of that key is the event's name, wherever it stands.
-            let named = fields
-                .iter()
-                .position(|field| field.key.0 == EVENT && matches!(field.value, TagValue::Text(_)));
             let attributes_mark = self.builder.attributes_mark();
-            let mut name = Text::EMPTY;
-            for (position, field) in fields.iter().enumerate() {
-                match &field.value {
-                    TagValue::Text(text) if named == Some(position) => name = self.builder.text(text),
-                    _ => {
-                        let (key, value) = self.tag(field);
-                        self.builder.push_attribute(key, value);
-                    }
-                }
-            }
+            let name = self.event_fields(fields);
             let attributes = self.builder.attributes_since(attributes_mark);
             let time = UnixNanos::from_micros(log.timestamp);
             self.builder.push_event(EventRow { time, name, attributes, dropped_attributes: 0 });
         }
         self.builder.events_since(mark)
+    }
+
+    /// Adds the fields of a log and tells the event's name: the first text of that key, wherever it stands. It is no field any
+    /// more, but where there are several: then all of them stay, which tells writers not to add the name again.
+    fn event_fields(&mut self, fields: &[TagDocument<'_>]) -> Text {
+        let alone = fields.iter().filter(|field| field.key.0 == EVENT).count() == 1;
+        let names = |field: &TagDocument<'_>| {
+            field.key.0 == EVENT && matches!(&field.value, TagValue::Text(text) if !text.is_empty())
+        };
+        let named = fields.iter().position(names);
+        let mut name = Text::EMPTY;
+        for (position, field) in fields.iter().enumerate() {
+            if let (true, TagValue::Text(text)) = (named == Some(position), &field.value) {
+                name = self.builder.text(text);
+                if alone {
+                    continue;
+                }
+            }
+            let (key, value) = self.tag(field);
+            self.builder.push_attribute(key, value);
+        }
+        name
     }
 
     /// All references but the one that only repeats the parent.

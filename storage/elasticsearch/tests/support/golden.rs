@@ -5,12 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use spoor_model::{ReferenceKind, SpanBatch, SpanKind, StatusCode, TraceId, UnixNanos, ValueView};
+use spoor_model::{
+    ReferenceKind, SpanBatch, SpanKind, StatusCode, TimeRange, TraceId, TraceQuery, UnixNanos, ValueView,
+};
 use spoor_storage::RequestContext;
 use spoor_storage::conformance::{Sample, SampleEvent, SampleLink, batch_of, trace_id};
 use spoor_storage_elasticsearch::{Config, Frequency};
 
-use super::fake::{Answer, Asked, FakeServer};
+use super::fake::{Answer, Asked, FakeServer, healthy};
 
 const REWRITE: &str = "SPOOR_REWRITE_GOLDEN";
 /// 2026-08-20T12:00:00Z, in milliseconds.
@@ -89,6 +91,53 @@ pub fn spans() -> SpanBatch {
         ..Sample::new(trace_id(1), 2, UnixNanos((NOON - 13 * 3_600_000) * 1_000_000))
     };
     batch_of(&[root, child])
+}
+
+/// Searches from noon of the day before to noon.
+pub fn question() -> TraceQuery {
+    TraceQuery {
+        service: Some("shop".to_owned()),
+        operation: None,
+        tags: Vec::new(),
+        start: TimeRange { start: UnixNanos((NOON - 86_400_000) * 1_000_000), end: at_noon(123) },
+        duration_min: None,
+        duration_max: None,
+        limit: 20,
+        enough_spans: usize::MAX,
+        filter: None,
+    }
+}
+
+/// Answers of a server that finds two traces and shows pages that may go on: each question goes on as far as it can.
+pub fn found_and_goes_on(asked: &Asked) -> Answer {
+    if asked.line.contains("/_msearch") {
+        let items = vec![format!("{{{WHOLE},\"status\":200}}"); asked.body.lines().count() / 2];
+        return (200, "", format!(r#"{{"responses":[{}]}}"#, items.join(",")));
+    }
+    if !asked.line.contains("/_search") {
+        return healthy(asked);
+    }
+    if asked.body.contains("\"regexp\"") && asked.body.contains("[not an expression") {
+        return (400, "", r#"{"error":{"type":"query_shard_exception","reason":"failed"}}"#.to_owned());
+    }
+    let first = !asked.body.contains("\"after\"") && !asked.body.contains("\"search_after\"");
+    let found = if asked.body.contains("\"composite\"") && first {
+        r#","aggregations":{"names":{"buckets":[{"key":{"name":"a \"b\""}}],"after_key":{"name":"a \"b\""}}}"#
+            .to_owned()
+    } else if asked.body.contains("\"collapse\"") {
+        let hit = |id| format!(r#"{{"fields":{{"traceID":["{id}"]}},"sort":[1787227200000000,"{id}"]}}"#);
+        format!(r#","hits":{{"hits":[{},{}]}}"#, hit("feed0000000000010000000000000001"), hit("2a"))
+    } else if asked.body.contains("\"terms\"") && first {
+        let hit = |span: u64| {
+            format!(
+                r#"{{"_source":{{"traceID":"feed0000000000010000000000000001","spanID":"{span:016x}","operationName":"o","startTime":1787227200000000,"duration":1,"process":{{"serviceName":"s"}}}},"sort":[1787227200000000,"{span:016x}"]}}"#
+            )
+        };
+        format!(r#","hits":{{"hits":[{},{},{}]}}"#, hit(1), hit(2), hit(3))
+    } else {
+        String::new()
+    };
+    (200, "", format!("{{{WHOLE}{found}}}"))
 }
 
 /// Line, content type and body: JSON spread over lines, lines of JSON as they are.

@@ -100,13 +100,30 @@ fn every_setting_of_the_store_has_its_twin() {
 }
 
 #[tokio::test]
-async fn an_archive_has_no_template_of_dependencies() {
-    let open = |flag: &str| {
-        let program = parsed(&[flag]);
+async fn what_has_no_effect_on_an_archive_is_refused_unless_it_is_what_the_store_has() {
+    let open = |flags: &[&str]| {
+        let program = parsed(flags);
         let mut registry = prometheus_client::registry::Registry::default();
         crate::ElasticsearchStore::open_archive(&program.archive, &program.store, &mut registry)
     };
-    let error = open("--es-archive.prioirity-dependencies-template=1").unwrap_err().to_string();
-    assert!(error.contains("--es-archive.prioirity-dependencies-template"), "{error}");
-    assert!(open("--es.prioirity-dependencies-template=1").is_ok(), "the store's own is the store's matter");
+    let dated = ["--es-archive.names=dated", "--es-archive.index-prefix=kept"];
+    for (setting, dated_has_it) in [
+        ("prioirity-dependencies-template=1", false),
+        ("prioirity-sampling-template=1", false),
+        ("adaptive-sampling.lookback=1h", false),
+        ("index-rollover-frequency-adaptive-sampling=hour", false),
+        ("index-date-separator=.", true),
+        ("index-rollover-frequency-spans=hour", true),
+        ("index-rollover-frequency-services=hour", true),
+        ("prioirity-service-template=1", true),
+        ("service-cache-ttl=1h", true),
+    ] {
+        let (own, stores) = (format!("--es-archive.{setting}"), format!("--es.{setting}"));
+        let name = own.split('=').next().unwrap();
+        let error = open(&[&own]).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("remove it"), "{error}");
+        assert!(open(&[&stores]).is_ok(), "{stores} is the store's matter");
+        assert!(open(&[&own, &stores]).is_ok(), "{own} says what holds anyway");
+        assert_eq!(open(&[&dated[..], &[&own]].concat()).is_ok(), dated_has_it, "{own}");
+    }
 }

@@ -160,6 +160,24 @@ fn a_logs_event_field_is_the_events_name() {
 }
 
 #[test]
+fn of_several_event_fields_of_a_log_none_is_lost() {
+    let field = |kind: &str, value: &str| format!(r#"{{"key":"event","type":"{kind}","value":{value}}}"#);
+    let named = |fields: &[String]| {
+        let batch = one(&format!(r#","logs":[{{"timestamp":5,"fields":[{}]}}]"#, fields.join(",")));
+        let event = batch.span(0).unwrap().events().next().unwrap();
+        let values = event.attributes().iter().map(|attribute| attribute.value().to_text());
+        (event.name().to_owned(), values.collect::<Vec<_>>())
+    };
+    let (number, one, two) = (field("int64", "7"), field("string", r#""one""#), field("string", r#""two""#));
+    let texts = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>();
+    assert_eq!(named(&[number.clone(), two.clone()]), ("two".to_owned(), texts(&["7", "two"])));
+    assert_eq!(named(&[one.clone(), two]), ("one".to_owned(), texts(&["one", "two"])));
+    assert_eq!(named(&[number]), (String::new(), texts(&["7"])));
+    assert_eq!(named(&[field("string", r#""""#)]), (String::new(), texts(&[""])));
+    assert_eq!(named(&[one]), ("one".to_owned(), texts(&[])));
+}
+
+#[test]
 fn warnings_come_back_as_a_list_from_either_place() {
     let nested = r#","tags":[{"key":"@jaeger@warnings","type":"string","value":"[\"a\",\"b\"]"}]"#;
     let field = r#","tag":{"@jaeger@warnings":"[\"a\",\"b\"]"}"#;
