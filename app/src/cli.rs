@@ -79,10 +79,10 @@ pub(crate) enum Command {
 }
 
 /// A command of the ingester's, which has settings of its own.
-pub(super) const DEAD_LETTERS: &str = "dead-letters";
+const DEAD_LETTERS: &str = "dead-letters";
 
 /// A command of the query's, which has settings of its own.
-pub(super) const DEPENDENCIES: &str = "dependencies";
+const DEPENDENCIES: &str = "dependencies";
 
 /// Commands of the retention's that have settings of their own, the commands that they are, and what they are called there.
 const OF_RETENTION: [(&str, &str, &str); 6] = [
@@ -95,13 +95,13 @@ const OF_RETENTION: [(&str, &str, &str); 6] = [
 ];
 
 /// Of series of indices.
-pub(super) const ROLLOVER: &str = "rollover";
+const ROLLOVER: &str = "rollover";
 
 /// Of single spans.
-pub(super) const ERASE_SPANS: &str = "erase-spans";
+const ERASE_SPANS: &str = "erase-spans";
 
 /// Of lifecycle policies.
-pub(super) const POLICY: &str = "policy";
+const POLICY: &str = "policy";
 
 /// Jaeger's programs and what they are here.
 const JAEGER_PROGRAMS: [(&str, &str); 7] = [
@@ -132,12 +132,14 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed> {
         if let Some(path) = config_file(&args) {
             file = FileSettings::read(&path)?;
         }
-        let own = role.settings();
+        let stub = clap_command.find_subcommand(role.name).cloned().context("every role is a command")?;
+        let command = role.with_flags(stub);
+        let own = role::settings(&command);
         file.refuse_unknown(&own, role::settings_of_all)?;
         let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
         let names = set.filter_map(|(name, _)| name.into_string().ok());
         refuse_unsupported_environment(names, role.prefixes, &own, role::settings_of_all)?;
-        clap_command = clap_command.mut_subcommand(role.name, |command| role.prepared(command, &file));
+        clap_command = clap_command.mut_subcommand(role.name, |_| role.prepared(command, &file));
     }
     let mut matches =
         clap_command.try_get_matches_from_mut(&args).unwrap_or_else(|error| explain(error).exit());
@@ -282,7 +284,8 @@ mod tests {
     fn a_secret_that_cannot_be_taken_is_not_told_either() {
         let file = FileSettings::default();
         let query = Role::called("query").unwrap();
-        let command = Cli::command().mut_subcommand("query", |command| query.prepared(command, &file));
+        let command =
+            Cli::command().mut_subcommand("query", |stub| query.prepared(query.with_flags(stub), &file));
         for flag in ["--es.custom-headers=hush", "--es-archive.custom-headers=X-A: b, hush"] {
             let error = command.clone().try_get_matches_from(["spoor", "query", flag]).unwrap_err();
             let told = explain(error).to_string();

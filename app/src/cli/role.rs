@@ -103,30 +103,30 @@ impl Role {
         const { &ROLES }.iter().find(|role| role.name == name)
     }
 
-    /// `command` with the role's flags.
-    fn with_flags(&self, command: clap::Command) -> clap::Command {
+    /// `command`, which is this role's, with its flags.
+    pub(super) fn with_flags(&self, command: clap::Command) -> clap::Command {
         // They are not put off any more.
         (self.arguments)(command.defer(std::convert::identity))
     }
 
-    /// `command`, which is this role's, with its flags, each with its environment variable and the file's value as its default.
+    /// `command`, which has the role's flags, with each one's environment variable, and the file's value as its default.
     pub(super) fn prepared(&self, command: clap::Command, file: &FileSettings) -> clap::Command {
-        let command = prepare(self.with_flags(command), file);
+        let command = prepare(command, file);
         if self.name == DEAD_LETTERS { settings_anywhere(command) } else { command }
     }
+}
 
-    /// The names of its settings.
-    pub(super) fn settings(&self) -> Vec<String> {
-        let command = self.with_flags(clap::Command::new(self.name));
-        let names = command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned));
-        // A file that names another file would not be followed.
-        names.filter(|name| name != "config-file").collect()
-    }
+/// The names of the settings among a role's flags.
+pub(super) fn settings(command: &clap::Command) -> Vec<String> {
+    let names = command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned));
+    // A file that names another file would not be followed.
+    names.filter(|name| name != "config-file").collect()
 }
 
 /// The names of the settings of all roles.
 pub(super) fn settings_of_all() -> Vec<String> {
-    let mut names: Vec<String> = ROLES.iter().flat_map(Role::settings).collect();
+    let of = |role: &Role| settings(&role.with_flags(clap::Command::new(role.name)));
+    let mut names: Vec<String> = ROLES.iter().flat_map(of).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -163,7 +163,9 @@ mod tests {
         Cli::command().debug_assert();
         let file = FileSettings::default();
         for role in &ROLES {
-            Cli::command().mut_subcommand(role.name, |command| role.prepared(command, &file)).debug_assert();
+            Cli::command()
+                .mut_subcommand(role.name, |stub| role.prepared(role.with_flags(stub), &file))
+                .debug_assert();
         }
     }
 
@@ -197,8 +199,9 @@ mod tests {
     fn a_variable_of_jaeger_that_a_role_would_ignore_stops_this_role_alone() {
         let refused = |role: &str, name: &str| {
             let role = Role::called(role).unwrap();
+            let own = settings(&role.with_flags(clap::Command::new(role.name)));
             let names = [name.to_owned()].into_iter();
-            refuse_unsupported_environment(names, role.prefixes, &role.settings(), settings_of_all).is_err()
+            refuse_unsupported_environment(names, role.prefixes, &own, settings_of_all).is_err()
         };
         for (name, role, other) in [
             ("SAMPLING_UNKNOWN", "collector", "query"),

@@ -98,10 +98,12 @@ fn search() -> TraceQuery {
     }
 }
 
-/// One trace is found, and is empty.
+/// One trace is found, and has a span.
 fn one_trace(asked: &Asked) -> Answer {
     if asked.line.contains("_msearch") {
-        return (200, "", format!(r#"{{"responses":[{{{WHOLE},"hits":{{"hits":[]}}}}]}}"#));
+        let span = r#"{"traceID":"1","spanID":"1","operationName":"GET","startTime":5,"duration":7,"process":{"serviceName":"shop"}}"#;
+        let hit = format!(r#"{{"sort":[5,"1"],"_source":{span}}}"#);
+        return (200, "", format!(r#"{{"responses":[{{{WHOLE},"hits":{{"hits":[{hit}]}}}}]}}"#));
     }
     if asked.line.contains("_search") {
         let hit = format!(r#"{{"fields":{{"traceID":["{id}"]}},"sort":[5,"{id}"]}}"#, id = trace_id(1));
@@ -151,7 +153,7 @@ async fn the_store_is_told_how_long_somebody_waits() {
         let context = context(Duration::from_secs(30));
         let reader = store.reader();
         let found = reader.find_traces(&context, &search()).await.unwrap();
-        assert_eq!(found.try_collect::<Vec<SpanBatch>>().await.unwrap().len(), 0);
+        assert_eq!(found.try_collect::<Vec<SpanBatch>>().await.unwrap().len(), 1);
         let questions = server.asked("search");
         assert_eq!(questions.len(), 2);
         assert!(questions.iter().all(|asked| asked.body.contains(told)), "{questions:?}");

@@ -149,6 +149,10 @@ impl House {
                     agent.process()?.metrics().await?.sum("spoor_agent_spans_delivered_total", "");
                 ensure!(delivered > 0.0, "an agent has delivered nothing since it started");
             }
+            for query in self.of(Role::Query) {
+                let asked = query.process()?.metrics().await?.sum("jaeger_query_requests_total", "");
+                ensure!(asked > 0.0, "nginx has asked a query nothing since it started");
+            }
             Ok(())
         })
         .await?;

@@ -7,6 +7,7 @@ mod compact;
 mod convert;
 mod document;
 mod in_doubt;
+mod late;
 mod names;
 mod page;
 mod places;

@@ -9,6 +9,7 @@ use spoor_storage::{ReadError, RequestContext};
 
 use super::ElasticsearchReader;
 use super::answer::{Answer, parse_item};
+use super::late::Late;
 use super::query;
 use super::trace::{Progress, TraceCursor};
 use crate::access::{EVERYTHING, is_too_large};
@@ -19,6 +20,9 @@ const TRACES_AT_ONCE: usize = 20;
 /// Spans of each of them that come at once; larger traces go on in pages of their own.
 const SPANS_AT_ONCE: usize = 250;
 
+/// The first spans of a trace, and where it goes on.
+type Beginning = (SpanBatch, Option<TraceCursor>);
+
 /// A search on its way out.
 struct Found {
     context: RequestContext,
@@ -26,8 +30,9 @@ struct Found {
     attempted: String,
     /// Not asked for yet, newest first.
     ids: VecDeque<TraceId>,
-    /// Read but not handed out yet: spans, and where the trace goes on.
-    ready: VecDeque<(SpanBatch, Option<TraceCursor>)>,
+    late: Late,
+    /// Read but not handed out yet.
+    ready: VecDeque<Beginning>,
     /// The trace that is being handed out goes on here.
     open: Option<TraceCursor>,
     /// So many of its spans have been handed out.
@@ -50,6 +55,7 @@ impl ElasticsearchReader {
             targets: self.names.span_targets(widened(question.start, SLACK)),
             attempted,
             ids: ids.into(),
+            late: Late::default(),
             ready: VecDeque::new(),
             open: None,
             given: 0,
@@ -84,10 +90,27 @@ impl ElasticsearchReader {
         }
     }
 
-    /// Reads the beginnings of the next traces with one request.
+    /// Reads the beginnings of the next traces.
     async fn read_group(&self, found: &mut Found) -> Result<(), ReadError> {
-        let size = self.first_page(found.enough);
         let ids: Vec<TraceId> = found.ids.drain(..found.ids.len().min(TRACES_AT_ONCE)).collect();
+        let mut ready = self.beginnings(found, ids.clone()).await?;
+        loop {
+            let missing = found.late.missing(&found.context, &ready, is_nothing).await;
+            if missing.is_empty() {
+                break;
+            }
+            let again = self.beginnings(found, missing.iter().map(|&at| ids[at]).collect()).await?;
+            for (at, beginning) in missing.into_iter().zip(again) {
+                ready[at] = beginning;
+            }
+        }
+        found.ready.extend(ready);
+        Ok(())
+    }
+
+    /// Asks for the beginnings of these traces with one request.
+    async fn beginnings(&self, found: &Found, ids: Vec<TraceId>) -> Result<Vec<Beginning>, ReadError> {
+        let size = self.first_page(found.enough);
         let questions = ids.iter().map(|&id| query::trace_page(id, size, None));
         let reply = self
             .access
@@ -96,23 +119,20 @@ impl ElasticsearchReader {
         if reply.as_ref().is_err_and(is_too_large) {
             // Their spans are large ones: each trace is read by its cursor alone, page by page.
             let alone = |id| (SpanBatch::default(), Some(self.cursor(found, id, None)));
-            let alone: Vec<_> = ids.into_iter().map(alone).collect();
-            found.ready.extend(alone);
-            return Ok(());
+            return Ok(ids.into_iter().map(alone).collect());
         }
         let reply = reply?;
         let answers = super::parse_items(&reply, ids.len(), &found.attempted)?;
-        for (&trace_id, item) in ids.iter().zip(answers) {
+        let beginning = |(&trace_id, item)| {
             let answer: Answer<'_> = parse_item(item, &found.attempted)?;
             let cursor = |after| self.cursor(found, trace_id, after);
-            let ready = match self.take_page(&answer.hits.hits, size, &found.attempted)? {
+            Ok(match self.take_page(&answer.hits.hits, size, &found.attempted)? {
                 Progress::Last(batch) => (batch, None),
                 Progress::More(batch, after) => (batch, Some(cursor(Some(after)))),
                 Progress::Larger => (SpanBatch::default(), Some(cursor(None))),
-            };
-            found.ready.push_back(ready);
-        }
-        Ok(())
+            })
+        };
+        ids.iter().zip(answers).map(beginning).collect()
     }
 
     /// How many spans of each trace are asked for at first: one more than are enough, so that a page that is full still
@@ -130,4 +150,8 @@ impl ElasticsearchReader {
             attempted: found.attempted.clone(),
         }
     }
+}
+
+fn is_nothing((batch, next): &Beginning) -> bool {
+    batch.is_empty() && next.is_none()
 }

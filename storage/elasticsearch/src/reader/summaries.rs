@@ -14,6 +14,7 @@ use super::ElasticsearchReader;
 use super::answer::{Answer, parse_item};
 use super::convert::PageBuilder;
 use super::document::{ProcessDocument, SpanDocument};
+use super::late::Late;
 use super::summary_query::{self, ROOT_CANDIDATES, SUSPECTS, Sums};
 use super::trace::TraceCursor;
 use crate::index::{SLACK, Targets, now, widened};
@@ -35,6 +36,10 @@ enum Told {
     TooLittle,
 }
 
+fn is_nothing(told: &Told) -> bool {
+    matches!(told, Told::Summary(None))
+}
+
 impl ElasticsearchReader {
     /// Summaries of these traces, in this order.
     pub(super) async fn sum_up(
@@ -46,8 +51,21 @@ impl ElasticsearchReader {
     ) -> Result<Vec<TraceSummary>, ReadError> {
         let targets = self.names.span_targets(widened(self.whereabouts(Some(around)), SLACK));
         let mut summaries = Vec::with_capacity(trace_ids.len());
+        let mut late = Late::default();
         for group in trace_ids.chunks(TRACES_AT_ONCE) {
-            let told = self.ask(context, group, &targets, attempted).await?;
+            let mut told = self.ask(context, group, &targets, attempted).await?;
+            loop {
+                let missing = late.missing(context, &told, is_nothing).await;
+                if missing.is_empty() {
+                    break;
+                }
+                let ids: Vec<TraceId> = missing.iter().map(|&at| group[at]).collect();
+                for (at, again) in
+                    missing.into_iter().zip(self.ask(context, &ids, &targets, attempted).await?)
+                {
+                    told[at] = again;
+                }
+            }
             for (&trace_id, told) in group.iter().zip(told) {
                 summaries.extend(match told {
                     Told::Summary(summary) => summary,

@@ -111,7 +111,7 @@ pub fn question() -> TraceQuery {
 /// Answers of a server that finds two traces and shows pages that may go on: each question goes on as far as it can.
 pub fn found_and_goes_on(asked: &Asked) -> Answer {
     if asked.line.contains("/_msearch") {
-        let items = vec![format!("{{{WHOLE},\"status\":200}}"); asked.body.lines().count() / 2];
+        let items: Vec<String> = asked.body.lines().skip(1).step_by(2).map(of_a_found_trace).collect();
         return (200, "", format!(r#"{{"responses":[{}]}}"#, items.join(",")));
     }
     if !asked.line.contains("/_search") {
@@ -138,6 +138,18 @@ pub fn found_and_goes_on(asked: &Asked) -> Answer {
         String::new()
     };
     (200, "", format!("{{{WHOLE}{found}}}"))
+}
+
+/// What a search tells of a trace that another one found: its spans, or what they add up to.
+fn of_a_found_trace(question: &str) -> String {
+    let found = if question.contains("\"aggs\"") {
+        r#","aggregations":{"spans":{"value":1},"start":{"value":5},"end":{"value":6},"services":{"sum_other_doc_count":0,"buckets":[{"key":"s","doc_count":1}]}}"#
+    } else if question.contains("\"sort\"") {
+        r#","hits":{"hits":[{"_source":{"traceID":"2a","spanID":"1","operationName":"o","startTime":5,"duration":1,"process":{"serviceName":"s"}},"sort":[5,"1"]}]}"#
+    } else {
+        ""
+    };
+    format!("{{{WHOLE},\"status\":200{found}}}")
 }
 
 /// Line, content type and body: JSON spread over lines, lines of JSON as they are.
