@@ -1,10 +1,14 @@
 //! Opens the way to Kafka. The only place, besides tests, that knows which topics there are.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::ConstCounter;
 use spoor_ingester::quarantine::{FileQuarantine, Quarantine, TopicQuarantine, WithFallback};
 use spoor_ingester::{Destination, Ingester, Parts};
 use spoor_proto::record::{Encoding, ReadOnlyEncoding, UnknownEncoding};
@@ -72,6 +76,7 @@ pub(crate) fn open_writer(
 ) -> Result<Arc<dyn SpanWriter>> {
     let topic = Arc::new(KafkaWriter::open(&config.producer).context("open the topic of spans")?);
     let metrics = TopicMetrics::register(&mut host.registry);
+    host.registry.register_collector(Box::new(Renewals(Arc::clone(&topic))));
     let spans = SpanTopicWriter::new(Arc::clone(&topic), config.encoding, metrics)?;
     report_first_reach(topic, host.health.clone());
     Ok(Arc::new(RetryingWriter::new(spans, RetryPolicy::default(), retries)))
@@ -127,6 +132,25 @@ fn beside(kafka: &ConsumerConfig, name: &str) -> ProducerConfig {
         // Together they must not be more than brokers take as they are shipped.
         batch_size: ProducerConfig::default().max_message_bytes,
         ..ProducerConfig::default()
+    }
+}
+
+/// How often the producer was replaced, read from it when somebody looks.
+struct Renewals(Arc<KafkaWriter>);
+
+impl fmt::Debug for Renewals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Renewals({})", self.0.renewals())
+    }
+}
+
+impl Collector for Renewals {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let counter = ConstCounter::new(self.0.renewals());
+        let help = "Times Kafka's client library no longer delivered records though the brokers could take them, or its batches were too \
+                    large for the topic, and its producer was replaced by a new one";
+        let name = "spoor_topic_producer_renewals";
+        counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
     }
 }
 

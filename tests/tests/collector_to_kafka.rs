@@ -99,6 +99,7 @@ async fn stored_beyond(collector: &Spoor, least: f64) -> Result<()> {
         Ok(())
     })
     .await
+    .with_context(|| format!("the collector's log:\n{}", collector.log()))
 }
 
 /// A sender by HTTP hears in time that it may come again, and when.

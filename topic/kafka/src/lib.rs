@@ -8,6 +8,7 @@ mod error;
 mod health;
 mod reader;
 mod reason;
+mod stalls;
 mod writer;
 
 pub use browser::KafkaBrowser;

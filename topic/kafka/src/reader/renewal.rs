@@ -14,9 +14,9 @@ use rdkafka::error::KafkaError;
 
 use super::context::{ReaderContext, Rebalance, give_up, is_cooperative};
 use super::desk::Desk;
-use super::stall::Stalls;
 use super::worker::Worker;
 use crate::config::ConsumerConnection;
+use crate::stalls::Stalls;
 use crate::{SettingsError, client_config};
 
 /// How long the brokers may call us no member before that is more than a rebalance on its way.

@@ -16,10 +16,10 @@ use super::desk::Desk;
 use super::places;
 use super::renewal::{Entry, Membership};
 use super::shelf::{Outcome, Shelf};
-use super::stall::Stalls;
 use crate::SettingsError;
 use crate::config::ConsumerConfig;
 use crate::reason::{tell_of_topic, what_to_do};
+use crate::stalls::Stalls;
 
 /// How long the thread rests when nothing wakes it.
 const REST: Duration = Duration::from_millis(100);

@@ -8,6 +8,7 @@ use spoor_topic::{Confirmed, RecordError};
 use tokio::sync::Notify;
 
 use super::context;
+use super::traffic::Passage;
 
 type Answer = Result<Confirmed, RecordError>;
 
@@ -82,14 +83,16 @@ pub(super) struct Ticket {
     batch: Arc<Batch>,
     index: usize,
     place: Place,
+    passage: Passage,
 }
 
 impl Ticket {
-    pub(super) fn new(batch: Arc<Batch>, index: usize, place: Place) -> Self {
-        Self { batch, index, place }
+    pub(super) fn new(batch: Arc<Batch>, index: usize, place: Place, passage: Passage) -> Self {
+        Self { batch, index, place, passage }
     }
 
     pub(super) fn confirmed(&self, partition: i32, offset: i64) {
+        self.passage.answered();
         // Without confirmation the library knows no offset.
         let offset = Some(offset).filter(|offset| *offset >= 0);
         self.batch.answer(self.index, Ok(Confirmed { partition, offset }));
@@ -97,6 +100,9 @@ impl Ticket {
 
     pub(super) fn failed(&self, code: RDKafkaErrorCode) {
         self.batch.failed.store(true, Ordering::Relaxed);
+        if context::is_brokers_word(code) {
+            self.passage.answered();
+        }
         let size = self.place.bytes.saturating_sub(RECORD_COST);
         let Batch { topic, limit, batch_bytes, .. } = &*self.batch;
         // The brokers' limit is one of batches, and all records of a batch are refused with it. One that fills a batch was alone.

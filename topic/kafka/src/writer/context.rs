@@ -46,6 +46,11 @@ impl ProducerContext for WriterContext {
     }
 }
 
+/// Whether a broker said it, and not the library by itself: those of the broker are from 0 on.
+pub(super) fn is_brokers_word(code: RDKafkaErrorCode) -> bool {
+    code as i32 >= 0
+}
+
 /// Whether it says that a batch is larger than the topic takes.
 pub(super) fn is_too_large(code: RDKafkaErrorCode) -> bool {
     matches!(

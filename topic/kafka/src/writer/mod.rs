@@ -3,28 +3,29 @@
 mod absence;
 mod batch;
 mod context;
+mod producer;
+mod traffic;
 mod watch;
 
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use rdkafka::producer::BaseRecord;
 use spoor_topic::{Confirmed, OutgoingRecord, RecordError, TopicWriter, Unreachable, partition_of_key};
 
-use crate::config::{ProducerConfig, ProducerConnection};
+use crate::config::ProducerConfig;
 use crate::health::Health;
 use crate::{SettingsError, client_config};
 use absence::Absence;
 use batch::{Batch, Room, Ticket};
-use context::WriterContext;
-use watch::Watch;
-
-type Producer = ThreadedProducer<WriterContext>;
+use producer::{Numbered, create};
+use traffic::Traffic;
+use watch::{Tempo, Watch};
 
 /// When a sender may try again after the brokers were away or had no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -33,15 +34,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub struct KafkaWriter {
     shared: Arc<Shared>,
     _watch: Watch,
-}
-
-/// A producer, and the how many-th it is.
-#[derive(Clone)]
-struct Numbered {
-    number: u64,
-    producer: Producer,
-    /// Bytes with which a batch of it is full.
-    batch_bytes: usize,
 }
 
 struct Shared {
@@ -54,6 +46,7 @@ struct Shared {
     health: Arc<Health>,
     absence: Absence,
     room: Arc<Room>,
+    traffic: Arc<Traffic>,
 }
 
 impl KafkaWriter {
@@ -71,6 +64,10 @@ impl KafkaWriter {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_topic(settings: &ProducerConfig, topic: &str) -> Result<Self, SettingsError> {
+        Self::open_watched(settings, topic, Tempo::default())
+    }
+
+    fn open_watched(settings: &ProducerConfig, topic: &str, tempo: Tempo) -> Result<Self, SettingsError> {
         let config = client_config::producer(settings)?;
         let brokers = settings.connection.brokers.join(",");
         let health = Arc::new(Health::unknown(format!("write topic {topic} at {brokers}")));
@@ -87,8 +84,9 @@ impl KafkaWriter {
             health,
             absence: Absence::default(),
             room,
+            traffic: Arc::default(),
         });
-        let watch = Watch::start(&shared);
+        let watch = Watch::start(&shared, tempo);
         Ok(Self { shared, _watch: watch })
     }
 
@@ -97,64 +95,16 @@ impl KafkaWriter {
     pub fn partitions(&self) -> Option<i32> {
         Some(self.shared.partitions.load(Ordering::Relaxed)).filter(|count| *count > 0)
     }
-}
 
-/// A producer whose batches are full with so many bytes.
-fn create(
-    config: &ClientConfig,
-    health: &Arc<Health>,
-    batch_bytes: usize,
-) -> Result<Producer, SettingsError> {
-    let mut config = config.clone();
-    config.set("batch.size", batch_bytes.to_string());
-    config
-        .create_with_context(WriterContext { health: Arc::clone(health) })
-        .map_err(|error| client_config::refused(&error, ProducerConnection::PREFIX))
+    /// How often the client library's producer was replaced by a new one, since nothing came of it any more or the topic takes smaller
+    /// batches only.
+    #[must_use]
+    pub fn renewals(&self) -> u64 {
+        self.shared.producer().number
+    }
 }
 
 impl Shared {
-    fn producer(&self) -> Numbered {
-        self.producer.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The record that meets an error which the library does not get over has a code of its own, and only those behind it are told that
-    /// it is fatal: the library is asked.
-    fn renew_if_fatal(&self, sender: &Numbered) {
-        if sender.producer.client().fatal_error().is_some() {
-            self.renew(sender.number, sender.batch_bytes, "its client library has given it up");
-        }
-    }
-
-    /// The topic takes no batches as large as this producer's: from now on they are half as large.
-    fn narrow(&self, sender: &Numbered) {
-        let half = (sender.batch_bytes / 2).max(1);
-        let why = format!(
-            "batches of up to {} bytes are over the topic's max.message.bytes, so that they end with {half} bytes until this \
-             process starts again; raise the topic's setting, or lower --kafka.producer.batch-size",
-            sender.batch_bytes
-        );
-        self.renew(sender.number, half, &why);
-    }
-
-    /// A new producer takes the place of the one of that number: once, however many writes have found out that it has to.
-    fn renew(&self, number: u64, batch_bytes: usize, why: &str) {
-        let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
-        if place.number != number {
-            return;
-        }
-        match create(&self.config, &self.health, batch_bytes) {
-            Ok(producer) => {
-                tracing::warn!("write topic {}: the producer is opened anew: {why}", self.topic);
-                let new = Numbered { number: number + 1, producer, batch_bytes };
-                let old = std::mem::replace(&mut *place, new);
-                // Its end may take a moment, for which nobody else is to wait.
-                drop(place);
-                drop(old);
-            }
-            Err(error) => tracing::error!("write topic {}: open the producer anew: {error}", self.topic),
-        }
-    }
-
     fn unavailable(&self, reason: &str) -> RecordError {
         RecordError::Unavailable { reason: reason.into(), retry_after: RETRY_AFTER }
     }
@@ -196,7 +146,8 @@ impl Shared {
             let reason = "the records under way take all of --kafka.producer.max-bytes-in-flight".into();
             return Err(RecordError::Busy { reason, retry_after: RETRY_AFTER });
         };
-        let ticket = Box::new(Ticket::new(Arc::clone(batch), index, place));
+        let passage = self.traffic.set_out(partition);
+        let ticket = Box::new(Ticket::new(Arc::clone(batch), index, place, passage));
         let mut message: BaseRecord<'_, [u8], [u8], _> =
             BaseRecord::with_opaque_to(&self.topic, ticket).partition(partition);
         if let Some(key) = &record.key {
@@ -254,6 +205,7 @@ impl TopicWriter for KafkaWriter {
         if batch.saw_too_much() {
             shared.narrow(&sender);
         }
+        shared.let_go(sender);
         // Why the others have no answer is told by what has become of the brokers meanwhile.
         let unanswered = match shared.health.reachable() {
             Err(down) if !in_time => shared.away(&down),
@@ -270,3 +222,6 @@ impl TopicWriter for KafkaWriter {
         self.shared.health.reachable()
     }
 }
+
+#[cfg(test)]
+mod tests;
