@@ -1,5 +1,5 @@
-//! Story: of a cluster of three nodes one is killed under load and comes back. Senders notice nothing but delay, and every
-//! span acknowledged is found.
+//! Story: of a cluster of three nodes one is killed under load and comes back: the only one that the collector was told of. Senders notice
+//! nothing but delay, and every span acknowledged is found.
 
 use std::time::Duration;
 
@@ -16,9 +16,13 @@ const SPANS: u64 = 30_000;
 const RATE: u64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(240);
 
-async fn collector(nodes: &[String]) -> Result<Spoor> {
+/// It is told of one node, and finds the others by asking.
+async fn collector(node: &str) -> Result<Spoor> {
     let settings = [
-        format!("--es.server-urls={}", nodes.join(",")),
+        format!("--es.server-urls={node}"),
+        "--es.sniffer".to_owned(),
+        "--es.sniffer-interval=2s".to_owned(),
+        "--es.log-level=info".to_owned(),
         format!("--es.index-prefix={PREFIX}"),
         "--es.num-shards=3".to_owned(),
         "--es.num-replicas=1".to_owned(),
@@ -56,7 +60,7 @@ async fn progress(collector: &Spoor, spans: f64) -> Result<()> {
 async fn a_node_that_is_killed_and_comes_back_costs_no_acknowledged_span() -> Result<()> {
     let mut cluster = tokio::task::spawn_blocking(|| OpenSearchCluster::start(3)).await??;
     let nodes = cluster.urls();
-    let collector = collector(&nodes).await?;
+    let collector = collector(&nodes[1]).await?;
     let patient = SendConfig { retry_for: PATIENCE, ..to(&collector, Protocol::OtlpGrpc, 8) };
     // The day's indices are made, with their replicas: what a lost node holds is then held by another one too.
     let first = send(&patient, requests(1, 1_000, 250)).await?;
@@ -71,6 +75,12 @@ async fn a_node_that_is_killed_and_comes_back_costs_no_acknowledged_span() -> Re
     ensure!(!sending.is_finished(), "the node was away under load");
     cluster = tokio::task::spawn_blocking(move || cluster.start_again(1).map(|()| cluster)).await??;
 
+    let killed = nodes[1].trim_start_matches("http://");
+    let log = collector.log();
+    ensure!(
+        log.lines().any(|line| line.contains(killed) && line.contains("no connection")),
+        "the node is named:\n{log}"
+    );
     let report = sending.await??;
     ensure!(
         first.acknowledged.spans == 1_000 && report.acknowledged.spans == SPANS,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use spoor_load::{Outcome, Protocol, SendConfig};
+use spoor_tests::accounts::Accounts;
 use spoor_tests::traffic::{keys_of, requests, send, stored_keys, to};
 use spoor_tests::{Role, Spoor, eventually};
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,13 @@ async fn what_was_acknowledged_over_an_outage_is_exactly_what_is_found() -> Resu
     let across = sending.await??;
     ensure!(across.acknowledged.spans == 4_000, "senders that repeat succeed without a restart: {across}");
     collector.ready().await?;
+    let accounts = Accounts::of(&collector).await?;
+    ensure!(accounts.add_up() && accounts.in_flight == 0.0 && accounts.returned > 0.0, "{accounts:?}");
+    let (log, node) = (collector.log(), url.trim_start_matches("http://"));
+    let is_told = |line: &str| {
+        ["spans cannot be stored", node, "--es.server-urls"].iter().all(|part| line.contains(part))
+    };
+    ensure!(log.lines().any(is_told), "which node, and what to look at:\n{log}");
 
     let mut acknowledged = keys_of(&before, |outcome| *outcome == Outcome::Acknowledged);
     acknowledged.extend(keys_of(&across, |outcome| *outcome == Outcome::Acknowledged));

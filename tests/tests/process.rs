@@ -135,12 +135,15 @@ async fn the_service_manager_is_told_of_the_start_and_of_the_stop_though_the_sto
     let path = folder.path().join("notify");
     let socket = tokio::net::UnixDatagram::bind(&path)?;
     let path = path.to_str().context("a temporary folder has a plain name")?;
-    let dead = format!("--es.server-urls=http://127.0.0.1:{}", xtask::servers::free_port()?);
+    let port = xtask::servers::free_port()?;
+    let dead = format!("--es.server-urls=http://127.0.0.1:{port}");
     let spoor = Spoor::start_with(Role::Collector, &[&dead], &[("NOTIFY_SOCKET", path)]).await?;
     ensure!(notification(&socket).await?.contains("READY=1"), "the start is done when the ports are open");
     let health = reqwest::get(spoor.url("admin")).await?;
     ensure!(health.status() == 503, "the admin port tells of the store: {}", health.status());
-    ensure!(health.text().await?.contains("\"store\""), "and names it");
+    let told = health.text().await?;
+    let parts = ["\"store\"", "no connection to", &format!(":{port}"), "--es.server-urls"];
+    ensure!(parts.iter().all(|part| told.contains(part)), "and says which, and what to look at: {told}");
     spoor.terminate()?;
     ensure!(notification(&socket).await?.contains("STOPPING=1"), "then the stop");
     Ok(())

@@ -71,8 +71,16 @@ async fn a_store_that_halts_for_22_s_under_load_loses_nothing_that_was_acknowled
     ensure!(repeating.acknowledged.spans == PATIENT.0, "senders that repeat succeed: {repeating}");
     ensure!(once.refused.spans > 0 && once.unknown.spans == 0, "each request has its answer in time: {once}");
     ensure!(
-        once.messages.keys().all(|message| !message.is_empty()),
-        "whoever is refused is told why: {once}"
+        once.messages.keys().all(|message| message.contains("send again later")),
+        "whoever is refused is told what to do: {once}"
+    );
+    let (log, node) = (collector.log(), url.trim_start_matches("http://"));
+    let is_told = |line: &str| {
+        ["spans cannot be stored", node, "did not answer"].iter().all(|part| line.contains(part))
+    };
+    ensure!(
+        log.lines().any(is_told),
+        "whoever runs the collector is told which node, and what became of it:\n{log}"
     );
     let accounts = Accounts::of(&collector).await?;
     ensure!(accounts.add_up() && accounts.in_flight == 0.0, "{accounts:?}");

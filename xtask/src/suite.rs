@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::servers::{self, Kafka, OpenSearch, OtherServer};
 use crate::steps::Steps;
@@ -130,7 +130,9 @@ fn tests(
 fn other_servers(steps: &mut Steps, root: &Path) {
     thread::scope(|scope| {
         let start = |name: &'static str| (name, scope.spawn(move || OtherServer::start(name)));
-        let mut names = OtherServer::names().into_iter();
+        let names = OtherServer::names();
+        steps.run("lines of stores", || enough_lines(&names));
+        let mut names = names.into_iter();
         let mut coming = names.next().map(start);
         while let Some((name, server)) = coming.take() {
             steps.run(name, || {
@@ -140,6 +142,19 @@ fn other_servers(steps: &mut Steps, root: &Path) {
             });
         }
     });
+}
+
+/// A machine that lacks a JDK may leave a line out, but not so many that nothing is known of an old or a new Elasticsearch.
+fn enough_lines(names: &[&str]) -> Result<()> {
+    let has = |name: &str| names.contains(&name);
+    let missing = match (has("elasticsearch-7"), has("elasticsearch-8") || has("elasticsearch-9")) {
+        (true, true) => return Ok(()),
+        (false, _) => "Elasticsearch 7",
+        (true, false) => "Elasticsearch 8 or 9",
+    };
+    bail!(
+        "no JDK of this machine runs {missing}, on which the store has to be tested: install 17, 21 or newer"
+    )
 }
 
 /// The store's tests on this server, which ends with them.

@@ -185,6 +185,15 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_0_is_that_of_jaeger_which_is_twelve_hours() {
+        let (cache, now) = (ServiceCache::new(Duration::ZERO), Instant::now());
+        let hours = |hours: u64| now + Duration::from_secs(hours * 3_600);
+        cache.confirm([key(1, 0)].into_iter(), now);
+        assert_eq!(cache.known(&[key(1, 0)], hours(12) - Duration::from_secs(1)), [true]);
+        assert_eq!(cache.known(&[key(1, 0)], hours(12)), [false]);
+    }
+
+    #[test]
     fn memory_is_bounded_and_what_is_used_stays() {
         let cache = ServiceCache::new(Duration::ZERO);
         let now = Instant::now();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use spoor_model::TraceLookup;
+use futures::TryStreamExt;
+use spoor_model::{SpanBatch, TraceLookup, TraceQuery};
 use spoor_storage::conformance::trace_id;
 use spoor_storage::{ReadErrorKind, RequestContext, SpanReader, SpanWriter, WriteErrorKind};
 use spoor_storage_elasticsearch::Readiness;
@@ -14,6 +15,60 @@ use support::bulks::{
     Documents, assert_bulks_counted, context, held_bulks, metric, open, open_counted, spans, write,
 };
 use support::fake::{Asked, FakeServer, healthy};
+use support::golden;
+
+/// As Elasticsearch and OpenSearch say it to every question for nested tags.
+#[tokio::test]
+async fn where_costly_questions_are_forbidden_the_reason_names_the_setting() {
+    let server = FakeServer::start(|asked| {
+        if !asked.line.contains("_search") {
+            return healthy(asked);
+        }
+        let reason =
+            "[joining] queries cannot be executed when 'search.allow_expensive_queries' is set to false.";
+        let cause = format!(r#"{{"type":"exception","reason":"{reason}"}}"#);
+        let error = format!(
+            r#"{{"error":{{"root_cause":[{cause}],"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[{{"shard":0,"reason":{cause}}}]}},"status":400}}"#
+        );
+        (400, "", error)
+    });
+    let (store, _) = open_counted(&server, |_| {});
+    let question = TraceQuery { tags: vec![("k".to_owned(), "v".to_owned())], ..golden::question() };
+    let error = store.reader().find_traces(&context(), &question).await.err().unwrap();
+    assert_eq!(error.kind, ReadErrorKind::Invalid);
+    assert!(error.to_string().contains("search.allow_expensive_queries"), "{error}");
+}
+
+/// The search is whole, and of one of the traces that it found a shard does not tell.
+#[tokio::test]
+async fn a_failed_part_of_a_multi_search_is_an_error_that_names_the_cause() {
+    let failed = [
+        r#"{"error":{"type":"es_rejected_execution_exception","reason":"queue full"},"status":503}"#,
+        r#"{"timed_out":false,"_shards":{"total":2,"successful":1,"failed":1,"failures":[{"shard":1,"reason":{"type":"x","reason":"queue full"}}]},"hits":{"hits":[]}}"#,
+    ];
+    for failed in failed {
+        let server = FakeServer::start(move |asked| {
+            let whole = golden::found_and_goes_on(asked);
+            if !asked.line.contains("/_msearch") {
+                return whole;
+            }
+            let (status, headers, body) = whole;
+            let mut answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+            answer["responses"][1] = serde_json::from_str(failed).unwrap();
+            (status, headers, answer.to_string())
+        });
+        let (store, _) = open_counted(&server, |_| {});
+        let reader = store.reader();
+        let found: Result<Vec<SpanBatch>, _> = match reader.find_traces(&context(), &golden::question()).await
+        {
+            Ok(found) => found.try_collect().await,
+            Err(error) => Err(error),
+        };
+        let error = found.unwrap_err();
+        assert_eq!(error.kind, ReadErrorKind::Incomplete, "{error}");
+        assert!(error.to_string().contains("queue full"), "{error}");
+    }
+}
 
 #[tokio::test]
 async fn a_slow_store_ends_in_the_callers_deadline() {
@@ -25,6 +80,7 @@ async fn a_slow_store_ends_in_the_callers_deadline() {
     let context = RequestContext::with_timeout(Duration::from_millis(300));
     let error = store.writer().write(&context, &spans(2)).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::DeadlineExceeded, 2));
+    assert!(error.to_string().contains("did not answer in time"), "{error}");
     // The bulk is given up at the same moment as its writer.
     while Documents::counted(&registry).all() == 0 {
         tokio::task::yield_now().await;

@@ -48,7 +48,8 @@ async fn a_document_too_large_for_the_server_is_rejected_by_name() {
     let whole = server.asked("_bulk").iter().filter(|bulk| !bulk.body.contains(SECOND)).count();
     assert_bulks_counted(&registry, &server, whole);
     assert_eq!((written.rejected[0].index, written.rejected[0].span_id.0), (1, 2));
-    assert!(written.rejected[0].reason.contains("413"), "{}", written.rejected[0].reason);
+    let reason = &written.rejected[0].reason;
+    assert!(reason.contains("413") && reason.contains("raise its http.max_content_length"), "{reason}");
 }
 
 #[tokio::test]
@@ -87,6 +88,7 @@ async fn each_span_gets_its_own_verdict() {
     let (store, registry) = open_counted(&server, |_| {});
     let error = write(&store, 4).await.unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::Busy);
+    assert!(error.to_string().contains("es_rejected_execution_exception: queue full"), "{error}");
     assert_eq!(error.unfinished, [1]);
     assert_eq!(error.settled.stored, 2);
     assert_eq!(error.settled.rejected[0].index, 2);

@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use spoor_storage::{Credentials, RequestContext, SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{Compression, ElasticsearchStore, OpenError, QuestionMethod, RequestLog};
 use support::connection::{answers, config, context, open, write};
 use support::fake::{Asked, FakeServer, RESET, stored};
+use support::log::Log;
 
 /// Takes requests with this header only.
 fn guarded(header: &'static str) -> FakeServer {
@@ -239,27 +239,6 @@ async fn questions_are_sent_by_the_method_that_is_set() {
     assert!(server.asked("_bulk")[0].line.starts_with("POST "), "a bulk is no question");
 }
 
-/// Keeps what is logged in this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn requests_are_logged_as_the_level_says_and_never_their_secrets() {
     let file = SecretFile::with("hush");
@@ -271,11 +250,7 @@ async fn requests_are_logged_as_the_level_says_and_never_their_secrets() {
     for (level, failures, all) in
         [(RequestLog::Error, false, false), (RequestLog::Info, true, false), (RequestLog::Debug, true, true)]
     {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let (log, _guard) = Log::of_this_thread();
         let store = open(&well, |connection| {
             connection.server_urls.insert(0, ill.url().parse().unwrap());
             connection.auth.token_file = file.path();

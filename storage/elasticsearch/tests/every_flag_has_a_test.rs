@@ -191,3 +191,20 @@ fn every_flag_changes_the_settings_of_the_store_and_its_twin_those_of_the_archiv
         assert_eq!(archive, changed, "--{}={value}", for_the_archive(flag));
     }
 }
+
+/// Where the archive is and how it is spoken to, not what it is called: names, aliases, rotation and policy are its own.
+#[test]
+fn an_archive_without_settings_of_its_own_is_reached_as_the_store_is() {
+    let bare = |config: &Config| {
+        let mut bare = Config { indices: Config::default().indices, ..config.clone() };
+        bare.templates.ilm_policy_name.clear();
+        bare
+    };
+    for (flag, value, _) in STORE {
+        let changed = store(&[&format!("--{flag}={value}")]);
+        let flags = ["--es-archive.names=dated", "--es-archive.index-prefix=kept"];
+        let matches = ArchiveConfig::augment_args(empty()).get_matches_from(flags);
+        let archive = ArchiveConfig::from_arg_matches(&matches).unwrap().beside(&changed).unwrap();
+        assert_eq!(bare(&archive), bare(&changed), "--{flag}={value}");
+    }
+}

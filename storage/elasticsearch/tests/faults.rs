@@ -81,6 +81,8 @@ async fn a_refused_connection_is_told_with_the_node_and_nothing_is_stored() {
     let error = store.writer().write(&context(), &spans(2)).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0, 1].as_slice()));
     assert!(error.to_string().contains(&address) && error.to_string().contains("refused"), "{error}");
+    let advice = "check that the store runs and that --es.server-urls names it";
+    assert!(error.to_string().contains(advice), "{error}");
     assert_eq!(Documents::counted(&registry), Documents::default(), "no bulk was sent");
     let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
     let error = store.reader().trace(&context(), &lookup).await.err().unwrap();

@@ -1,5 +1,5 @@
 //! Documents of every generation of writers, made by hand after the facts of each (`tests/generations`), put into a real server the way
-//! they lie there: found by id and by search, and read as what they were.
+//! they lie there: found by id and by search, and read as what they were; in indices of our schema, and of each that Jaeger has had.
 //!
 //! A file says who writes so (`writer`), with which settings our store reads it (`flags`, or `archive` for the archive's), the
 //! `aliases` of indices, the `service`, the `documents` with their indices, tags by which the trace is found, and the `spans` that come of it. Times are µs
@@ -27,6 +27,7 @@ use spoor_storage::conformance::context;
 use spoor_storage_elasticsearch::{
     ArchiveConfig, Config, ElasticsearchReader, ElasticsearchStore, Readiness,
 };
+use support::schema::{ERAS, Era, template};
 use support::{OwnStore, config, request};
 
 #[derive(Deserialize)]
@@ -60,11 +61,15 @@ fn settings<T: Args + FromArgMatches>(flags: &[String], prefix: &str) -> T {
 }
 
 /// The store that reads the documents: the archive beside it where the file is about one.
-fn reader_of(generation: &Generation, store: &OwnStore) -> Arc<ElasticsearchReader> {
+fn reader_of(generation: &Generation, store: &OwnStore, schema: Option<Era>) -> Arc<ElasticsearchReader> {
     if generation.archive.is_empty() {
         return store.store.reader();
     }
-    let archive: ArchiveConfig = settings(&generation.archive, &store.prefix);
+    let mut flags = generation.archive.clone();
+    if schema.is_some() {
+        flags.push("--es-archive.create-index-templates=false".to_owned());
+    }
+    let archive: ArchiveConfig = settings(&flags, &store.prefix);
     let archive =
         ElasticsearchStore::open_archive(&archive, &config(&store.prefix), &mut Registry::default()).unwrap();
     archive.reader()
@@ -194,7 +199,15 @@ async fn by_search(
 async fn is_read(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/generations").join(file);
     let generation: Generation = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let writer = &generation.writer;
+    is_read_in(&generation, None).await;
+    for era in ERAS {
+        is_read_in(&generation, Some(era)).await;
+    }
+}
+
+/// In indices of our schema, or of that one of Jaeger's.
+async fn is_read_in(generation: &Generation, schema: Option<Era>) {
+    let writer = &format!("{} in {schema:?}", generation.writer);
     let store = OwnStore::open_with(|ours| {
         let with_flags: Config = settings(&generation.flags, &ours.indices.prefix);
         let Config { connection, indices, templates, .. } = ours.clone();
@@ -203,12 +216,19 @@ async fn is_read(file: &str) {
         ours.indices.prefix = indices.prefix;
         (ours.templates.num_shards, ours.templates.num_replicas) =
             (templates.num_shards, templates.num_replicas);
+        ours.templates.create = schema.is_none();
+        if let Some(era) = schema {
+            let name = format!("{}-jaeger-span", ours.indices.prefix);
+            let pattern = format!("{}*-span*", ours.indices.prefix);
+            let made = request("PUT", &format!("/_template/{name}"), Some(&template(era, &pattern)));
+            assert_eq!(made["acknowledged"], true, "{made}");
+        }
     });
-    let reader = reader_of(&generation, &store);
+    let reader = reader_of(generation, &store, schema);
     // The templates are there before anything else is looked at.
     let mut readiness = store.store.readiness();
     readiness.wait_for(|state| *state != Readiness::Starting).await.unwrap();
-    let range = lay_down(&generation, &store);
+    let range = lay_down(generation, &store);
     if store.config.indices.use_aliases {
         let alias = json!({ "aliases": { format!("{}-jaeger-service-read", store.prefix): {} } });
         request("PUT", &format!("/{}-jaeger-service-000001", store.prefix), Some(&alias));

@@ -256,6 +256,26 @@ async fn an_archive_keeps_old_traces_apart_from_the_store_under_either_of_jaeger
     assert!(mapping.to_string().contains("nested"), "the archive has the schema of spans: {mapping}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_in_the_compact_layout_is_kept_and_read_beside_what_lies_in_jaegers() {
+    let store = OwnStore::open();
+    for (place, names) in [("one", "single"), ("by-day", "dated")] {
+        let prefix = format!("--es-archive.index-prefix={}-{place}", store.prefix);
+        let names = format!("--es-archive.names={names}");
+        let flags = ["--es-archive.enabled", &prefix, &names];
+        let before = archive_of(&store, &flags);
+        write(&*before.writer(), &span_at(&store, 2_000, 7)).await;
+        let compact = archive_of(&store, &[flags.as_slice(), &["--es-archive.layout=compact"]].concat());
+        write(&*compact.writer(), &span_at(&store, 2_000, 8)).await;
+        store.refresh();
+        let of_spans = |layout: &str| store.count(&format!("{place}-{layout}-span"));
+        assert_eq!((of_spans("jaeger"), of_spans("spoor")), (1, 1), "{place}");
+        for archive in [&before, &compact] {
+            assert_eq!(spans_by_id(&*archive.reader()).await, [7, 8], "{place}");
+        }
+    }
+}
+
 /// Jaeger's rollover tool makes aliases of an archive's spans, and none of services.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_made_by_jaegers_rollover_tool_is_all_that_an_archive_needs() {

@@ -109,7 +109,54 @@ async fn a_search_that_fails_on_some_shards_is_an_error_that_names_the_cause() {
         enough_spans: usize::MAX,
         filter: None,
     };
-    told(&store.reader().find_traces(&context(), &query).await.err().unwrap());
+    let reader = store.reader();
+    told(&reader.find_traces(&context(), &query).await.err().unwrap());
+    told(&reader.find_trace_ids(&context(), &query, None).await.err().unwrap());
+    let summaries = reader.summaries(&context(), &[trace_id(1)], query.start).await;
+    told(&summaries.err().unwrap());
+}
+
+/// The alias is moved by a person, or by a tool that died between two steps. Until it is back nothing may be written under its name, which
+/// would make an index of it that no alias can have any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_alias_that_is_taken_away_holds_writes_until_it_is_back() {
+    let store = OwnStore::open_with(|config| config.indices.use_aliases = true);
+    let name = |what: &str| format!("{}-jaeger-{what}", store.prefix);
+    for family in ["span", "service"] {
+        let aliases = json!({ "aliases": {
+            name(&format!("{family}-read")): {}, name(&format!("{family}-write")): { "is_write_index": true }
+        } });
+        let made = request("PUT", &format!("/{}", name(&format!("{family}-000001"))), Some(&aliases));
+        assert_eq!(made["acknowledged"], true, "{made}");
+    }
+    let mut ready = store.store.readiness();
+    ready.wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
+    assert_eq!(store.writer().write(&context(), &one_span(&store, 1)).await.unwrap().stored, 1);
+
+    let of_alias = format!("/{}/_alias/{}", name("span-000001"), name("span-write"));
+    assert_eq!(request("DELETE", &of_alias, None)["acknowledged"], true);
+    let error = store.writer().write(&context(), &one_span(&store, 2)).await.unwrap_err();
+    assert_eq!((error.kind, error.unfinished.as_slice()), (WriteErrorKind::Unavailable, [0].as_slice()));
+    assert!(error.to_string().contains(&name("span-write")), "{error}");
+    let indices = request("GET", &format!("/{}*?filter_path=*.aliases", name("span")), None);
+    let indices: Vec<&String> = indices.as_object().unwrap().keys().collect();
+    assert_eq!(indices, [&name("span-000001")], "no index took the name of the alias");
+
+    let mut registry = Registry::default();
+    let metrics = RetryMetrics::register(&mut registry);
+    let writer = RetryingWriter::new(store.store.writer(), RetryPolicy::default(), metrics);
+    let batch = one_span(&store, 2);
+    let patient = tokio::spawn(async move {
+        writer.write(&RequestContext::with_timeout(Duration::from_secs(60)), &batch).await
+    });
+    while retries(&registry) == 0 {
+        assert!(!patient.is_finished(), "the write waits for the alias");
+        tokio::task::yield_now().await;
+    }
+    let again = json!({ "is_write_index": true });
+    assert_eq!(request("PUT", &of_alias, Some(&again))["acknowledged"], true);
+    assert_eq!(patient.await.unwrap().unwrap().stored, 1);
+    assert_eq!(store.count("span"), 2);
 }
 
 fn told(error: &ReadError) {

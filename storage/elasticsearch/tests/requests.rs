@@ -65,6 +65,11 @@ fn compact(config: &mut Config) {
     config.layout.layout = Layout::Compact;
 }
 
+fn compact_behind_aliases(config: &mut Config) {
+    config.layout.layout = Layout::Compact;
+    config.indices.use_aliases = true;
+}
+
 fn tags_as_fields(config: &mut Config) {
     config.documents.tags_as_fields_all = true;
 }
@@ -105,6 +110,7 @@ async fn spans_are_written_by_the_reviewed_bulks() {
     compare("aliases/bulk.txt", behind_aliases, write).await;
     compare("tags-as-fields/bulk.txt", tags_as_fields, write).await;
     compare("compact/bulk.txt", compact, write).await;
+    compare("compact-aliases/bulk.txt", compact_behind_aliases, write).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use support::fake::{Answer, Asked, healthy};
 use support::golden::{Requests, VERSIONS, WHOLE, context, daily, hourly_with_remote, spans};
 
 /// By whom an archive is named, and how.
-const ARCHIVES: [(&str, &[&str]); 4] = [
+const ARCHIVES: [(&str, &[&str]); 6] = [
     ("archive", &["--es-archive.enabled"]),
     ("archive-aliases", &["--es-archive.enabled", "--es-archive.use-aliases"]),
     (
@@ -32,6 +32,8 @@ const ARCHIVES: [(&str, &[&str]); 4] = [
         "archive-dated",
         &["--es-archive.enabled", "--es-archive.names=dated", "--es-archive.index-prefix=jaeger-archive"],
     ),
+    ("archive-compact", &["--es-archive.enabled", "--es-archive.layout=compact"]),
+    ("archive-remote", &["--es-archive.enabled", "--es-archive.remote-read-clusters=east,west"]),
 ];
 
 fn archive(store: &Config, flags: &[&str]) -> ElasticsearchStore {

@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use spoor_model::{Throughput, TraceLookup, UnixNanos};
 use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
 use spoor_storage::{SamplingStore, SpanReader, SpanWriter};
-use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
+use spoor_storage_elasticsearch::{ArchiveConfig, Config, ElasticsearchStore};
 use support::connection::{answers, context, write};
 use support::fake::FakeServer;
 
@@ -34,6 +34,26 @@ fn open_counted(server: &FakeServer, flags: &[&str]) -> (ElasticsearchStore, Reg
     config.validate().unwrap();
     let mut registry = Registry::default();
     (ElasticsearchStore::open(&config, &mut registry).unwrap(), registry)
+}
+
+#[tokio::test]
+async fn an_archive_on_another_server_is_written_and_read_there_alone() {
+    let (of_store, of_archive) = (FakeServer::start(answers), FakeServer::start(answers));
+    let command = ArchiveConfig::augment_args(clap::Command::new("test").no_binary_name(true));
+    let url = format!("--es-archive.server-urls={}", of_archive.url());
+    let flags = ["--es-archive.enabled", &url, "--es-archive.bulk.actions=4"];
+    let settings = ArchiveConfig::from_arg_matches(&command.get_matches_from(flags)).unwrap();
+    let beside = support::connection::config(&of_store, |_| {});
+    let archive = ElasticsearchStore::open_archive(&settings, &beside, &mut Registry::default()).unwrap();
+    assert_eq!(write(&archive).await.unwrap().stored, 10);
+    let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
+    let reader = archive.reader();
+    let mut pages = reader.trace(&context(), &lookup).await.unwrap();
+    assert!(pages.next().await.is_none());
+    drop(pages);
+    let asked = |server: &FakeServer| ["_bulk", "_search"].map(|what| server.asked(what).len() > 0);
+    assert_eq!((asked(&of_archive), asked(&of_store)), ([true, true], [false, false]));
+    assert!(of_archive.asked("_bulk").iter().all(|bulk| bulk.actions() <= 4), "with settings of its own");
 }
 
 fn day(moment: UnixNanos) -> String {

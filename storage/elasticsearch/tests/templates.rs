@@ -10,6 +10,7 @@ use spoor_model::{DependencyReport, ServiceCalls};
 use spoor_storage::conformance::{Sample, batch_of, context, trace_id};
 use spoor_storage::{DependencyStore, SpanWriter};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Readiness};
+use support::log::Log;
 use support::{OwnStore, config, request};
 
 /// A prefix for which there are no templates.
@@ -141,8 +142,10 @@ async fn without_a_template_nothing_is_written_and_with_anybodys_fitting_one_it_
     assert_eq!(span_index(&own)["mappings"]["properties"]["tags"]["type"], "nested");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_old_index_that_does_not_fit_is_counted_and_stops_nothing() {
+/// On one thread, whose log is read.
+#[tokio::test]
+async fn an_old_index_that_does_not_fit_is_told_and_counted_and_stops_nothing() {
+    let (log, _guard) = Log::of_this_thread();
     let own = nothing_installed();
     let day = time::OffsetDateTime::from_unix_timestamp_nanos(own.base.0.into()).unwrap().date();
     let yesterday = day.previous_day().unwrap();
@@ -154,6 +157,11 @@ async fn an_old_index_that_does_not_fit_is_counted_and_stops_nothing() {
     assert_eq!(write_one(&store, &own).await.unwrap(), 1);
     assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_indices "), 1);
     assert_eq!(gauge(&registry, "spoor_elasticsearch_unfit_templates "), 0);
+    let (text, index) = (log.text(), format!("{}-jaeger-span-{yesterday}", own.prefix));
+    let is_told = |line: &str| {
+        [&*index, "traceID is text instead of keyword", "_reindex"].iter().all(|part| line.contains(part))
+    };
+    assert!(text.lines().any(is_told), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,6 +129,7 @@ async fn whoever_says_who_they_are_is_served_and_who_may_only_read_is_told_why_n
     let token = granted["access_token"].as_str().context("a token")?;
     let by_token = with(&[format!("--es.token-file={}", administrator.file("token", token)?)]);
     writes_and_reads(&administrator, &server, "token", &by_token, token).await?;
+    whoever_asks_is_who_reads(&server, &trusting, token).await?;
 
     let (certificate, key) = (administrator.path("client.crt"), administrator.path("client.key"));
     let by_certificate = with(&[format!("--es.tls.cert={certificate}"), format!("--es.tls.key={key}")]);
@@ -144,6 +145,30 @@ async fn whoever_says_who_they_are_is_served_and_who_may_only_read_is_told_why_n
     let password = administrator.file("readers", READERS_PASSWORD)?;
     let reader = with(&["--es.username=reader".to_owned(), format!("--es.password-file={password}")]);
     a_reader_reads_and_does_not_write(&server, &reader).await
+}
+
+/// A query without credentials of its own passes on what its callers bring: who brings nothing, or what nobody gave out, reads nothing.
+async fn whoever_asks_is_who_reads(server: &SecuredElasticsearch, trusting: &str, token: &str) -> Result<()> {
+    let passing = ["--query.bearer-token-propagation", "--es.bearer-token-propagation", trusting];
+    let query = start(Role::Query, server, "token", &passing.map(str::to_owned)).await?;
+    let ask = async |token: Option<&str>| -> Result<(u16, String)> {
+        let question = reqwest::Client::new().get(format!("{}/api/traces/7", query.url("query-http")));
+        let question = match token {
+            Some(token) => question.bearer_auth(token),
+            None => question,
+        };
+        let answer = question.send().await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
+    };
+    let (status, answer) = ask(Some(token)).await?;
+    ensure!(status == 200 && answer.contains("\"op\""), "with the user's token: {status}: {answer}");
+    for stranger in [None, Some("of-nobody")] {
+        let (status, answer) = ask(stranger).await?;
+        ensure!(status >= 400 && answer.contains("401"), "{stranger:?} reads nothing: {status}: {answer}");
+    }
+    let log = query.log();
+    ensure!(!log.contains(token) && !log.contains("of-nobody"), "a token is logged: {log}");
+    Ok(())
 }
 
 async fn a_withdrawn_key_is_replaced(administrator: &Administrator, collector: &Spoor) -> Result<()> {

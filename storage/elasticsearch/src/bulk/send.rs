@@ -67,7 +67,10 @@ async fn send_once(client: &Client, metrics: &BulkMetrics, bulk: Vec<Part>) -> S
             Sent::Halved(front, back)
         }
         Err(error) if error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE) => {
-            let reason = format!("the document of {bytes} bytes is larger than the store takes (413)");
+            let reason = format!(
+                "the document of {bytes} bytes is larger than the store takes (413): raise its http.max_content_length, or the limit of a proxy \
+                 before it"
+            );
             let verdicts = vec![Verdict::Rejected(reason)];
             metrics.answered(begun.elapsed(), &verdicts);
             file(&bulk, verdicts);

@@ -124,10 +124,11 @@ impl fmt::Display for Told<'_> {
         match cause {
             Cause::Connect(source) => {
                 write!(f, "no connection to {node}: {}", Chain(&**source))?;
-                if is_of_certificate(&**source) {
-                    f.write_str("; check --es.tls.ca and --es.tls.server-name")?;
-                }
-                Ok(())
+                f.write_str(if is_of_certificate(&**source) {
+                    "; check --es.tls.ca and --es.tls.server-name"
+                } else {
+                    "; check that the store runs and that --es.server-urls names it"
+                })
             }
             Cause::Broken(source) => {
                 write!(f, "the connection to {node} broke: {}", Chain(&**source))

@@ -6,8 +6,9 @@ use std::path::Path;
 use super::*;
 
 const REWRITE: &str = "SPOOR_REWRITE_GOLDEN";
-const KINDS: [(Kind, &str); 4] = [
+const KINDS: [(Kind, &str); 5] = [
     (Kind::Span, "span"),
+    (Kind::CompactSpan, "compact-span"),
     (Kind::Service, "service"),
     (Kind::Dependencies, "dependencies"),
     (Kind::Sampling, "sampling"),
@@ -20,7 +21,10 @@ const SERVERS: [(&str, &[Server]); 3] = [
 ];
 
 fn names(kind: Kind, base: &str, read: &str, write: &str) -> TemplateNames {
-    let name = format!("prod-jaeger-{base}");
+    let name = match base.strip_prefix("compact-") {
+        Some(base) => format!("prod-spoor-{base}"),
+        None => format!("prod-jaeger-{base}"),
+    };
     TemplateNames {
         kind,
         pattern: format!("{name}-*"),
@@ -77,12 +81,18 @@ fn each_server_gets_the_reviewed_templates_in_every_way_of_rotation() {
 #[test]
 fn an_archive_has_its_own_templates_which_go_before_the_stores() {
     let config = TemplateConfig { num_shards: 1, span_priority: 5, ..TemplateConfig::default() };
+    let lifecycle = TemplateConfig { use_ilm: true, ilm_policy_name: "archive-policy".to_owned(), ..config };
     for (folder, servers) in SERVERS {
-        let archive = names(Kind::Span, "span-archive", "", "");
-        let pattern = archive.name.clone() + "*";
-        let archive = TemplateNames { pattern, archive: true, aliases: None, ..archive };
-        for server in servers {
-            compare(&format!("{folder}/archive/span-archive.json"), &template(*server, &archive, &config));
+        for (kind, base) in [(Kind::Span, "span-archive"), (Kind::CompactSpan, "compact-span-archive")] {
+            let behind = names(kind, base, "%-read", "%-write");
+            let pattern = behind.name.clone() + "*";
+            let behind = TemplateNames { pattern, archive: true, ..behind };
+            let single = TemplateNames { aliases: None, ..behind.clone() };
+            for server in servers {
+                compare(&format!("{folder}/archive/{base}.json"), &template(*server, &single, &config));
+                let rolled = template(*server, &behind, &lifecycle);
+                compare(&format!("{folder}/archive-lifecycle/{base}.json"), &rolled);
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ pub mod bulks;
 pub mod connection;
 pub mod fake;
 pub mod golden;
+pub mod log;
+pub mod schema;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
