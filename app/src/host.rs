@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use futures::future::BoxFuture;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use spoor_net::tls::{TlsArgs, TlsPort};
+use spoor_net::tls::{LoadedCertificates, TlsArgs, TlsPort};
 use spoor_net::{ListenAddress, Listener, ServeOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -101,6 +101,8 @@ pub(crate) struct Host {
     signals: Signals,
     /// Roles register their metrics here.
     pub(crate) registry: Registry,
+    /// Where it is told when the certificates of ports and stores end.
+    pub(crate) certificates: LoadedCertificates,
     /// Roles and stores report here.
     pub(crate) health: Health,
     /// Cancelled when the roles are to stop.
@@ -112,8 +114,10 @@ impl Host {
     /// for the same role, which tells what it was built from, too.
     pub(crate) fn prepare(config: &HostConfig, jaegers: Option<&'static str>) -> Result<Self> {
         let signals = Signals::take().context("take over the stop signals")?;
-        let admin = Listener::bind("admin.http.host-port", &config.admin)?.with_tls(&config.admin_tls)?;
+        let mut admin = Listener::bind("admin.http.host-port", &config.admin)?.with_tls(&config.admin_tls)?;
         let mut registry = Registry::default();
+        let certificates = LoadedCertificates::register(&mut registry);
+        admin.report_certificates(&certificates);
         registry.register_collector(Box::new(ProcessMetrics::new()));
         let build = Info::new([("version", version::VERSION), ("commit", version::COMMIT)]);
         registry.register("spoor_build", "What this program was built from", build);
@@ -126,6 +130,7 @@ impl Host {
             admin,
             signals,
             registry,
+            certificates,
             health: Health::waiting_for("start", "the roles are being started"),
             shutdown: CancellationToken::new(),
         })

@@ -26,11 +26,12 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) fn collector(
     config: &spoor_collector::Config,
     tenancy: &TenancyConfig,
-    sockets: Sockets,
+    mut sockets: Sockets,
     writer: Arc<dyn SpanWriter>,
     strategies: &Arc<dyn StrategyProvider>,
     host: &mut Host,
 ) -> Result<Role> {
+    sockets.report_certificates(&host.certificates);
     let (tenancy, name) = (Tenancy::new(tenancy), machine_name());
     let collector = Collector::build(config, tenancy, sockets, writer, &name, &mut host.registry)
         .with_sampling(strategies, &mut host.registry);
@@ -45,7 +46,8 @@ pub(crate) fn agent(
     ended: Option<CancellationToken>,
     host: &mut Host,
 ) -> Result<Role> {
-    let agent = Agent::build(config, sockets, spoor_agent::decode_thrift, &mut host.registry)?;
+    let mut agent = Agent::build(config, sockets, spoor_agent::decode_thrift, &mut host.registry)?;
+    agent.report_certificates(&host.certificates);
     let shutdown = host.shutdown.clone();
     let run = async move {
         // However it ends.
@@ -76,7 +78,7 @@ pub(crate) fn ingester(ingester: Ingester, host: &Host) -> Role {
 pub(crate) fn query(
     config: &spoor_query::Config,
     tenancy: &TenancyConfig,
-    sockets: spoor_query::Sockets,
+    mut sockets: spoor_query::Sockets,
     stores: Stores,
     host: &mut Host,
 ) -> Result<Role> {
@@ -85,6 +87,7 @@ pub(crate) fn query(
             "--multi-tenancy.enabled: the store keeps the spans of all tenants together; every tenant that is let in sees them all"
         );
     }
+    sockets.report_certificates(&host.certificates);
     let tenancy = Tenancy::new(tenancy);
     let version = version::as_json().to_string();
     let query = Query::build(config, tenancy, sockets, stores, &version, &mut host.registry)?;

@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
 use spoor_net::limits::Budget;
 use spoor_net::tenancy::Tenancy;
-use spoor_net::tls::TlsConfig;
+use spoor_net::tls::{LoadedCertificates, TlsConfig};
 use spoor_net::{BindError, Listener, OptionalAddress, ServeOptions, TracedLayer, serve};
 use spoor_pipeline::Normalizer;
 use spoor_storage::SpanWriter;
@@ -65,6 +65,15 @@ impl Sockets {
             sampling: SamplingSockets::bind(config)?,
             zipkin: bind_optional("collector.zipkin.host-port", &zipkin.host_port, &zipkin.tls)?,
         })
+    }
+
+    /// Tells when the certificates of the ports end, now and whenever they are taken anew.
+    pub fn report_certificates(&mut self, certificates: &LoadedCertificates) {
+        let Self { otlp_grpc, otlp_http, jaeger_grpc, jaeger_http, sampling, zipkin } = self;
+        let optional = [otlp_grpc, otlp_http, jaeger_http, zipkin].into_iter().chain(sampling.listeners());
+        for listener in optional.flatten().chain([jaeger_grpc]) {
+            listener.report_certificates(certificates);
+        }
     }
 
     /// Where OTLP by gRPC listens; `None` when it is off.

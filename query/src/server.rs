@@ -7,6 +7,7 @@ use axum::Router;
 use futures::future;
 use prometheus_client::registry::Registry;
 use spoor_net::tenancy::Tenancy;
+use spoor_net::tls::LoadedCertificates;
 use spoor_net::{AccessLogLayer, BindError, Listener, ServeOptions, TracedLayer};
 use tokio_util::sync::CancellationToken;
 use tower::Layer;
@@ -27,6 +28,13 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// Tells when the certificates of the ports end, now and whenever they are taken anew.
+    pub fn report_certificates(&mut self, certificates: &LoadedCertificates) {
+        for listener in [&mut self.http, &mut self.grpc] {
+            listener.report_certificates(certificates);
+        }
+    }
+
     /// Where HTTP is bound: with the real port where 0 was asked for.
     #[must_use]
     pub fn http_addr(&self) -> SocketAddr {

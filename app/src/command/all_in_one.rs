@@ -190,6 +190,7 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     roles.extend(role::dependencies(args.dependencies_interval(), &backend.doors, &mut host));
     let Doors { stores, span_metrics, .. } = backend.doors;
     let span_metrics = args.metrics.open(args.storage.kind, || Some(span_metrics))?;
+    args.metrics.report_certificates(&host.certificates)?;
     let stores = Stores { archive, span_metrics, ..stores };
     roles.push(role::query(&args.query, &args.tenancy, query_sockets, stores, &mut host)?);
     host.serve(roles).await

@@ -52,6 +52,7 @@ pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
     let job = role::dependencies(args.query.dependencies_interval, &doors, &mut host);
     let span_metrics = args.metrics.open(args.storage.kind, || Some(doors.span_metrics))?;
+    args.metrics.report_certificates(&host.certificates)?;
     let stores = Stores { archive, span_metrics, ..doors.stores };
     let query = role::query(&args.query, &args.tenancy, sockets, stores, &mut host)?;
     host.serve(std::iter::once(query).chain(job).collect()).await

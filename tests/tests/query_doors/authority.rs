@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -42,8 +42,15 @@ impl Authority {
 
     /// A certificate for that name, in the place of an earlier one of this file.
     pub(crate) fn issue(&self, file: &str, name: &str) -> Result<()> {
+        self.issue_until(file, name, 2100)
+    }
+
+    /// As [`Authority::issue`]: one that ends with the beginning of a year.
+    pub(crate) fn issue_until(&self, file: &str, name: &str, year: i32) -> Result<()> {
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &self.issuer)?;
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.not_after = date_time_ymd(year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer)?;
         std::fs::write(self.path(&format!("{file}.key")), key.serialize_pem())?;
         Ok(std::fs::write(self.path(&format!("{file}.crt")), certificate.pem())?)
     }

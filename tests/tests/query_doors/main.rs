@@ -1,6 +1,7 @@
 //! The story of the doors: who comes in (TLS, certificates of clients, tenants), and what is written down of those who did.
 
 mod authority;
+mod certificates;
 mod grpc;
 
 use std::time::Duration;
