@@ -75,6 +75,7 @@ pub(crate) fn open_writer(
     report_certificates("--kafka.producer.tls", &config.producer.connection, host);
     let metrics = TopicMetrics::register(&mut host.registry);
     let spans = SpanTopicWriter::new(Arc::clone(&topic), config.encoding, metrics)?;
+    let spans = spans.named(config.target().0);
     report_first_reach(topic, host.health.clone());
     Ok(Arc::new(RetryingWriter::new(spans, RetryPolicy::default(), retries)))
 }

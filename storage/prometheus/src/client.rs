@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
+use spoor_tracer::{KeyValue, SpanKind};
 
 use crate::answer;
 use crate::body::Pieces;
@@ -112,8 +113,18 @@ impl Client {
             let why = "the deadline had passed before the question".to_owned();
             return Err(failed(ReadErrorKind::DeadlineExceeded, why));
         }
-        let answered = tokio::time::timeout(context.remaining(), self.exchange(context, question));
-        let Ok(answered) = answered.await else {
+        let span = context.own_span.child(SpanKind::Client, "POST", || {
+            vec![
+                KeyValue::new("http.request.method", "POST"),
+                KeyValue::new("url.full", format!("{}/api/v1/query_range", self.server)),
+            ]
+        });
+        let answered = tokio::time::timeout(context.remaining(), self.exchange(context, question)).await;
+        if !matches!(answered, Ok(Ok(_))) {
+            span.fail("unanswered", "Prometheus did not answer the question");
+        }
+        span.end();
+        let Ok(answered) = answered else {
             let why = format!("Prometheus at {} did not answer in time", self.server);
             return Err(failed(ReadErrorKind::DeadlineExceeded, why));
         };
