@@ -1,11 +1,8 @@
 //! Settings of own traces. Their names follow from OpenTelemetry's environment variables, by the rule by which every setting has its variable:
-//! `--otel.exporter.otlp.endpoint` is `OTEL_EXPORTER_OTLP_ENDPOINT`. Texts are read when a role traces itself; before, they are nobody's business: containers
-//! often share one environment.
+//! `--otel.exporter.otlp.endpoint` is `OTEL_EXPORTER_OTLP_ENDPOINT`. All are texts, which are read when a role traces itself; before, they are nobody's business:
+//! containers often share one environment.
 
 use std::fmt;
-use std::num::NonZeroU16;
-use std::str::FromStr;
-use std::time::Duration;
 
 use crate::settings::{Settings, SettingsError};
 
@@ -57,7 +54,7 @@ pub struct OtelConfig {
         value_name = "TIME",
         default_value = "10000"
     )]
-    pub timeout: Millis,
+    pub timeout: String,
 
     /// A PEM file of the authorities by which the endpoint of own traces is known; without it those of the system.
     #[arg(
@@ -118,14 +115,14 @@ pub struct OtelConfig {
     )]
     pub resource_attributes: String,
 
-    /// Most own spans that wait to be sent; more are lost, and counted (`spoor_own_traces_spans_dropped_total`).
+    /// Most own spans that wait to be sent, from 1 to 65535; more are lost, and counted (`spoor_own_traces_spans_dropped_total`).
     #[arg(
         id = "otel.bsp.max.queue.size",
         long = "otel.bsp.max.queue.size",
         value_name = "COUNT",
         default_value = "2048"
     )]
-    pub max_queue_size: NonZeroU16,
+    pub max_queue_size: String,
 
     /// How long own spans gather before they are sent together: milliseconds, or a duration as in 5s.
     #[arg(
@@ -134,7 +131,7 @@ pub struct OtelConfig {
         value_name = "TIME",
         default_value = "5000"
     )]
-    pub schedule_delay: Millis,
+    pub schedule_delay: String,
 }
 
 /// Without the headers: they may be secret.
@@ -160,37 +157,5 @@ impl OtelConfig {
     pub fn validate(&self) -> Result<(), SettingsError> {
         let settings = Settings::read(self, "")?;
         crate::export::check(&settings)
-    }
-}
-
-/// A time, in milliseconds where no unit is given, as OpenTelemetry's variables have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Millis(pub Duration);
-
-impl FromStr for Millis {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let time = match text.parse() {
-            Ok(millis) => Duration::from_millis(millis),
-            Err(_) => spoor_model::parse_go_duration(text).map_err(|error| error.to_string())?,
-        };
-        if time.is_zero() {
-            return Err("nothing is done in no time; give milliseconds, or a duration as in 5s".to_owned());
-        }
-        Ok(Self(time))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plain_number_is_milliseconds_and_a_duration_has_its_unit() {
-        let parsed = |text: &str| text.parse::<Millis>().map(|Millis(time)| time);
-        assert_eq!(parsed("250"), Ok(Duration::from_millis(250)));
-        assert_eq!(parsed("1m30s"), Ok(Duration::from_secs(90)));
-        assert!(parsed("0").is_err() && parsed("soon").is_err());
     }
 }

@@ -17,9 +17,10 @@ pub struct TraceLabel {
     pub trace_id: String,
 }
 
-/// Counts a duration, with the span's trace as an example if it is recorded.
+/// Counts a duration, with the span's trace as an example if it is recorded. One that has ended is none: it may have been taken back.
 pub fn observe(histogram: &LatencyHistogram, time: Duration, span: &OwnSpan) {
-    let label = span.ids().map(|(trace_id, _)| TraceLabel { trace_id });
+    let ids = span.ids().filter(|_| span.is_open());
+    let label = ids.map(|(trace_id, _)| TraceLabel { trace_id: trace_id.to_string() });
     let now = label.is_some().then(SystemTime::now);
     histogram.observe(time.as_secs_f64(), label, now);
 }

@@ -14,7 +14,7 @@ mod sampler;
 mod settings;
 mod span;
 
-pub use config::{Millis, OtelConfig};
+pub use config::OtelConfig;
 pub use export::Exporter;
 pub use latency::{LatencyHistogram, TraceLabel, observe};
 pub use opentelemetry::KeyValue;

@@ -23,7 +23,7 @@ pub fn is_marked(headers: &HeaderMap) -> bool {
 pub struct Parent(pub(crate) SpanContext);
 
 impl Parent {
-    /// The span that the headers name; `None` without a valid `traceparent`.
+    /// The span that the headers name; `None` without a valid `traceparent`. Without what other tracers note: see [`Parent::with_state`].
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
@@ -45,15 +45,23 @@ impl Parent {
             SpanId::from_hex(span_id).ok()?,
             TraceFlags::new(u8::from_str_radix(flags, 16).ok()? & TraceFlags::SAMPLED.to_u8()),
             true,
-            state(headers),
+            TraceState::NONE,
         );
         context.is_valid().then_some(Self(context))
     }
 
-    /// Trace id and span id as lower-case hex.
+    /// With what other tracers note (`tracestate`), which goes along with spans that are recorded.
     #[must_use]
-    pub fn ids(&self) -> (String, String) {
-        (self.0.trace_id().to_string(), self.0.span_id().to_string())
+    pub fn with_state(self, headers: &HeaderMap) -> Self {
+        let Self(context) = self;
+        let (trace_id, span_id, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
+        Self(SpanContext::new(trace_id, span_id, flags, true, state(headers)))
+    }
+
+    /// Trace id and span id, shown as lower-case hex.
+    #[must_use]
+    pub fn ids(&self) -> (TraceId, SpanId) {
+        (self.0.trace_id(), self.0.span_id())
     }
 }
 
@@ -80,12 +88,13 @@ mod tests {
 
     #[test]
     fn takes_the_ids_of_a_valid_header_and_nothing_else() {
-        let ids = ("0af7651916cd43dd8448eb211c80319c".to_owned(), "b7ad6b7169203331".to_owned());
+        let ids = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
         for good in [
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-future",
         ] {
-            assert_eq!(parsed(good).unwrap().ids(), ids);
+            let (trace_id, span_id) = parsed(good).unwrap().ids();
+            assert_eq!((&*trace_id.to_string(), &*span_id.to_string()), ids);
         }
         for bad in [
             "",
@@ -117,7 +126,8 @@ mod tests {
             let headers = [("traceparent", parent), ("tracestate", state)];
             let headers =
                 headers.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-            Parent::of(&HeaderMap::from_iter(headers)).unwrap().0.trace_state().header()
+            let headers = HeaderMap::from_iter(headers);
+            Parent::of(&headers).unwrap().with_state(&headers).0.trace_state().header()
         };
         assert_eq!(of("vendor=1,other=2"), "vendor=1,other=2");
         assert_eq!(of("no list"), "");

@@ -1,5 +1,7 @@
 //! The settings of own traces, read: what the texts mean, and what is wrong with them.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
@@ -70,6 +72,12 @@ pub(crate) struct Settings {
     pub(crate) headers: HeaderMap,
     pub(crate) sampler: Sampler,
     pub(crate) resource: Resource,
+    /// The longest that an answer may take.
+    pub(crate) timeout: Duration,
+    /// How long spans gather.
+    pub(crate) delay: Duration,
+    /// Most spans that wait.
+    pub(crate) most_waiting: u16,
     /// CA, certificate, key.
     files: [String; 3],
 }
@@ -95,6 +103,9 @@ impl Settings {
             headers: headers(&config.headers)?,
             sampler,
             resource: resource(config, service)?,
+            timeout: time("--otel.exporter.otlp.timeout", &config.timeout)?,
+            delay: time("--otel.bsp.schedule.delay", &config.schedule_delay)?,
+            most_waiting: count("--otel.bsp.max.queue.size", &config.max_queue_size)?,
             files: [&config.certificate, &config.client_certificate, &config.client_key].map(Clone::clone),
         };
         settings.check_files()?;
@@ -148,6 +159,14 @@ fn endpoint(config: &OtelConfig, protocol: Protocol) -> Result<Uri, SettingsErro
     }
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(wrong("a user has no place in it; give --otel.exporter.otlp.headers"));
+    }
+    if uri.query().is_some() && (protocol == Protocol::Grpc || !whole) {
+        return Err(wrong("nothing would be sent of what stands behind the question mark; remove it"));
+    }
+    if uri.path() != "/" && protocol == Protocol::Grpc {
+        return Err(wrong(
+            "gRPC has no use for a path; remove it, or set --otel.exporter.otlp.protocol=http/protobuf",
+        ));
     }
     let path = match (protocol, whole) {
         (Protocol::Grpc, _) => "/opentelemetry.proto.collector.trace.v1.TraceService/Export".to_owned(),
@@ -212,93 +231,27 @@ fn pairs(flag: &str, list: &str) -> Result<Vec<(String, String)>, SettingsError>
         .collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-    use opentelemetry::Key;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Program {
-        #[command(flatten)]
-        otel: OtelConfig,
-    }
-
-    fn read(args: &[&str]) -> Result<Settings, String> {
-        let args = args.iter().map(|arg| format!("--otel.{arg}"));
-        let program = Program::try_parse_from(std::iter::once("spoor".to_owned()).chain(args));
-        Settings::read(&program.unwrap().otel, "spoor-test").map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_endpoint_follows_from_the_protocol_and_the_one_for_traces_is_taken_as_it_is() {
-        let grpc = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-        for (args, expected) in [
-            (&[][..], format!("http://localhost:4317{grpc}")),
-            (&["exporter.otlp.endpoint=https://a:1/"], format!("https://a:1{grpc}")),
-            (&["exporter.otlp.protocol=http/protobuf"], "http://localhost:4318/v1/traces".to_owned()),
-            (
-                &["exporter.otlp.protocol=http/protobuf", "exporter.otlp.endpoint=http://a:1/x/"],
-                "http://a:1/x/v1/traces".to_owned(),
+/// In milliseconds where no unit is given, as OpenTelemetry's variables have it.
+fn time(flag: &str, text: &str) -> Result<Duration, SettingsError> {
+    let time = match text.parse() {
+        Ok(millis) => Ok(Duration::from_millis(millis)),
+        Err(_) => spoor_model::parse_go_duration(text),
+    };
+    match time {
+        Ok(time) if !time.is_zero() => Ok(time),
+        _ => Err(SettingsError::new(
+            flag,
+            format!(
+                "{text:?} is no time in which anything is done; give milliseconds, or a duration as in 5s"
             ),
-            (
-                &[
-                    "exporter.otlp.protocol=http/protobuf",
-                    "exporter.otlp.endpoint=http://a:1",
-                    "exporter.otlp.traces.endpoint=http://b:2/own",
-                ],
-                "http://b:2/own".to_owned(),
-            ),
-        ] {
-            assert_eq!(read(args).unwrap().endpoint.to_string(), expected, "{args:?}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_work_is_told_by_its_flag_and_without_secrets() {
-        for (arg, flag) in [
-            ("exporter.otlp.endpoint=collector:4317", "--otel.exporter.otlp.endpoint: "),
-            ("exporter.otlp.endpoint=http://u:hush@a:1", "--otel.exporter.otlp.endpoint: "),
-            ("exporter.otlp.traces.endpoint=nowhere", "--otel.exporter.otlp.traces.endpoint: "),
-            ("exporter.otlp.protocol=http/json", "--otel.exporter.otlp.protocol: "),
-            ("exporter.otlp.headers=hush", "--otel.exporter.otlp.headers: "),
-            ("exporter.otlp.headers=a=hush%00", "--otel.exporter.otlp.headers: "),
-            ("traces.sampler=sometimes", "--otel.traces.sampler: "),
-            ("traces.sampler.arg=7", "--otel.traces.sampler.arg: "),
-            ("resource.attributes=x", "--otel.resource.attributes: "),
-            ("exporter.otlp.certificate=ca.pem", "--otel.exporter.otlp.certificate: "),
-            ("exporter.otlp.client.key=x.pem", "--otel.exporter.otlp.client.key: "),
-        ] {
-            let error = read(&[arg]).unwrap_err();
-            assert!(error.starts_with(flag) && !error.contains("hush"), "{arg}: {error}");
-        }
-        let error = read(&["exporter.otlp.endpoint=https://a:1", "exporter.otlp.client.certificate=x.pem"]);
-        assert!(error.unwrap_err().starts_with("--otel.exporter.otlp.client.certificate: "));
-    }
-
-    #[test]
-    fn headers_are_decoded_kept_secret_and_marked() {
-        let headers =
-            read(&["exporter.otlp.headers=X-Tenant=red, authorization=Basic%20abc"]).unwrap().headers;
-        assert_eq!(
-            (&headers["x-tenant"], &headers["authorization"]),
-            (&"red".parse().unwrap(), &"Basic abc".parse().unwrap())
-        );
-        assert!(crate::is_marked(&headers));
-        assert!(!format!("{headers:?}").contains("abc"));
-    }
-
-    #[test]
-    fn the_process_is_named_as_told_and_always_known_as_spoor() {
-        let of = |args: &[&str], key: &'static str| {
-            read(args).unwrap().resource.get(&Key::from_static_str(key)).map(|value| value.to_string())
-        };
-        assert_eq!(of(&[], "service.name").as_deref(), Some("spoor-test"));
-        let attributes = "resource.attributes=service.name=a,zone=b%2Cc,telemetry.distro.name=other";
-        assert_eq!(of(&[attributes], "service.name").as_deref(), Some("a"));
-        assert_eq!(of(&[attributes, "service.name=b"], "service.name").as_deref(), Some("b"));
-        assert_eq!(of(&[attributes], "zone").as_deref(), Some("b,c"));
-        assert_eq!(of(&[attributes], DISTRO.0).as_deref(), Some(DISTRO.1));
+        )),
     }
 }
+
+fn count(flag: &str, text: &str) -> Result<u16, SettingsError> {
+    let problem = || format!("{text:?} is no such number; give one from 1 to {}", u16::MAX);
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| SettingsError::new(flag, problem()))
+}
+
+#[cfg(test)]
+mod tests;

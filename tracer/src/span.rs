@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderValue};
 use opentelemetry::trace::{
-    Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer as _,
+    Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceId, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
@@ -80,11 +80,16 @@ impl OwnSpan {
         self.0.is_some()
     }
 
-    /// Trace id and span id as lower-case hex, if it is recorded.
+    /// Trace id and span id, shown as lower-case hex, if it is recorded.
     #[must_use]
-    pub fn ids(&self) -> Option<(String, String)> {
+    pub fn ids(&self) -> Option<(TraceId, SpanId)> {
         let context = self.span_context()?;
-        Some((context.trace_id().to_string(), context.span_id().to_string()))
+        Some((context.trace_id(), context.span_id()))
+    }
+
+    /// Whether it has not ended. One that was taken back has.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.as_ref().is_some_and(|recorded| recorded.context.span().is_recording())
     }
 
     /// The `traceparent` for a request that is made within it.

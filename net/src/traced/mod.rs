@@ -37,14 +37,15 @@ impl TracedLayer {
     }
 
     /// A span for a request: empty where none is to be recorded.
-    fn begin<B>(&self, request: &Request<B>, caller: Option<&Parent>) -> OwnSpan {
+    fn begin<B>(&self, request: &Request<B>, caller: Option<Parent>) -> OwnSpan {
         if !self.tracer.is_on() || is_marked(request.headers()) {
             return OwnSpan::default();
         }
         let is_grpc = is_grpc(request.headers());
         // What no route has named; a path of its own would be as many names as there are ids.
         let name = if is_grpc { "_OTHER".to_owned() } else { request.method().to_string() };
-        let span = self.tracer.server(caller, name);
+        let caller = caller.map(|caller| caller.with_state(request.headers()));
+        let span = self.tracer.server(caller.as_ref(), name);
         if span.is_recorded() {
             describe(&span, request, is_grpc);
         }
@@ -87,10 +88,11 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let caller = Parent::of(request.headers());
-        let span = self.layer.begin(&request, caller.as_ref());
+        let of_caller = caller.as_ref().map(Parent::ids);
+        let span = self.layer.begin(&request, caller);
         // Of the highest level, so that it is there for every line, whatever levels are logged.
-        let lines = match span.ids().or_else(|| caller.map(|caller| caller.ids())) {
-            Some((trace_id, span_id)) => tracing::error_span!("request", trace_id, span_id),
+        let lines = match span.ids().or(of_caller) {
+            Some((trace_id, span_id)) => tracing::error_span!("request", %trace_id, %span_id),
             None => Span::none(),
         };
         if !span.is_recorded() {

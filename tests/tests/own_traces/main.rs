@@ -1,8 +1,12 @@
 //! Story: what watches others is watched by itself. A query that is asked within somebody's trace tells of it in its own trace, its lines and its metrics; and own traces
 //! beget no own traces.
 
+mod asked_of_others;
+mod endpoint;
 mod prometheus;
+mod secured;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -21,13 +25,18 @@ const SOON: &str = "--otel.bsp.schedule.delay=20";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
 
-/// A span by OTLP, of a process with these attributes.
-async fn send(spoor: &Spoor, trace: u128, attributes: &[(&str, &str)]) -> Result<()> {
+/// A span in OTLP's JSON, of a process with these attributes.
+fn span_of(trace: u128, attributes: &[(&str, &str)]) -> Value {
     let attribute = |(key, value): &(&str, &str)| json!({"key": key, "value": {"stringValue": value}});
     let attributes: Vec<Value> = attributes.iter().map(attribute).collect();
     let time = now().0.to_string();
     let span = json!({"traceId": format!("{trace:032x}"), "spanId": "eee19b7ec3c1b174", "name": "work", "startTimeUnixNano": time, "endTimeUnixNano": time});
-    let body = json!({"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": [span]}]}]});
+    json!({"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": [span]}]}]})
+}
+
+/// Sends it.
+async fn send(spoor: &Spoor, trace: u128, attributes: &[(&str, &str)]) -> Result<()> {
+    let body = span_of(trace, attributes);
     let request = Client::new().post(format!("{}/v1/traces", spoor.url("otlp-http"))).json(&body);
     request.send().await?.error_for_status()?;
     Ok(())
@@ -60,6 +69,7 @@ async fn a_collector_that_sends_its_own_traces_to_itself_comes_to_rest() -> Resu
     ensure!(exported(&spoor, 4.0).await? == 4.0, "and none for those that brought them");
     // Own traces that have lost their mark on the way, as through an agent: known by what they say of themselves.
     send(&spoor, 5, &[("service.name", "spoor-query"), ("telemetry.distro.name", "spoor")]).await?;
+    let examples = exemplars(&spoor).await?;
     send(&spoor, 6, &[("service.name", "shop")]).await?;
     ensure!(exported(&spoor, 5.0).await? == 5.0, "nor for those of another Spoor");
 
@@ -67,6 +77,12 @@ async fn a_collector_that_sends_its_own_traces_to_itself_comes_to_rest() -> Resu
     let names = |trace: &Value| trace["spans"][0]["operationName"].as_str().map(str::to_owned);
     let mut named: Vec<_> = found["data"].as_array().into_iter().flatten().filter_map(names).collect();
     named.dedup();
+    let ids = found["data"].as_array().into_iter().flatten().filter_map(|trace| trace["traceID"].as_str());
+    let ids: BTreeSet<String> = ids.map(str::to_owned).collect();
+    ensure!(
+        !examples.is_empty() && examples.is_subset(&ids),
+        "no example is a trace that was taken back: {examples:?} {ids:?}"
+    );
     ensure!(named == ["POST /v1/traces"], "they are stored like any other: {named:?}");
     ensure!(spoor.metrics().await?.sum("spoor_own_traces_spans_dropped_total", "") == 0.0);
     Ok(())
@@ -95,7 +111,13 @@ async fn an_endpoint_that_is_away_costs_one_line_and_no_answer() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_not_asked_to_traces_nothing_and_looks_at_no_setting_of_it() -> Result<()> {
-    let nonsense = [("OTEL_EXPORTER_OTLP_PROTOCOL", "pigeon"), ("OTEL_TRACES_SAMPLER", "jaeger_remote")];
+    let nonsense = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "pigeon"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100000"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
+    ];
     let spoor = Spoor::start_with(Role::AllInOne, &["--span-storage.type=memory"], &nonsense).await?;
     spoor.ready().await?;
     send(&spoor, 1, &[("service.name", "shop")]).await?;
@@ -106,8 +128,27 @@ async fn a_process_that_is_not_asked_to_traces_nothing_and_looks_at_no_setting_o
 /// A question within the trace of who asks.
 async fn ask_within(query: &Spoor, path: &str) -> Result<()> {
     let asked = Client::new().get(format!("{}{path}", query.url("query-http")));
-    asked.header("traceparent", format!("00-{TRACE}-{SPAN}-01")).send().await?.error_for_status()?;
+    asked.header("traceparent", within()).send().await?.error_for_status()?;
     Ok(())
+}
+
+/// The header of a request within the trace of who asks, who samples it.
+fn within() -> String {
+    format!("00-{TRACE}-{SPAN}-01")
+}
+
+/// The metrics in OpenMetrics.
+async fn open_metrics(spoor: &Spoor) -> Result<String> {
+    let metrics = Client::new().get(format!("{}/metrics", spoor.url("admin")));
+    let open = metrics.header("accept", "application/openmetrics-text; version=1.0.0").send().await?;
+    Ok(open.text().await?)
+}
+
+/// The traces that its metrics name as examples.
+async fn exemplars(spoor: &Spoor) -> Result<BTreeSet<String>> {
+    let open = open_metrics(spoor).await?;
+    let of_line = |line: &str| Some(line.split_once("# {trace_id=\"")?.1.split_once('"')?.0.to_owned());
+    Ok(open.lines().filter_map(of_line).collect())
 }
 
 fn tag<'a>(span: &'a Value, key: &str) -> &'a Value {
@@ -199,9 +240,7 @@ async fn its_line_bears_the_trace(query: &Spoor) -> Result<()> {
 }
 
 async fn its_exemplar_names_the_trace(query: &Spoor) -> Result<()> {
-    let metrics = format!("{}/metrics", query.url("admin"));
-    let open = Client::new().get(&metrics).header("accept", "application/openmetrics-text; version=1.0.0");
-    let open = open.send().await?.text().await?;
+    let open = open_metrics(query).await?;
     let of_it = format!(" # {{trace_id=\"{TRACE}\"}} ");
     let bucket = open.lines().find(|line| line.contains(&of_it)).context("no bucket has the exemplar")?;
     ensure!(bucket.starts_with("jaeger_query_latency_bucket{"), "{bucket}");
@@ -211,7 +250,7 @@ async fn its_exemplar_names_the_trace(query: &Spoor) -> Result<()> {
         matches!(numbers[..], [seconds, when] if seconds > 0.0 && when > 1.7e9),
         "value and time: {bucket}"
     );
-    let classic = reqwest::get(&metrics).await?.text().await?;
+    let classic = reqwest::get(format!("{}/metrics", query.url("admin"))).await?.text().await?;
     ensure!(!classic.contains(TRACE), "the classic form has none");
     Ok(())
 }

@@ -10,7 +10,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanLimits};
 use prometheus_client::registry::Registry;
 use prost::Message;
 use spoor_tls::LoadedCertificates;
@@ -58,11 +58,13 @@ impl Exporter {
         let transport = Transport::new(&settings)?;
         settings.report(certificates)?;
         let metrics = Metrics::register(registry);
-        let (queue, ended) = Queue::new(usize::from(config.max_queue_size.get()), metrics.clone());
+        let (queue, ended) = Queue::new(usize::from(settings.most_waiting), metrics.clone());
         let resource = ResourceAttributesWithSchema::from(&settings.resource);
         let provider = SdkTracerProvider::builder()
             .with_sampler(settings.sampler.clone())
             .with_resource(settings.resource)
+            // Whatever the SDK reads in the environment: what waits is bounded.
+            .with_span_limits(SpanLimits::default())
             .with_span_processor(queue)
             .build();
         let scope = InstrumentationScope::builder("spoor").with_version(env!("CARGO_PKG_VERSION")).build();
@@ -73,8 +75,8 @@ impl Exporter {
             transport,
             resource,
             metrics,
-            delay: config.schedule_delay.0,
-            timeout: config.timeout.0,
+            delay: settings.delay,
+            timeout: settings.timeout,
             stop: stop.clone(),
             failing: false,
         };

@@ -32,7 +32,7 @@ enum Connections {
     Tls(Pool<HttpsConnector<HttpConnector>>),
 }
 
-/// The way to the endpoint. Shown as its address.
+/// The way to the endpoint. Shown as its address, without what may stand behind a question mark: that could be a key.
 pub(super) struct Transport {
     connections: Connections,
     protocol: Protocol,
@@ -68,13 +68,15 @@ impl Failure {
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        write!(f, "Transport({self})")
     }
 }
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.endpoint.fmt(f)
+        let scheme = self.endpoint.scheme_str().unwrap_or_default();
+        let authority = self.endpoint.authority().map_or("", |authority| authority.as_str());
+        write!(f, "{scheme}://{authority}{}", self.endpoint.path())
     }
 }
 
