@@ -12,6 +12,7 @@ use spoor_net::{ListenAddress, Listener, ServeOptions};
 use spoor_pipeline::Quiet;
 use spoor_sampling::HttpMetrics;
 use spoor_sampling::http::agent_routes;
+use spoor_tls::LoadedCertificates;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -183,6 +184,11 @@ impl Agent {
             reporter,
             ending,
         })
+    }
+
+    /// Tells with each connection to a collector when the certificates end that it is made with.
+    pub fn report_certificates(&mut self, certificates: &LoadedCertificates) {
+        self.reporter.report_certificates(certificates);
     }
 
     /// Serves until `shutdown`; then takes nothing new, decodes what has arrived, and delivers what it has until the drain's time is over.

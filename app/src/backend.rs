@@ -148,6 +148,8 @@ pub(crate) fn open_archive(
     }
     let store = ElasticsearchStore::open_archive(archive, &config.elasticsearch, &mut host.registry)
         .context("open the archive")?;
+    let connection = archive.beside(&config.elasticsearch)?.connection;
+    connection.report_certificates("--es-archive.tls", &host.certificates)?;
     let metrics = RetryMetrics::register(host.registry.sub_registry_with_prefix("archive"));
     let writer = RetryingWriter::new(store.writer(), RetryPolicy::default(), metrics);
     Ok(Some(Archive { reader: store.reader(), writer: Arc::new(writer) }))
@@ -156,6 +158,7 @@ pub(crate) fn open_archive(
 /// Opens the store of a role that writes and shares it with other processes: what only questions need is not its business.
 pub(crate) fn open_shared(config: &StorageConfig, host: &mut Host) -> Result<Backend> {
     let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
+    report_certificates(config, host)?;
     report_readiness("store", store.writer().readiness(), host.health.clone());
     Ok(backend)
 }
@@ -165,14 +168,16 @@ pub(crate) fn open_reader(config: &StorageConfig, host: &Host) -> Result<Doors> 
     config.validate_shared()?;
     let (reader, sampling) =
         ElasticsearchStore::open_with_locks(&config.elasticsearch).context("open the store")?;
+    report_certificates(config, host)?;
     report_readiness("store", reader.readiness(), host.health.clone());
     Ok(doors(&reader, sampling))
 }
 
 /// Opens what adaptive sampling needs of a store, for a role that has no other business with it.
-pub(crate) fn open_sampling(config: &StorageConfig) -> Result<AdaptiveStores> {
+pub(crate) fn open_sampling(config: &StorageConfig, host: &Host) -> Result<AdaptiveStores> {
     let (_, sampling) = ElasticsearchStore::open_with_locks(&config.elasticsearch)
         .context("open the store of adaptive sampling")?;
+    report_certificates(config, host)?;
     Ok(AdaptiveStores { sampling: sampling.clone(), locks: sampling })
 }
 
@@ -204,6 +209,7 @@ pub(crate) fn open_any(config: &StorageConfig, memory: &memory::Config, host: &m
         }
         StorageKind::Elasticsearch | StorageKind::Opensearch => {
             let (backend, store) = open_elasticsearch(&config.elasticsearch, host)?;
+            report_certificates(config, host)?;
             report_readiness("store", store.readiness(), host.health.clone());
             Ok(backend)
         }
@@ -224,6 +230,11 @@ fn open_elasticsearch(
     let writer = Arc::new(plain.retrying());
     let doors = doors(&store.reader(), store.sampling());
     Ok((Backend { writer, plain, doors }, store))
+}
+
+/// Tells when the certificates end with which the store was just opened.
+fn report_certificates(config: &StorageConfig, host: &Host) -> Result<()> {
+    Ok(config.elasticsearch.connection.report_certificates("--es.tls", &host.certificates)?)
 }
 
 /// Reports the store's readiness at once, so that the role never looks ready before the first word of the store, and from then on.

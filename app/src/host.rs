@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use futures::future::BoxFuture;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use spoor_net::tls::{TlsArgs, TlsPort};
+use spoor_net::tls::{LoadedCertificates, TlsArgs, TlsPort};
 use spoor_net::{ListenAddress, Listener, ServeOptions};
+use spoor_tracer::Exporter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,9 @@ use crate::notify;
 use crate::process_metrics::ProcessMetrics;
 use crate::telemetry::LogConfig;
 use crate::version;
+
+/// How long own traces may take to be sent when all else has ended.
+const LAST_OWN_TRACES: Duration = Duration::from_secs(3);
 
 /// Settings that every role has.
 #[derive(Debug, Clone, clap::Args)]
@@ -101,6 +105,10 @@ pub(crate) struct Host {
     signals: Signals,
     /// Roles register their metrics here.
     pub(crate) registry: Registry,
+    /// Where it is told when the certificates of ports and stores end.
+    pub(crate) certificates: LoadedCertificates,
+    /// What sends own traces, if there are any; it ends last.
+    pub(crate) own_traces: Option<Exporter>,
     /// Roles and stores report here.
     pub(crate) health: Health,
     /// Cancelled when the roles are to stop.
@@ -112,8 +120,10 @@ impl Host {
     /// for the same role, which tells what it was built from, too.
     pub(crate) fn prepare(config: &HostConfig, jaegers: Option<&'static str>) -> Result<Self> {
         let signals = Signals::take().context("take over the stop signals")?;
-        let admin = Listener::bind("admin.http.host-port", &config.admin)?.with_tls(&config.admin_tls)?;
+        let mut admin = Listener::bind("admin.http.host-port", &config.admin)?.with_tls(&config.admin_tls)?;
         let mut registry = Registry::default();
+        let certificates = LoadedCertificates::register(&mut registry);
+        admin.report_certificates(&certificates);
         registry.register_collector(Box::new(ProcessMetrics::new()));
         let build = Info::new([("version", version::VERSION), ("commit", version::COMMIT)]);
         registry.register("spoor_build", "What this program was built from", build);
@@ -126,6 +136,8 @@ impl Host {
             admin,
             signals,
             registry,
+            certificates,
+            own_traces: None,
             health: Health::waiting_for("start", "the roles are being started"),
             shutdown: CancellationToken::new(),
         })
@@ -159,6 +171,9 @@ impl Host {
             self.shutdown.cancel();
             finish(self.config.shutdown_timeout, &mut running, &mut self.signals).await
         };
+        if let Some(own_traces) = self.own_traces {
+            own_traces.finish(LAST_OWN_TRACES).await;
+        }
         notifier.abort();
         admin_stop.cancel();
         admin_task.abort();

@@ -14,8 +14,9 @@ use spoor_ingester::{Destination, Ingester, Parts};
 use spoor_proto::record::{Encoding, ReadOnlyEncoding, UnknownEncoding};
 use spoor_storage::SpanWriter;
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
+use spoor_tls::Ending;
 use spoor_topic::TopicWriter;
-use spoor_topic_kafka::config::{ConsumerConfig, ProducerConfig, ProducerConnection};
+use spoor_topic_kafka::config::{ConnectionConfig, ConsumerConfig, ProducerConfig, ProducerConnection};
 use spoor_topic_kafka::{KafkaReader, KafkaWriter};
 use spoor_topic_spans::{SpanTopicWriter, TopicMetrics};
 
@@ -75,9 +76,11 @@ pub(crate) fn open_writer(
     host: &mut Host,
 ) -> Result<Arc<dyn SpanWriter>> {
     let topic = Arc::new(KafkaWriter::open(&config.producer).context("open the topic of spans")?);
+    report_certificates("--kafka.producer.tls", &config.producer.connection, host);
     let metrics = TopicMetrics::register(&mut host.registry);
     host.registry.register_collector(Box::new(Renewals(Arc::clone(&topic))));
     let spans = SpanTopicWriter::new(Arc::clone(&topic), config.encoding, metrics)?;
+    let spans = spans.named(config.target().0);
     report_first_reach(topic, host.health.clone());
     Ok(Arc::new(RetryingWriter::new(spans, RetryPolicy::default(), retries)))
 }
@@ -92,9 +95,22 @@ pub(crate) async fn open_ingester(
     let topic = kafka.connection.topic.clone();
     let quarantine = open_quarantine(kafka, config.quarantine.destination(&topic)?).await?;
     let reader = Arc::new(KafkaReader::open(kafka).context("open the topic of spans")?);
+    report_certificates("--kafka.consumer.tls", &kafka.connection, host);
     let PlainWriter { writer, retries, away } = store;
     let parts = Parts { topic, reader, writer, store_away: away, retries, quarantine };
     Ok(Ingester::build(config, parts, &mut host.registry))
+}
+
+/// Tells when the certificates end that librdkafka has just read. It takes more than PEM files of certificates; what is something else
+/// has no end that could be told.
+fn report_certificates(flags: &str, connection: &ConnectionConfig, host: &Host) {
+    for (setting, path, ending) in
+        [("ca", &connection.ca, Ending::First), ("cert", &connection.cert, Ending::OfLeaf)]
+    {
+        if let Err(error) = host.certificates.read(&format!("{flags}.{setting}"), path, ending) {
+            tracing::warn!(%error, "no metric tells when these certificates end");
+        }
+    }
 }
 
 async fn open_quarantine(kafka: &ConsumerConfig, destination: Destination) -> Result<Arc<dyn Quarantine>> {

@@ -13,6 +13,7 @@ mod late_topic;
 mod log_format;
 mod machine;
 mod notify;
+mod own_traces;
 mod process_metrics;
 mod reference;
 mod role;

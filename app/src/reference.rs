@@ -25,7 +25,7 @@ How values are written: `HOST:PORT` without a host means every interface; `DURAT
 ";
 
 /// Chapters in their order: heading and the first parts of the names that belong to it. A name that none claims belongs to the first.
-const CHAPTERS: [(&str, &[&str]); 13] = [
+const CHAPTERS: [(&str, &[&str]); 14] = [
     ("The process", &[]),
     ("Tenancy", &["multi-tenancy"]),
     ("Choice of the store", &["span-storage"]),
@@ -39,6 +39,7 @@ const CHAPTERS: [(&str, &[&str]); 13] = [
     ("Ingester", &["ingester"]),
     ("Query", &["query"]),
     ("Retention", &["retention"]),
+    ("Own traces", &["otel"]),
 ];
 
 /// One setting with what each role that has it says of it.

@@ -12,6 +12,7 @@ use spoor_query::dependencies::{DependencyJob, JobMetrics, JobStores};
 use spoor_query::{Query, Stores};
 use spoor_sampling::StrategyProvider;
 use spoor_storage::SpanWriter;
+use spoor_tracer::Tracer;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::Doors;
@@ -22,18 +23,28 @@ use crate::version;
 /// How often an ingester is asked whether it can do its work.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// What a collector is put together from.
+pub(crate) struct CollectorParts<'a> {
+    pub(crate) writer: Arc<dyn SpanWriter>,
+    pub(crate) strategies: &'a Arc<dyn StrategyProvider>,
+    /// What it records itself with.
+    pub(crate) tracer: Tracer,
+}
+
 /// The collector over an open store.
 pub(crate) fn collector(
     config: &spoor_collector::Config,
     tenancy: &TenancyConfig,
-    sockets: Sockets,
-    writer: Arc<dyn SpanWriter>,
-    strategies: &Arc<dyn StrategyProvider>,
+    mut sockets: Sockets,
+    parts: CollectorParts<'_>,
     host: &mut Host,
 ) -> Result<Role> {
+    sockets.report_certificates(&host.certificates);
     let (tenancy, name) = (Tenancy::new(tenancy), machine_name());
+    let CollectorParts { writer, strategies, tracer } = parts;
     let collector = Collector::build(config, tenancy, sockets, writer, &name, &mut host.registry)
-        .with_sampling(strategies, &mut host.registry);
+        .with_sampling(strategies, &mut host.registry)
+        .with_tracer(tracer);
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "collector", run: Box::pin(async move { Ok(collector.run(shutdown).await?) }) })
 }
@@ -45,7 +56,8 @@ pub(crate) fn agent(
     ended: Option<CancellationToken>,
     host: &mut Host,
 ) -> Result<Role> {
-    let agent = Agent::build(config, sockets, spoor_agent::decode_thrift, &mut host.registry)?;
+    let mut agent = Agent::build(config, sockets, spoor_agent::decode_thrift, &mut host.registry)?;
+    agent.report_certificates(&host.certificates);
     let shutdown = host.shutdown.clone();
     let run = async move {
         // However it ends.
@@ -72,12 +84,12 @@ pub(crate) fn ingester(ingester: Ingester, host: &Host) -> Role {
     Role { name: "ingester", run: Box::pin(async move { Ok(ingester.run(shutdown).await?) }) }
 }
 
-/// The query role over open stores.
+/// The query role over open stores, and what it records itself with.
 pub(crate) fn query(
     config: &spoor_query::Config,
     tenancy: &TenancyConfig,
-    sockets: spoor_query::Sockets,
-    stores: Stores,
+    mut sockets: spoor_query::Sockets,
+    (stores, tracer): (Stores, Tracer),
     host: &mut Host,
 ) -> Result<Role> {
     if tenancy.enabled && !stores.reader.capabilities().tenants {
@@ -85,9 +97,11 @@ pub(crate) fn query(
             "--multi-tenancy.enabled: the store keeps the spans of all tenants together; every tenant that is let in sees them all"
         );
     }
+    sockets.report_certificates(&host.certificates);
     let tenancy = Tenancy::new(tenancy);
     let version = version::as_json().to_string();
     let query = Query::build(config, tenancy, sockets, stores, &version, &mut host.registry)?;
+    let query = query.with_tracer(tracer);
     let shutdown = host.shutdown.clone();
     Ok(Role { name: "query", run: Box::pin(async move { Ok(query.run(shutdown).await?) }) })
 }

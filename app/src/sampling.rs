@@ -106,7 +106,7 @@ pub(crate) async fn open(
             Some(Doors { sampling, locks, .. }) => {
                 AdaptiveStores { sampling: Arc::clone(sampling), locks: Arc::clone(locks) }
             }
-            None => backend::open_sampling(spans)?,
+            None => backend::open_sampling(spans, host)?,
         };
         let adaptive = Adaptive::new(&args.config.adaptive, stores, &machine_name(), &mut host.registry);
         let (counter, adaptive) = (Some(adaptive.counter()), Arc::new(adaptive));

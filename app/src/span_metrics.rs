@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use spoor_net::tenancy::TenancyConfig;
+use spoor_net::tls::LoadedCertificates;
 use spoor_storage::MetricsReader;
 use spoor_storage_prometheus::PrometheusMetrics;
 
@@ -56,6 +57,14 @@ impl MetricsConfig {
             );
         }
         self.open(store, || None).map(drop)
+    }
+
+    /// Tells when the certificates end with which the source was just opened.
+    pub(crate) fn report_certificates(&self, certificates: &LoadedCertificates) -> Result<()> {
+        match self.kind {
+            MetricsKind::Prometheus => Ok(self.prometheus.report_certificates(certificates)?),
+            _ => Ok(()),
+        }
     }
 
     /// Opens the source; `of_store` is the store's own.

@@ -30,7 +30,7 @@ pub(crate) struct LogConfig {
     #[arg(id = "log-level", long = "log-level", default_value = "info", value_name = "LEVEL", value_parser = parse_level)]
     level: String,
 
-    /// How log lines are written. Within a request that carries a `traceparent` they bear its trace and span id.
+    /// How log lines are written. Within a request that carries a `traceparent`, or is recorded by the process itself, they bear its trace and span id.
     #[arg(id = "log-encoding", long = "log-encoding", default_value = "auto", value_name = "ENCODING")]
     encoding: LogEncoding,
 }

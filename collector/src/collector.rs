@@ -12,14 +12,16 @@ use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
 use spoor_net::limits::Budget;
 use spoor_net::tenancy::Tenancy;
-use spoor_net::tls::TlsConfig;
-use spoor_net::{BindError, Listener, OptionalAddress, ServeOptions, TracedLayer, serve};
+use spoor_net::tls::{LoadedCertificates, TlsConfig};
+use spoor_net::{BindError, Listener, OptionalAddress, ServeOptions, TracedLayer, named_by_routes, serve};
 use spoor_pipeline::Normalizer;
 use spoor_storage::SpanWriter;
+use spoor_tracer::Tracer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::Layer;
 
 use crate::Config;
 use crate::dispatch::Dispatcher;
@@ -65,6 +67,15 @@ impl Sockets {
             sampling: SamplingSockets::bind(config)?,
             zipkin: bind_optional("collector.zipkin.host-port", &zipkin.host_port, &zipkin.tls)?,
         })
+    }
+
+    /// Tells when the certificates of the ports end, now and whenever they are taken anew.
+    pub fn report_certificates(&mut self, certificates: &LoadedCertificates) {
+        let Self { otlp_grpc, otlp_http, jaeger_grpc, jaeger_http, sampling, zipkin } = self;
+        let optional = [otlp_grpc, otlp_http, jaeger_http, zipkin].into_iter().chain(sampling.listeners());
+        for listener in optional.flatten().chain([jaeger_grpc]) {
+            listener.report_certificates(certificates);
+        }
     }
 
     /// Where OTLP by gRPC listens; `None` when it is off.
@@ -115,6 +126,7 @@ pub struct Collector {
     dispatcher: Dispatcher,
     /// Each gRPC port's own, with the service it tells of.
     health: Vec<(HealthReporter, &'static str)>,
+    tracer: Tracer,
 }
 
 struct Port {
@@ -144,7 +156,8 @@ impl Collector {
         let intake = Intake::new(door, dispatcher.clone(), metrics);
         let options = ServeOptions { max_connections: limits.max_connections, ..ServeOptions::default() };
         let sampling = (sockets.sampling, options.clone());
-        let mut collector = Self { ports: Vec::new(), sampling, dispatcher, health: Vec::new() };
+        let (ports, health, tracer) = (Vec::new(), Vec::new(), Tracer::default());
+        let mut collector = Self { ports, sampling, dispatcher, health, tracer };
 
         if let Some(listener) = sockets.otlp_grpc {
             let router = otlp_grpc::add_to(
@@ -182,6 +195,12 @@ impl Collector {
         collector
     }
 
+    /// Records its own requests with this tracer.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
+    }
+
     /// gRPC's health service, and UNIMPLEMENTED for whatever is not added.
     fn health_routes(&mut self, service: &'static str) -> Router {
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -201,7 +220,9 @@ impl Collector {
         let serving = self.ports.into_iter().map(|port| {
             let (address, tls) = (port.listener.local_addr(), port.listener.speaks_tls());
             tracing::info!(listener = port.name, %address, tls, "listens");
-            serve(port.listener, port.router.layer(TracedLayer), port.options, shutdown.clone())
+            let router = named_by_routes(port.router, &self.tracer);
+            let service = TracedLayer::new(&self.tracer).layer(router);
+            serve(port.listener, service, port.options, shutdown.clone())
         });
         let ending = async {
             shutdown.cancelled().await;

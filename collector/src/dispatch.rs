@@ -10,10 +10,11 @@ use spoor_model::SpanBatch;
 use spoor_net::limits::Permit;
 use spoor_pipeline::{Ended, Normalizer, Outage, Quiet, position_before};
 use spoor_storage::{Rejection, RequestContext, SpanWriter, Tenant, WriteError, Written};
+use spoor_tracer::{OwnSpan, observe};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::metrics::{Metrics, observe};
+use crate::metrics::Metrics;
 use crate::receiver::{Refusal, Source};
 use account::Account;
 
@@ -31,6 +32,8 @@ pub(crate) struct Work {
     pub(crate) deadline: Instant,
     /// What the request holds of the budgets until it is settled.
     pub(crate) permits: [Permit; 2],
+    /// In which the request is recorded, if it is.
+    pub(crate) own_span: OwnSpan,
 }
 
 /// Everything of a request is settled: stored, or never to be stored.
@@ -89,7 +92,8 @@ impl Dispatcher {
 
 impl Inner {
     async fn settle(self: Arc<Self>, work: Work) -> Result<Delivered, Refusal> {
-        let Work { mut batch, size, tenant, source, arrived, deadline, permits: held_until_settled } = work;
+        let Work { mut batch, size, tenant, source, arrived, deadline, own_span, .. } = work;
+        let held_until_settled = work.permits;
         let [_, bytes] = &held_until_settled;
         self.metrics.measured(size, bytes.amount());
         let mut account = Account::open(&self.metrics, &batch, source);
@@ -97,8 +101,8 @@ impl Inner {
         let mut rejected = self.normalizer.run(&mut batch);
         let received = batch.len() + rejected.len();
         if !batch.is_empty() {
-            observe(&self.metrics.in_queue, arrived.elapsed());
-            let context = RequestContext { tenant, ..RequestContext::until(deadline) };
+            observe(&self.metrics.in_queue, arrived.elapsed(), &own_span);
+            let context = RequestContext { tenant, own_span, ..RequestContext::until(deadline) };
             let refused = self.write(&context, &batch, &mut account).await?;
             let before: Vec<Rejection> = refused
                 .into_iter()
@@ -119,7 +123,7 @@ impl Inner {
     ) -> Result<Vec<Rejection>, Refusal> {
         let began = Instant::now();
         let result = self.writer.write(context, batch).await;
-        observe(&self.metrics.save, began.elapsed());
+        observe(&self.metrics.save, began.elapsed(), &context.own_span);
         match result {
             Ok(Written { stored, rejected }) if stored + rejected.len() == batch.len() => {
                 account.refused_by_store(batch, &rejected);

@@ -120,6 +120,8 @@ impl<R: Body<Data = Bytes> + Unpin> Body for Logged<R> {
 /// What is known of a request; it is logged when this is dropped, so that no end is missed.
 #[derive(Debug)]
 struct Line {
+    /// Of the request's trace, whose ids the line bears although it is written behind the answer.
+    lines: tracing::Span,
     began: Instant,
     method: Method,
     path: String,
@@ -135,6 +137,7 @@ struct Line {
 impl Line {
     fn begin<B>(request: &Request<B>, tenancy: &Tenancy) -> Self {
         Self {
+            lines: tracing::Span::current(),
             began: Instant::now(),
             method: request.method().clone(),
             path: cut(request.uri().path(), LONGEST_PATH).to_owned(),
@@ -156,8 +159,9 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let Self { method, path, parameters, tenant, status, grpc_status, bytes, whole, began } = self;
+        let Self { lines, method, path, parameters, tenant, status, grpc_status, bytes, whole, began } = self;
         tracing::info!(
+            parent: &*lines,
             %method,
             path,
             parameters,

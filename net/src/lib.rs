@@ -18,4 +18,4 @@ pub use access_log::{AccessLog, AccessLogLayer, Logged};
 pub use address::{ListenAddress, OptionalAddress};
 pub use listener::{BindError, Listener};
 pub use serve::{ServeOptions, serve};
-pub use traced::{Traced, TracedLayer};
+pub use traced::{Recorded, Traced, TracedLayer, named_by_routes};

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use spoor_tls::LoadedCertificates;
 
 use crate::ListenAddress;
 use crate::tls::{Tls, TlsConfig, TlsError};
@@ -56,6 +57,13 @@ impl Listener {
     pub fn with_tls(self, config: &TlsConfig) -> Result<Self, BindError> {
         let tls = Tls::open(config).map_err(Cause::Tls)?;
         Ok(Self { tls, ..self })
+    }
+
+    /// Tells when the certificates end that it shows and trusts, now and whenever it takes new ones from its files.
+    pub fn report_certificates(&mut self, certificates: &LoadedCertificates) {
+        if let Some(tls) = &mut self.tls {
+            tls.report(certificates);
+        }
     }
 
     /// Whether it speaks TLS.

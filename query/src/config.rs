@@ -86,6 +86,20 @@ pub struct Config {
     #[command(flatten)]
     pub grpc_tls: TlsArgs<GrpcPort>,
 
+    /// Records traces of the query itself: the questions that it is asked, and those that it asks the store for them. Which of them, and where the traces go, is said by
+    /// the --otel settings.
+    #[arg(
+        id = "query.enable-tracing",
+        long = "query.enable-tracing",
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub enable_tracing: bool,
+
     /// Logs each request of both ports at its end: method, path, the names of its parameters, status, bytes and time.
     #[arg(
         id = "query.access-log",

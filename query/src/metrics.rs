@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use spoor_tracer::{LatencyHistogram, OwnSpan, observe};
 
 /// What was asked of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -72,7 +73,7 @@ pub(crate) enum Refusal {
 #[derive(Clone)]
 pub(crate) struct Metrics {
     requests: Family<ByResult, Counter>,
-    latency: Family<ByResult, Histogram>,
+    latency: Family<ByResult, LatencyHistogram>,
     responses: Family<ByOperation, Histogram>,
     refused: Family<ByReason, Counter>,
     /// Answers cut or shortened by a limit.
@@ -84,8 +85,10 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Registers them.
     pub(crate) fn register(registry: &mut Registry) -> Self {
-        let seconds =
-            || Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]);
+        let seconds = || {
+            let ends = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+            LatencyHistogram::new(ends.into_iter())
+        };
         let counts =
             || Histogram::new([0.0, 1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 10_000.0]);
         let metrics = Self {
@@ -121,12 +124,18 @@ impl Metrics {
         metrics
     }
 
-    /// Counts an answer of the store: how many traces or names, or none when it failed.
-    pub(crate) fn answered(&self, operation: Operation, responses: Option<usize>, took: Duration) {
+    /// Counts an answer of the store: how many traces or names, or none when it failed. Its latency names the trace of `own_span` as an example.
+    pub(crate) fn answered(
+        &self,
+        operation: Operation,
+        responses: Option<usize>,
+        took: Duration,
+        own_span: &OwnSpan,
+    ) {
         let result = if responses.is_some() { Outcome::ok } else { Outcome::err };
         let labels = ByResult { operation, result };
         self.requests.get_or_create(&labels).inc();
-        self.latency.get_or_create(&labels).observe(took.as_secs_f64());
+        observe(&self.latency.get_or_create(&labels), took, own_span);
         if let Some(responses) = responses {
             let responses = u32::try_from(responses).unwrap_or(u32::MAX);
             self.responses.get_or_create(&ByOperation { operation }).observe(f64::from(responses));

@@ -7,7 +7,9 @@ use axum::Router;
 use futures::future;
 use prometheus_client::registry::Registry;
 use spoor_net::tenancy::Tenancy;
-use spoor_net::{AccessLogLayer, BindError, Listener, ServeOptions, TracedLayer};
+use spoor_net::tls::LoadedCertificates;
+use spoor_net::{AccessLogLayer, BindError, Listener, ServeOptions, TracedLayer, named_by_routes};
+use spoor_tracer::Tracer;
 use tokio_util::sync::CancellationToken;
 use tower::Layer;
 
@@ -27,6 +29,13 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// Tells when the certificates of the ports end, now and whenever they are taken anew.
+    pub fn report_certificates(&mut self, certificates: &LoadedCertificates) {
+        for listener in [&mut self.http, &mut self.grpc] {
+            listener.report_certificates(certificates);
+        }
+    }
+
     /// Where HTTP is bound: with the real port where 0 was asked for.
     #[must_use]
     pub fn http_addr(&self) -> SocketAddr {
@@ -47,6 +56,7 @@ pub struct Query {
     rpc: rpc::Port,
     tenancy: Tenancy,
     access_log: AccessLogLayer,
+    tracer: Tracer,
 }
 
 impl Query {
@@ -81,7 +91,13 @@ impl Query {
         let rpc = rpc::Port::new(config, Arc::clone(&service));
         let router = api::router(config, service, ui, &tenancy);
         let access_log = AccessLogLayer::new(config.access_log, &tenancy);
-        Ok(Self { sockets, router, rpc, tenancy, access_log })
+        Ok(Self { sockets, router, rpc, tenancy, access_log, tracer: Tracer::default() })
+    }
+
+    /// Records its own questions with this tracer.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Serves until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.
@@ -91,9 +107,10 @@ impl Query {
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
         let Sockets { http, grpc } = self.sockets;
         tracing::info!(listener = "query-http", address = %http.local_addr(), tls = http.speaks_tls(), "listens");
-        let logged = TracedLayer.layer(self.access_log.layer(self.router));
+        let traced = TracedLayer::new(&self.tracer);
+        let logged = traced.layer(self.access_log.layer(named_by_routes(self.router, &self.tracer)));
         let http = spoor_net::serve(http, logged, ServeOptions::default(), shutdown.clone());
-        let rpc = self.rpc.run(grpc, &self.tenancy, &self.access_log, shutdown);
+        let rpc = self.rpc.with_tracer(self.tracer).run(grpc, &self.tenancy, &self.access_log, shutdown);
         future::try_join(http, rpc).await?;
         Ok(())
     }

@@ -239,7 +239,7 @@ impl Service {
             Err(_) => Err(self.too_late("read from the store")),
         };
         let took = started.elapsed();
-        self.metrics.answered(operation, answer.as_ref().ok().map(responses), took);
+        self.metrics.answered(operation, answer.as_ref().ok().map(responses), took, &context.own_span);
         self.slow.asked(operation, took, answer.is_ok());
         answer
     }

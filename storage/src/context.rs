@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use spoor_model::TimeRange;
+use spoor_tracer::OwnSpan;
 
 use crate::{AnswerRoom, ReadError};
 
@@ -74,6 +75,8 @@ pub struct RequestContext {
     pub question: Option<u64>,
     /// Where readers say what an answer takes while it comes and that it is cut, if somebody wants to know.
     pub room: Option<Arc<dyn AnswerRoom>>,
+    /// The span in which the process records the request that is served, if it records any: requests to a store are children of it.
+    pub own_span: OwnSpan,
 }
 
 impl RequestContext {
@@ -100,6 +103,7 @@ impl RequestContext {
             received: None,
             question: None,
             room: None,
+            own_span: OwnSpan::default(),
         }
     }
 

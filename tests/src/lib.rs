@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod asking;
+pub mod authority;
 mod clients;
 pub mod figures;
 pub mod ingesting;

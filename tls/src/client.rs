@@ -13,6 +13,7 @@ use rustls_platform_verifier::Verifier as PlatformVerifier;
 
 use crate::TlsError;
 use crate::any_certificate::AnyCertificate;
+use crate::loaded::{Ending, LoadedCertificates};
 use crate::pem::{self, Unusable};
 
 /// The settings of a client's TLS, lent by who declares them. Empty texts are not set.
@@ -89,6 +90,18 @@ impl ClientTls<'_> {
         })
     }
 
+    /// Tells when the authorities and the certificate end, as the files say now: for whoever has just made a [`ClientTls::config`] of them.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the setting and the remedy.
+    pub fn report(&self, certificates: &LoadedCertificates) -> Result<(), TlsError> {
+        if !self.enabled {
+            return Ok(());
+        }
+        certificates.read(&self.flag("ca"), self.ca, Ending::First)?;
+        certificates.read(&self.flag("cert"), self.cert, Ending::OfLeaf)
+    }
+
     /// The name that is set; `None` for the address's host.
     ///
     /// # Errors
@@ -100,6 +113,22 @@ impl ClientTls<'_> {
         ServerName::try_from(self.server_name.to_owned()).map(Some).map_err(|_| {
             let problem = format!("{:?} is neither a host name nor an IP address", self.server_name);
             self.setting("server-name", problem)
+        })
+    }
+
+    /// As [`ClientTls::connector`], for HTTP/2.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the setting and the remedy.
+    pub fn connector_http2(&self, mut tcp: HttpConnector) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+        tcp.enforce_http(false);
+        let builder = HttpsConnectorBuilder::new().with_tls_config(self.config()?).https_or_http();
+        Ok(match self.server_name()? {
+            None => builder.enable_http2().wrap_connector(tcp),
+            Some(name) => {
+                let resolver = FixedServerNameResolver::new(name);
+                builder.with_server_name_resolver(resolver).enable_http2().wrap_connector(tcp)
+            }
         })
     }
 

@@ -5,9 +5,11 @@
 
 mod any_certificate;
 mod client;
+mod loaded;
 pub mod pem;
 
 pub use client::ClientTls;
+pub use loaded::{Ending, LoadedCertificates};
 
 /// A setting of TLS that cannot work.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,7 @@ const DOORS: &[&str] = &[
     "spoor-storage",
     "spoor-tls",
     "spoor-topic",
+    "spoor-tracer",
 ];
 /// Programs' parts that never import one another; only the app knows several.
 const ROLES: &[&str] =
@@ -37,16 +38,21 @@ const TABLE: &[Row] = &[
     ("spoor-pipeline", Some(&["spoor-model", "spoor-storage"])),
     ("spoor-sampling", Some(&["spoor-model", "spoor-proto", "spoor-storage"])),
     // Backends, beside the doors.
-    ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage", "spoor-tls"])),
-    ("spoor-storage-prometheus", Some(&["spoor-model", "spoor-storage", "spoor-tls"])),
+    ("spoor-storage-elasticsearch", Some(&["spoor-model", "spoor-storage", "spoor-tls", "spoor-tracer"])),
+    ("spoor-storage-prometheus", Some(&["spoor-model", "spoor-storage", "spoor-tls", "spoor-tracer"])),
     ("spoor-topic-kafka", Some(&["spoor-model", "spoor-topic"])),
     // The store's door in, with a topic's behind it.
-    ("spoor-topic-spans", Some(&["spoor-model", "spoor-proto", "spoor-storage", "spoor-topic"])),
+    (
+        "spoor-topic-spans",
+        Some(&["spoor-model", "spoor-proto", "spoor-storage", "spoor-topic", "spoor-tracer"]),
+    ),
     // Doors.
-    ("spoor-net", Some(&["spoor-model", "spoor-tls"])),
+    ("spoor-net", Some(&["spoor-model", "spoor-tls", "spoor-tracer"])),
     ("spoor-proto", Some(&["spoor-model"])),
-    ("spoor-storage", Some(&["spoor-model"])),
+    ("spoor-storage", Some(&["spoor-model", "spoor-tracer"])),
     ("spoor-topic", Some(&[])),
+    // Traces of the process itself, which go along with requests.
+    ("spoor-tracer", Some(&["spoor-model", "spoor-tls"])),
     // The core depends on nothing of ours.
     ("spoor-model", Some(&[])),
     ("spoor-tls", Some(&[])),

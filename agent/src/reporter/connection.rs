@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
+use spoor_tls::LoadedCertificates;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -39,6 +40,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Clone)]
 pub(super) struct Dialer {
     pub(super) tls: TlsConfig,
+    /// Where it is told when the certificates end.
+    pub(super) certificates: LoadedCertificates,
     /// Sent with every call.
     pub(super) metadata: HeaderMap,
 }
@@ -77,9 +80,9 @@ impl Dialer {
         if !self.tls.enabled {
             return self.handshake(stream, place, "http").await;
         }
-        let settings = self.tls.clone();
+        let (settings, certificates) = (self.tls.clone(), self.certificates.clone());
         // It reads files.
-        let client = tokio::task::spawn_blocking(move || tls::client(&settings)).await??;
+        let client = tokio::task::spawn_blocking(move || tls::client(&settings, &certificates)).await??;
         let name = match tls::server_name(&self.tls)? {
             Some(name) => name,
             None => ServerName::try_from(place.host.clone())?,

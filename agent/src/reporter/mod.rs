@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use spoor_pipeline::Quiet;
+use spoor_tls::LoadedCertificates;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +79,8 @@ impl Reporter {
             metadata.insert(config.tenant_header.clone(), tenant.clone());
         }
         let ready = Arc::new(Notify::new());
-        let dialer = Dialer { tls: config.tls.clone(), metadata };
+        let certificates = LoadedCertificates::default();
+        let dialer = Dialer { tls: config.tls.clone(), certificates, metadata };
         let peers = Arc::new(Peers::new(Arc::clone(&ready)));
         let finder = Finder {
             targets,
@@ -96,6 +98,11 @@ impl Reporter {
             max_requests: config.max_requests as usize,
             timeout: config.timeout,
         }
+    }
+
+    /// Tells with each connection when the certificates end that it is made with.
+    pub(crate) fn report_certificates(&mut self, certificates: &LoadedCertificates) {
+        self.finder.keeper.dialer.certificates = certificates.clone();
     }
 
     /// The collectors, for other calls.

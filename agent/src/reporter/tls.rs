@@ -2,7 +2,7 @@
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use spoor_tls::{ClientTls, TlsError};
+use spoor_tls::{ClientTls, LoadedCertificates, TlsError};
 
 use crate::config::TlsConfig;
 
@@ -12,13 +12,15 @@ use crate::config::TlsConfig;
 /// [`TlsError`] names the setting and the remedy.
 pub(crate) fn check(tls: &TlsConfig) -> Result<(), TlsError> {
     settings(tls).check()?;
-    if tls.enabled { client(tls).map(drop) } else { Ok(()) }
+    if tls.enabled { client(tls, &LoadedCertificates::default()).map(drop) } else { Ok(()) }
 }
 
-/// What a connection is to do, for HTTP/2.
-pub(super) fn client(tls: &TlsConfig) -> Result<ClientConfig, TlsError> {
-    let mut client = settings(tls).config()?;
+/// What a connection is to do, for HTTP/2. When its certificates end is told.
+pub(super) fn client(tls: &TlsConfig, certificates: &LoadedCertificates) -> Result<ClientConfig, TlsError> {
+    let settings = settings(tls);
+    let mut client = settings.config()?;
     client.alpn_protocols = vec![b"h2".to_vec()];
+    settings.report(certificates)?;
     Ok(client)
 }
 

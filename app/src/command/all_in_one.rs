@@ -9,12 +9,14 @@ use spoor_query::Stores;
 use spoor_storage::memory;
 use spoor_storage_elasticsearch::ArchiveConfig;
 use spoor_topic_kafka::config::ConsumerConfig;
+use spoor_tracer::OtelConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{self, Doors, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
 use crate::kafka::{self, KafkaSpans};
-use crate::role;
+use crate::own_traces::OwnTraces;
+use crate::role::{self, CollectorParts};
 use crate::sampling::{self, SamplingArgs};
 use crate::span_metrics::MetricsConfig;
 
@@ -67,6 +69,9 @@ pub(crate) struct AllInOneArgs {
     tenancy: TenancyConfig,
 
     #[command(flatten)]
+    otel: OtelConfig,
+
+    #[command(flatten)]
     agent: spoor_agent::Config,
 
     #[command(flatten)]
@@ -100,6 +105,9 @@ impl AllInOneArgs {
         self.validate_tenant()?;
         self.host.outlasts("--agent.drain-timeout", self.agent.buffer.drain_timeout)?;
         self.query.validate()?;
+        if self.collector.enable_tracing || self.query.enable_tracing {
+            self.otel.validate()?;
+        }
         self.storage.validate(self.sampling.is_adaptive())?;
         self.sampling.validate(&self.storage)?;
         self.storage.validate_archive(&self.archive)?;
@@ -181,8 +189,11 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     let agent = args.agent.clone().with_collector(sockets.jaeger_grpc());
     let (stop, agent_ended) = (host.shutdown.clone(), CancellationToken::new());
     host.shutdown = agent_ended.clone();
-    let provider = sampling.provider;
-    roles.push(role::collector(&args.collector, &args.tenancy, sockets, writer, &provider, &mut host)?);
+    let (collects, answers) = (args.collector.enable_tracing, args.query.enable_tracing);
+    let own_traces = OwnTraces::start(&args.otel, collects || answers, "spoor-all-in-one", &mut host)?;
+    let strategies = &sampling.provider;
+    let parts = CollectorParts { writer, strategies, tracer: own_traces.of_part(collects) };
+    roles.push(role::collector(&args.collector, &args.tenancy, sockets, parts, &mut host)?);
     host.shutdown = stop;
     roles.push(sampling.role);
     roles.push(role::agent(&agent, agent_sockets, Some(agent_ended), &mut host)?);
@@ -190,7 +201,9 @@ pub(crate) async fn run(args: &AllInOneArgs) -> Result<()> {
     roles.extend(role::dependencies(args.dependencies_interval(), &backend.doors, &mut host));
     let Doors { stores, span_metrics, .. } = backend.doors;
     let span_metrics = args.metrics.open(args.storage.kind, || Some(span_metrics))?;
+    args.metrics.report_certificates(&host.certificates)?;
     let stores = Stores { archive, span_metrics, ..stores };
+    let stores = (stores, own_traces.of_part(answers));
     roles.push(role::query(&args.query, &args.tenancy, query_sockets, stores, &mut host)?);
     host.serve(roles).await
 }

@@ -3,11 +3,13 @@
 use anyhow::Result;
 use spoor_net::tenancy::TenancyConfig;
 use spoor_storage::write::RetryMetrics;
+use spoor_tracer::OtelConfig;
 
 use crate::backend::{self, StorageConfig, StorageKind};
 use crate::host::{Host, HostConfig};
 use crate::kafka::{self, KafkaSpans};
-use crate::role;
+use crate::own_traces::OwnTraces;
+use crate::role::{self, CollectorParts};
 use crate::sampling::{self, SamplingArgs};
 
 /// Settings of the collector.
@@ -29,6 +31,9 @@ pub(crate) struct CollectorArgs {
     tenancy: TenancyConfig,
 
     #[command(flatten)]
+    otel: OtelConfig,
+
+    #[command(flatten)]
     pub(super) collector: spoor_collector::Config,
 }
 
@@ -38,6 +43,9 @@ impl CollectorArgs {
         self.host.validate()?;
         self.collector.validate()?;
         self.sampling.validate(&self.storage)?;
+        if self.collector.enable_tracing {
+            self.otel.validate()?;
+        }
         match self.storage.kind {
             StorageKind::Kafka => self.kafka.validate(),
             _ => self.storage.validate_shared_for(self.sampling.is_adaptive()),
@@ -61,7 +69,9 @@ pub(crate) async fn run(args: &CollectorArgs) -> Result<()> {
     };
     let sampling = sampling::open(&args.sampling, &args.storage, doors.as_ref(), &mut host).await?;
     let writer = sampling.counting(writer);
-    let collector =
-        role::collector(&args.collector, &args.tenancy, sockets, writer, &sampling.provider, &mut host)?;
+    let traced = args.collector.enable_tracing;
+    let tracer = OwnTraces::start(&args.otel, traced, "spoor-collector", &mut host)?.of_part(traced);
+    let parts = CollectorParts { writer, strategies: &sampling.provider, tracer };
+    let collector = role::collector(&args.collector, &args.tenancy, sockets, parts, &mut host)?;
     host.serve(vec![sampling.role, collector]).await
 }

@@ -4,9 +4,11 @@ use anyhow::Result;
 use spoor_net::tenancy::TenancyConfig;
 use spoor_query::Stores;
 use spoor_storage_elasticsearch::ArchiveConfig;
+use spoor_tracer::OtelConfig;
 
 use crate::backend::{self, StorageConfig};
 use crate::host::{Host, HostConfig};
+use crate::own_traces::OwnTraces;
 use crate::role;
 use crate::span_metrics::MetricsConfig;
 
@@ -24,6 +26,9 @@ pub(crate) struct QueryArgs {
     tenancy: TenancyConfig,
 
     #[command(flatten)]
+    otel: OtelConfig,
+
+    #[command(flatten)]
     archive: ArchiveConfig,
 
     #[command(flatten)]
@@ -38,6 +43,9 @@ impl QueryArgs {
     pub(super) fn validate(&self) -> Result<()> {
         self.host.validate()?;
         self.query.validate()?;
+        if self.query.enable_tracing {
+            self.otel.validate()?;
+        }
         self.storage.validate_shared()?;
         self.storage.validate_archive(&self.archive)?;
         self.metrics.validate(self.storage.kind, &self.tenancy)
@@ -52,7 +60,10 @@ pub(crate) async fn run(args: &QueryArgs) -> Result<()> {
     let archive = backend::open_archive(&args.archive, &args.storage, &mut host)?;
     let job = role::dependencies(args.query.dependencies_interval, &doors, &mut host);
     let span_metrics = args.metrics.open(args.storage.kind, || Some(doors.span_metrics))?;
+    args.metrics.report_certificates(&host.certificates)?;
     let stores = Stores { archive, span_metrics, ..doors.stores };
-    let query = role::query(&args.query, &args.tenancy, sockets, stores, &mut host)?;
+    let traced = args.query.enable_tracing;
+    let tracer = OwnTraces::start(&args.otel, traced, "spoor-query", &mut host)?.of_part(traced);
+    let query = role::query(&args.query, &args.tenancy, sockets, (stores, tracer), &mut host)?;
     host.serve(std::iter::once(query).chain(job).collect()).await
 }

@@ -161,7 +161,15 @@ pub(crate) async fn run(args: &RetentionArgs, given: &ArgMatches) -> Result<Exit
     if let Some(schedule) = args.schedule.take(given)? {
         let round = Round::open(task)?;
         let locks = round.locks.clone().context("a round that changes something has locks")?;
-        scheduled::serve(&args.host, ("clean", &args.prefix), schedule, locks, Arc::new(round)).await?;
+        scheduled::serve(
+            &args.host,
+            &args.connection,
+            ("clean", &args.prefix),
+            schedule,
+            locks,
+            Arc::new(round),
+        )
+        .await?;
         return Ok(ExitCode::SUCCESS);
     }
     let record = RunRecord::begin(&args.record, "clean", &args.prefix, args.clean.dry_run)?;

@@ -100,7 +100,15 @@ pub(crate) async fn run(args: &RolloverArgs, given: &ArgMatches) -> Result<ExitC
     if let Some(schedule) = args.schedule.take(given)? {
         let round = Round::open(work)?;
         let locks = round.locks.clone().context("a round that changes something has locks")?;
-        scheduled::serve(&args.host, (action, &args.prefix), schedule, locks, Arc::new(round)).await?;
+        scheduled::serve(
+            &args.host,
+            &args.connection,
+            (action, &args.prefix),
+            schedule,
+            locks,
+            Arc::new(round),
+        )
+        .await?;
         return Ok(ExitCode::SUCCESS);
     }
     let record = RunRecord::begin(&args.record, action, &args.prefix, args.dry_run)?;

@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use spoor_retention::schedule::{Pace, Schedule, Work, Worker, WorkerMetrics};
 use spoor_storage::LeaseLock;
+use spoor_storage_elasticsearch::ConnectionConfig;
 
 use super::run_record::RecordConfig;
 use crate::host::{Host, HostConfig, Role};
@@ -72,15 +73,17 @@ impl ScheduleConfig {
     }
 }
 
-/// Stays until a stop signal, and does `work` by the schedule when it is elected.
+/// Stays until a stop signal, and does `work` by the schedule when it is elected. `store` says how the store is reached.
 pub(super) async fn serve(
     config: &HostConfig,
+    store: &ConnectionConfig,
     (action, prefix): (&str, &str),
     schedule: Schedule,
     locks: Arc<dyn LeaseLock>,
     work: Arc<dyn Work>,
 ) -> Result<()> {
     let mut host = Host::prepare(config, None)?;
+    store.report_certificates("--es.tls", &host.certificates)?;
     let metrics = WorkerMetrics::register(&mut host.registry, action, prefix);
     let resource = format!("spoor-retention-{action}");
     let worker = Worker::new((locks, &resource, Pace::default()), schedule, work, metrics);

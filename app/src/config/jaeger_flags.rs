@@ -114,10 +114,6 @@ const FAMILIES: &[Family] = &[
         instead: "it is none of those that the query has, or this role asks no Prometheus; `spoor query --help` lists them",
     },
     Family {
-        prefix: "query.enable-tracing",
-        instead: "Spoor makes no traces of its own questions; remove it",
-    },
-    Family {
         prefix: "query.",
         instead: "this version of Spoor does not have this query setting; remove it, `spoor query --help` lists those it has",
     },

@@ -2,7 +2,9 @@
 
 /// True for settings whose value is never shown.
 pub(crate) fn is_secret(flag: &str) -> bool {
-    let word = |part: &str| matches!(part, "password" | "token" | "secret" | "api-key" | "custom-headers");
+    let word = |part: &str| {
+        matches!(part, "password" | "token" | "secret" | "api-key" | "custom-headers" | "headers")
+    };
     flag.rsplit('.').next().is_some_and(word)
 }
 
@@ -44,6 +46,7 @@ mod tests {
     #[test]
     fn settings_that_are_secrets_are_known_by_their_last_word() {
         assert!(is_secret("es.password") && is_secret("token") && is_secret("es-archive.custom-headers"));
+        assert!(is_secret("otel.exporter.otlp.headers") && !is_secret("query.additional-headers"));
         for shown in ["es.password-file", "es.token-file", "es.api-key-file", "es.tls.key", "es.username"] {
             assert!(!is_secret(shown), "{shown}");
         }

@@ -28,6 +28,13 @@ impl SamplingSockets {
     }
 }
 
+impl SamplingSockets {
+    /// All of them.
+    pub(super) fn listeners(&mut self) -> [&mut Option<Listener>; 2] {
+        [&mut self.grpc, &mut self.http]
+    }
+}
+
 impl Collector {
     /// Tells clients how to sample, as `provider` knows: on the port of Jaeger's gRPC protocol, on that of its HTTP protocol
     /// (`/api/sampling`), and on the ports that are for this alone.

@@ -38,6 +38,20 @@ pub struct Config {
     )]
     pub otlp_enabled: bool,
 
+    /// Records traces of the collector itself: its requests, and those that it makes of the store or Kafka for them. Which of them, and where the traces go, is said by the --otel
+    /// settings. Spans that a Spoor records of itself beget no further ones when they come in here.
+    #[arg(
+        id = "collector.enable-tracing",
+        long = "collector.enable-tracing",
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true"
+    )]
+    pub enable_tracing: bool,
+
     /// OTLP by gRPC.
     #[command(flatten)]
     pub otlp_grpc: OtlpGrpcConfig,

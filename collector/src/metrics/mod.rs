@@ -8,16 +8,14 @@
 mod service_name;
 mod services;
 
-use std::time::Duration;
-
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use spoor_net::limits::Budget;
+use spoor_tracer::LatencyHistogram;
 
 pub(crate) use services::{ServiceTable, Tallies};
 
@@ -56,9 +54,9 @@ pub(crate) struct Metrics {
     pub(crate) bytes: Gauge,
     /// Bytes of the budget that those requests took.
     held_bytes: Counter,
-    pub(crate) in_queue: Histogram,
-    pub(crate) save: Histogram,
-    pub(crate) http: Family<HttpLabels, Histogram>,
+    pub(crate) in_queue: LatencyHistogram,
+    pub(crate) save: LatencyHistogram,
+    pub(crate) http: Family<HttpLabels, LatencyHistogram>,
     pub(crate) services: ServiceTable,
 }
 
@@ -165,12 +163,8 @@ fn of_host<'r>(registry: &'r mut Registry, host: &str) -> &'r mut Registry {
     registry.sub_registry_with_label(("host".into(), host.to_owned().into()))
 }
 
-fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
-}
-
-pub(crate) fn observe(histogram: &Histogram, time: Duration) {
-    histogram.observe(time.as_secs_f64());
+fn seconds() -> LatencyHistogram {
+    LatencyHistogram::new(SECONDS.into_iter())
 }
 
 /// Jaeger's `queue_capacity`, beside `queue_length`. There is no queue of so many spans: what bounds the spans in flight is the budget of

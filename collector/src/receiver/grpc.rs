@@ -29,7 +29,7 @@ async fn serve(
         return Answer::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     let patience = timeout(&head.headers);
-    match intake.take(protocol, &head.headers, &mut body, patience).await {
+    match intake.take(protocol, &head, &mut body, patience).await {
         Ok(delivered) => answer(&delivered).map_or_else(Answer::Status, Answer::Message),
         Err(refusal) => Answer::Status(status_of(&refusal)),
     }

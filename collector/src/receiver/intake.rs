@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
-use spoor_model::SpanBatch;
+use http::request::Parts;
+use spoor_model::{ResourceView, SpanBatch, ValueView};
 use spoor_net::body::read_limited;
 use spoor_net::grpc::read_message;
 use spoor_net::limits::{Budget, Permit};
 use spoor_net::tenancy::{Tenancy, TenantName};
 use spoor_pipeline::Quiet;
 use spoor_storage::Tenant;
+use spoor_tracer::OwnSpan;
 
 use super::{Framing, Protocol, Refusal};
 use crate::dispatch::{Delivered, Dispatcher, Work};
@@ -56,7 +58,7 @@ impl Intake {
     pub(crate) async fn take(
         &self,
         protocol: Protocol,
-        headers: &HeaderMap,
+        head: &Parts,
         body: &mut Body,
         patience: Option<Duration>,
     ) -> Result<Delivered, Refusal> {
@@ -66,12 +68,16 @@ impl Intake {
         let timeout = patience.map_or(longest, |patience| patience.min(longest));
         let deadline = arrived + timeout;
         let Accepted { tenant, size, batch, permits } =
-            shared.accept(protocol, headers, body, deadline).await.inspect_err(|refusal| {
+            shared.accept(protocol, &head.headers, body, deadline).await.inspect_err(|refusal| {
                 shared.metrics.count_refused(refusal.reason());
                 shared.log_undecodable(protocol, refusal);
             })?;
         let source = protocol.source;
-        shared.dispatcher.deliver(Work { batch, size, tenant, source, arrived, deadline, permits }).await
+        let own_span = unless_own_traces(OwnSpan::of(&head.extensions), &batch);
+        shared
+            .dispatcher
+            .deliver(Work { batch, size, tenant, source, arrived, deadline, permits, own_span })
+            .await
     }
 }
 
@@ -120,6 +126,21 @@ impl Shared {
             tracing::warn!(format, transport, error = %refusal, left_out, "a request was not readable");
         }
     }
+}
+
+/// The span in which the request is recorded; nothing for one that brings nothing but own traces of a Spoor. What sent them has marked its request; what is in
+/// between (an agent, an OpenTelemetry Collector) may have made another request of it.
+fn unless_own_traces(span: OwnSpan, batch: &SpanBatch) -> OwnSpan {
+    if !span.is_recorded() || batch.is_empty() {
+        return span;
+    }
+    let (key, spoor) = spoor_tracer::DISTRO;
+    let is_own = |resource: ResourceView<'_>| resource.attributes().get(key) == Some(ValueView::Str(spoor));
+    if batch.resources().all(is_own) {
+        span.take_back();
+        return OwnSpan::default();
+    }
+    span
 }
 
 async fn read(
@@ -194,7 +215,7 @@ mod tests {
         let intake = Intake::new(door, dispatcher, metrics);
         let sender = tokio::spawn(async move {
             let mut body = Body::from(vec![0; LENGTH]);
-            intake.take(protocol, &HeaderMap::new(), &mut body, None).await
+            intake.take(protocol, &http::Request::new(()).into_parts().0, &mut body, None).await
         });
         while bytes.held() < LENGTH {
             tokio::task::yield_now().await;

@@ -16,10 +16,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use spoor_net::answer;
 use spoor_pipeline::describe_rejected;
 use spoor_proto::convert::jaeger_thrift::decode_batch;
+use spoor_tracer::{OwnSpan, observe};
 
 use super::{Framing, Intake, Protocol, Refusal, Source};
 use crate::config::JaegerHttpConfig;
-use crate::metrics::{HttpLabels, observe};
+use crate::metrics::HttpLabels;
 
 const PATH: &str = "/api/traces";
 
@@ -48,7 +49,7 @@ async fn spans(State(receiver): State<Receiver>, request: Request) -> Response {
         limit: receiver.limit,
         decode: decode_batch,
     };
-    match receiver.intake.take(protocol, &head.headers, &mut body, None).await {
+    match receiver.intake.take(protocol, &head, &mut body, None).await {
         Ok(delivered) if delivered.rejected.is_empty() => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::ACCEPTED;
@@ -136,6 +137,7 @@ fn failure(refusal: &Refusal) -> Response {
 
 async fn time_request(State(receiver): State<Receiver>, request: Request, next: Next) -> Response {
     let began = Instant::now();
+    let own_span = OwnSpan::of(request.extensions());
     let method = match *request.method() {
         Method::POST => "POST",
         Method::GET => "GET",
@@ -143,6 +145,6 @@ async fn time_request(State(receiver): State<Receiver>, request: Request, next: 
     };
     let response = next.run(request).await;
     let labels = HttpLabels { method, path: PATH, status: response.status().as_u16() };
-    observe(&receiver.intake.metrics().http.get_or_create(&labels), began.elapsed());
+    observe(&receiver.intake.metrics().http.get_or_create(&labels), began.elapsed(), &own_span);
     response
 }

@@ -14,11 +14,12 @@ use spoor_net::answer;
 use spoor_proto::convert::otlp::{
     AnswerEncoding, Failure, decode_export_request, decode_export_request_json,
 };
+use spoor_tracer::{OwnSpan, observe};
 
 use super::otlp_grpc::response;
 use super::{Framing, Intake, Protocol, Refusal, Source};
 use crate::config::OtlpHttpConfig;
-use crate::metrics::{HttpLabels, observe};
+use crate::metrics::HttpLabels;
 
 const PATH: &str = "/v1/traces";
 
@@ -66,7 +67,7 @@ async fn traces(State(receiver): State<Receiver>, request: Request) -> Response 
             AnswerEncoding::Json => |body| decode_export_request_json(&body),
         },
     };
-    match receiver.intake.take(protocol, &head.headers, &mut body, None).await {
+    match receiver.intake.take(protocol, &head, &mut body, None).await {
         Ok(delivered) => {
             let body = encoding.success(&response(&delivered));
             answer::of_type(StatusCode::OK, encoding.content_type(), body)
@@ -98,6 +99,7 @@ async fn time_request(
     next: axum::middleware::Next,
 ) -> Response {
     let began = Instant::now();
+    let own_span = OwnSpan::of(request.extensions());
     let path = if request.uri().path() == PATH { PATH } else { "other" };
     let method = match *request.method() {
         Method::POST => "POST",
@@ -106,6 +108,6 @@ async fn time_request(
     };
     let response = next.run(request).await;
     let labels = HttpLabels { method, path, status: response.status().as_u16() };
-    observe(&receiver.intake.metrics().http.get_or_create(&labels), began.elapsed());
+    observe(&receiver.intake.metrics().http.get_or_create(&labels), began.elapsed(), &own_span);
     response
 }

@@ -19,10 +19,11 @@ use spoor_model::{SpanBatch, UnixNanos};
 use spoor_net::answer;
 use spoor_proto::DecodeError;
 use spoor_proto::convert::zipkin::{decode_v1_json, decode_v1_thrift, decode_v2_json, decode_v2_proto};
+use spoor_tracer::{OwnSpan, observe};
 
 use super::{Framing, Intake, Protocol, Refusal, Source};
 use crate::config::ZipkinConfig;
-use crate::metrics::{HttpLabels, observe};
+use crate::metrics::HttpLabels;
 
 #[derive(Clone)]
 struct Receiver {
@@ -68,7 +69,7 @@ async fn spans(State(receiver): State<Receiver>, request: Request) -> Response {
         limit: receiver.limit,
         decode: Format::of(&head).decoder(),
     };
-    match receiver.intake.take(protocol, &head.headers, &mut body, None).await {
+    match receiver.intake.take(protocol, &head, &mut body, None).await {
         Ok(delivered) if delivered.rejected.is_empty() => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::ACCEPTED;
@@ -137,6 +138,7 @@ async fn around(
     next: axum::middleware::Next,
 ) -> Response {
     let began = Instant::now();
+    let own_span = OwnSpan::of(request.extensions());
     let path = match request.uri().path() {
         "/api/v1/spans" => "/api/v1/spans",
         "/api/v2/spans" => "/api/v2/spans",
@@ -153,7 +155,7 @@ async fn around(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let labels = HttpLabels { method, path, status: response.status().as_u16() };
-    observe(&receiver.intake.metrics().http.get_or_create(&labels), began.elapsed());
+    observe(&receiver.intake.metrics().http.get_or_create(&labels), began.elapsed(), &own_span);
     response
 }
 

@@ -7,6 +7,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ProtocolVersion, ServerConfig, SupportedProtocolVersion};
 use spoor_tls::pem::{self, Unusable};
+use spoor_tls::{Ending, LoadedCertificates};
 
 use super::{TlsConfig, TlsError, ciphers};
 
@@ -58,6 +59,21 @@ impl Files {
             }
             other => key_error(other.to_string()),
         })
+    }
+}
+
+impl Files {
+    /// Tells when the certificates end. [`Files::server`] has read them all.
+    pub(super) fn report(&self, config: &TlsConfig, certificates: &LoadedCertificates) {
+        let told = [
+            ("cert", Some(&self.cert), Ending::OfLeaf),
+            ("client-ca", self.client_ca.as_ref(), Ending::First),
+        ];
+        for (setting, pem, ending) in told {
+            if let Some(Ok(chain)) = pem.map(|pem| pem::certificates(pem)) {
+                certificates.replace(&config.flag(setting), &chain, ending);
+            }
+        }
     }
 }
 

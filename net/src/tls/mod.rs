@@ -17,6 +17,7 @@ use tokio_rustls::server::TlsStream;
 
 pub use config::{TlsArgs, TlsConfig, TlsPort};
 use files::Files;
+pub use spoor_tls::LoadedCertificates;
 
 /// TLS settings that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,7 @@ pub(crate) struct Tls {
     config: TlsConfig,
     files: Files,
     server: ServerConfig,
+    certificates: LoadedCertificates,
 }
 
 impl fmt::Debug for Tls {
@@ -71,7 +73,13 @@ impl Tls {
         }
         let files = Files::read(config)?;
         let server = files.server(config)?;
-        Ok(Some(Self { config: config.clone(), files, server }))
+        Ok(Some(Self { config: config.clone(), files, server, certificates: LoadedCertificates::default() }))
+    }
+
+    /// Tells when its certificates end, now and whenever they change.
+    pub(crate) fn report(&mut self, certificates: &LoadedCertificates) {
+        self.certificates = certificates.clone();
+        self.files.report(&self.config, certificates);
     }
 
     /// Begins to take connections, for HTTP/2 alone or for HTTP/1 too.
@@ -84,6 +92,7 @@ impl Tls {
             files: self.files,
             protocols,
             handshakes: Arc::clone(&handshakes),
+            certificates: self.certificates,
         };
         (handshakes, reloading)
     }
@@ -117,6 +126,7 @@ pub(crate) struct Reloading {
     files: Files,
     protocols: &'static [&'static [u8]],
     handshakes: Arc<Handshakes>,
+    certificates: LoadedCertificates,
 }
 
 impl Reloading {
@@ -159,6 +169,7 @@ impl Reloading {
             self.files = files;
             let fresh = acceptor(server, self.protocols);
             *self.handshakes.acceptor.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            self.files.report(&self.config, &self.certificates);
             Ok(true)
         });
         (self, outcome)

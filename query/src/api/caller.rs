@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use spoor_net::tenancy::TenantName;
 use spoor_storage::{Credentials, RequestContext, Tenant};
+use spoor_tracer::OwnSpan;
 
 use super::Api;
 
@@ -24,6 +25,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Infallible> {
         let mut context = api.service.context();
         context.tenant = tenant(&parts.extensions);
+        context.own_span = OwnSpan::of(&parts.extensions);
         if api.propagates_tokens {
             context.credentials = token(&parts.headers).map(Credentials::bearer);
         }

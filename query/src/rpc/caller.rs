@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use spoor_net::grpc::timeout;
 use spoor_storage::{Credentials, RequestContext};
+use spoor_tracer::OwnSpan;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Status};
 
@@ -21,7 +22,8 @@ pub(super) fn caller(
     metadata: &MetadataMap,
     extensions: &Extensions,
 ) -> Result<RequestContext, Status> {
-    let mut context = RequestContext { tenant: tenant(extensions), ..rpc.service.context() };
+    let own_span = OwnSpan::of(extensions);
+    let mut context = RequestContext { tenant: tenant(extensions), own_span, ..rpc.service.context() };
     if let Some(deadline) = timeout(metadata.as_ref()).and_then(|time| Instant::now().checked_add(time)) {
         context.deadline = context.deadline.min(deadline);
     }

@@ -25,7 +25,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn;
 use spoor_net::tenancy::{Tenancy, TenancyLayer};
-use spoor_net::{AccessLogLayer, Listener, ServeOptions, TracedLayer, serve};
+use spoor_net::{AccessLogLayer, Listener, ServeOptions, TracedLayer, named_by_routes, serve};
+use spoor_tracer::Tracer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -58,6 +59,7 @@ pub(crate) struct Port {
     health: HealthReporter,
     /// Cancelled when open conversations are to end.
     ending: CancellationToken,
+    tracer: Tracer,
 }
 
 impl Port {
@@ -77,7 +79,12 @@ impl Port {
             .merge(v3::routes(&rpc))
             .layer(from_fn(method::admit))
             .merge(reflection::routes(&ending));
-        Self { router, health: reporter, ending }
+        Self { router, health: reporter, ending, tracer: Tracer::default() }
+    }
+
+    /// Records its calls with this tracer.
+    pub(crate) fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Serves, health and reflection too, who is let in by `tenancy`, until `shutdown`, then lets the answers in flight be sent. Dropping the future cuts them.
@@ -97,8 +104,10 @@ impl Port {
         let (address, tls) = (listener.local_addr(), listener.speaks_tls());
         tracing::info!(listener = "query-grpc", %address, tls, "listens");
         let options = ServeOptions { http2_only: true, ..ServeOptions::default() };
-        let guarded = access_log.layer(TenancyLayer::grpc(tenancy).layer(self.router));
-        let serving = serve(listener, TracedLayer.layer(guarded), options, shutdown.clone());
+        let router = named_by_routes(self.router, &self.tracer);
+        let guarded = access_log.layer(TenancyLayer::grpc(tenancy).layer(router));
+        let traced = TracedLayer::new(&self.tracer).layer(guarded);
+        let serving = serve(listener, traced, options, shutdown.clone());
         let ending = async {
             shutdown.cancelled().await;
             end_conversations(&self.health, &self.ending).await;

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use spoor_model::{SpanBatch, TraceLookup};
 use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanReader};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tracing::Instrument;
 
 use super::slow::Shape;
 use super::{Room, Service, Turn};
@@ -81,7 +82,7 @@ impl Service {
                 context: context.clone(),
                 lookup: lookup.clone(),
             };
-            tokio::spawn(reading.run(turn, room.clone(), to_client));
+            tokio::spawn(reading.run(turn, room.clone(), to_client).in_current_span());
             let first = received(&mut rest);
             let count = |part: &Option<SpanBatch>| usize::from(part.is_some());
             if let Some(first) = self.measured(Operation::get_trace, context, count, first).await? {

@@ -160,7 +160,7 @@ impl SpanWriter for ElasticsearchWriter {
         self.bulk.check_room().map_err(busy)?;
         let encoded = self.encoder.encode(batch, context.received, Instant::now());
         self.misdated.inc_by(encoded.misdated);
-        let outcomes = self.bulk.write(&encoded, context.deadline).await.map_err(busy)?;
+        let outcomes = self.bulk.write(&encoded, context).await.map_err(busy)?;
         self.conclude(batch, &encoded.services, outcomes)
     }
 }

@@ -18,7 +18,7 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 use crate::answer;
 use crate::body::Pieces;
 use crate::token::Authorization;
-use crate::{Config, ServerUrl, tls};
+use crate::{Config, ServerUrl, own_span, tls};
 
 /// The largest answer: half a million points with much of everything around them.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -154,6 +154,7 @@ impl Client {
             .filter(|part| !part.is_empty())
             .collect();
         let mut address = self.server.join("/api/v1/query_range");
+        let span = own_span::begin(&context.own_span, &method, &address);
         if !in_address.is_empty() {
             address = format!("{address}?{}", in_address.join("&"));
         }
@@ -168,19 +169,32 @@ impl Client {
         if posts {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
+        if let Some(traceparent) = span.traceparent() {
+            request = request.header(own_span::TRACEPARENT, traceparent);
+        }
         let body = if posts { Bytes::copy_from_slice(form.as_bytes()) } else { Bytes::new() };
         let request = request.body(Full::new(body)).map_err(|error| unavailable(error.to_string()))?;
-        let response =
-            self.connections.send(request).await.map_err(|error| unavailable(with_causes(&error)))?;
-        let status = response.status();
-        let body = response.into_body();
+        let ending = own_span::Ending::of(span);
+        let answered = self.answered(context, request).await;
+        ending.by(answered.as_ref().map(|(status, _)| *status));
+        answered
+    }
+
+    async fn answered(
+        &self,
+        context: &RequestContext,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Pieces), Failure> {
+        let sent = self.connections.send(request).await;
+        let response = sent.map_err(|error| Failure::Of(ReadErrorKind::Unavailable, with_causes(&error)))?;
+        let (status, body) = (response.status(), response.into_body());
         let body = if status == StatusCode::OK { whole(body, context).await } else { beginning(body).await };
         body.map(|body| (status, body))
     }
 }
 
 /// Why there is no answer.
-enum Failure {
+pub(crate) enum Failure {
     /// Prometheus, or the way to it.
     Of(ReadErrorKind, String),
     /// There is no room for the answer.

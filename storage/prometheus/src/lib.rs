@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod client;
 mod config;
+mod own_span;
 mod promql;
 mod reader;
 mod server_url;

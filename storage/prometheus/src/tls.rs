@@ -1,6 +1,6 @@
 //! TLS to Prometheus: the settings, and what would be of no effect.
 
-use spoor_tls::ClientTls;
+use spoor_tls::{ClientTls, LoadedCertificates, TlsError};
 
 use crate::client::OpenError;
 use crate::{Config, TlsConfig};
@@ -11,6 +11,16 @@ pub(crate) fn check(config: &Config) -> Result<(), OpenError> {
     match config.tls.enabled && !config.server_url.is_https() {
         true => Err(OpenError::NothingToEncrypt),
         false => Ok(()),
+    }
+}
+
+impl Config {
+    /// Tells when the certificates end with which Prometheus is spoken to, as the files say now: for whoever has just opened it.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the setting and the remedy.
+    pub fn report_certificates(&self, certificates: &LoadedCertificates) -> Result<(), TlsError> {
+        client(&self.tls).report(certificates)
     }
 }
 

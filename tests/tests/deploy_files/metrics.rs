@@ -1,6 +1,7 @@
 //! Names of metrics in rules and dashboards are names that running processes expose.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -55,6 +56,16 @@ fn named(text: &str) -> BTreeSet<String> {
     found
 }
 
+/// Settings by which a port speaks TLS, with a certificate in this folder: when it ends is a metric of who has any.
+fn certificate(folder: &Path, port: &str) -> Result<[String; 3]> {
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+    let (cert, key) = (folder.join("server.crt"), folder.join("server.key"));
+    std::fs::write(&cert, certified.cert.pem())?;
+    std::fs::write(&key, certified.signing_key.serialize_pem())?;
+    let file = |setting: &str, path: &Path| format!("--{port}.tls.{setting}={}", path.display());
+    Ok([format!("--{port}.tls.enabled"), file("cert", &cert), file("key", &key)])
+}
+
 /// Spans that are stored, one that is refused, and every kind of question.
 async fn exercise(spoor: &Spoor) -> Result<()> {
     send(&to(spoor, Protocol::OtlpGrpc, 1), requests(1, 200, 50)).await?;
@@ -75,7 +86,10 @@ async fn rules_and_dashboards_name_metrics_that_are_there() -> Result<()> {
     let whole = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
     whole.ready().await?;
     exercise(&whole).await?;
-    let collector = Spoor::start(Role::Collector, &nowhere).await?;
+    let folder = tempfile::tempdir()?;
+    let certificate = certificate(folder.path(), "collector.otlp.grpc")?;
+    let certificate: Vec<&str> = certificate.iter().map(String::as_str).collect();
+    let collector = Spoor::start(Role::Collector, &[&nowhere, &certificate[..]].concat()).await?;
     let ingester =
         Spoor::start(Role::Ingester, &["--kafka.consumer.brokers=127.0.0.1:9", nowhere[0]]).await?;
     let mut there = exposed(&whole).await?;

@@ -1,6 +1,6 @@
 //! The story of the doors: who comes in (TLS, certificates of clients, tenants), and what is written down of those who did.
 
-mod authority;
+mod certificates;
 mod grpc;
 
 use std::time::Duration;
@@ -8,11 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use reqwest::Client;
 use serde_json::{Value, json};
+use spoor_tests::authority::Authority;
 use spoor_tests::traffic::now;
 use spoor_tests::{Role, Spoor, binary, eventually};
 use tokio::process::Command;
-
-use authority::Authority;
 
 const MEMORY: &str = "--span-storage.type=memory";
 

@@ -10,6 +10,7 @@ use spoor_proto::record::{
 };
 use spoor_storage::{Rejection, RequestContext, SpanWriter, WriteError, WriteErrorKind, Written};
 use spoor_topic::{Confirmed, OutgoingRecord, RecordError, TopicWriter};
+use spoor_tracer::{KeyValue, OwnSpan, SpanKind};
 
 use crate::TopicMetrics;
 
@@ -25,6 +26,7 @@ pub struct SpanTopicWriter<W> {
     /// The most bytes of a record of several spans, as far as refusals have told.
     together_bytes: AtomicUsize,
     metrics: TopicMetrics,
+    name: String,
 }
 
 impl<W: TopicWriter> SpanTopicWriter<W> {
@@ -37,7 +39,29 @@ impl<W: TopicWriter> SpanTopicWriter<W> {
         let around = OutgoingRecord::default().size();
         let encoder = RecordEncoder::new(encoding, topic.max_record_bytes().saturating_sub(around))?;
         let together_bytes = AtomicUsize::new(encoder.max_record_bytes());
-        Ok(Self { topic, encoder, together_bytes, metrics })
+        Ok(Self { topic, encoder, together_bytes, metrics, name: "spans".to_owned() })
+    }
+
+    /// Under this name the topic stands in own traces.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// By OpenTelemetry's semantic conventions for messages.
+    fn own_span(&self, context: &RequestContext, records: usize) -> OwnSpan {
+        if !context.own_span.is_recorded() {
+            return OwnSpan::default();
+        }
+        context.own_span.child(SpanKind::Producer, format!("send {}", self.name), || {
+            vec![
+                KeyValue::new("messaging.system", "kafka"),
+                KeyValue::new("messaging.operation.name", "send"),
+                KeyValue::new("messaging.operation.type", "send"),
+                KeyValue::new("messaging.destination.name", self.name.clone()),
+                KeyValue::new("messaging.batch.message_count", i64::try_from(records).unwrap_or(i64::MAX)),
+            ]
+        })
     }
 
     /// The topic behind it.
@@ -85,7 +109,12 @@ impl<W: TopicWriter> SpanWriter for SpanTopicWriter<W> {
     async fn write(&self, context: &RequestContext, batch: &SpanBatch) -> Result<Written, WriteError> {
         let encoded = self.encoder.encode_dividing(batch, self.together_bytes.load(Ordering::Relaxed));
         let records: Vec<OutgoingRecord> = encoded.records.iter().map(outgoing).collect();
+        let span = self.own_span(context, records.len());
         let answers = self.topic.write(&records, context.deadline).await;
+        if answers.iter().any(Result::is_err) {
+            span.fail("unconfirmed", "the brokers have not confirmed every record");
+        }
+        span.end();
         let mut outcome = Outcome::default();
         outcome.written.rejected = encoded.too_large.iter().map(|span| self.too_large(batch, span)).collect();
         let (mut confirmed, mut bytes) = (0, 0);

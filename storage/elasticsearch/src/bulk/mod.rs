@@ -14,6 +14,7 @@ mod verdict;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use spoor_storage::RequestContext;
 use tokio::sync::Notify;
 
 pub(crate) use metrics::BulkMetrics;
@@ -71,10 +72,15 @@ impl BulkWriter {
         if queue.is_full() { Err(QueueFull { waiting: queue.bytes() }) } else { Ok(()) }
     }
 
-    /// Brings the items to the store and waits for their verdicts until the deadline. What has no verdict by then is
+    /// Brings the items of a request to the store and waits for their verdicts until its deadline. What has no verdict by then is
     /// [`Outcome::Open`]. Dropping the future takes what was not sent yet out of the queue.
-    pub(crate) async fn write(&self, encoded: &Encoded, deadline: Instant) -> Result<Outcomes, QueueFull> {
-        let ticket = Arc::new(Ticket::new(encoded.ends.len(), deadline));
+    pub(crate) async fn write(
+        &self,
+        encoded: &Encoded,
+        context: &RequestContext,
+    ) -> Result<Outcomes, QueueFull> {
+        let ticket = Ticket::new(encoded.ends.len(), context.deadline, context.own_span.clone());
+        let ticket = Arc::new(ticket);
         let part = Part {
             ticket: ticket.clone(),
             items: 0..encoded.ends.len(),

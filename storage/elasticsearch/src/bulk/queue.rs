@@ -179,6 +179,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use spoor_tracer::OwnSpan;
+
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -191,7 +193,7 @@ mod tests {
 
     fn part(items: usize, item_bytes: usize) -> Part {
         Part {
-            ticket: Arc::new(Ticket::new(items, Instant::now())),
+            ticket: Arc::new(Ticket::new(items, Instant::now(), OwnSpan::default())),
             items: 0..items,
             ends: (1..=items).map(|item| item * item_bytes).collect(),
             body: vec![b'x'; items * item_bytes].into(),

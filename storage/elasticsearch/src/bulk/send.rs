@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use http::StatusCode;
 use spoor_storage::WriteErrorKind;
+use spoor_tracer::{KeyValue, OwnSpan, SpanKind};
 
 use super::BulkMetrics;
 use super::pace::Load;
@@ -49,7 +50,10 @@ async fn send_once(client: &Client, metrics: &BulkMetrics, bulk: Vec<Part>) -> S
     let bytes = body.len();
     let attempted = format!("send a bulk of {items} documents ({bytes} bytes)");
     let begun = Instant::now();
-    let result = client.send(Request::lines(PATH, body, attempted.as_str()).once(), deadline).await;
+    let within = own_span(&bulk);
+    let request = Request::lines(PATH, body, attempted.as_str()).once();
+    let result = client.send_within(&within, request, deadline).await;
+    within.end();
     let verdicts = result.and_then(|reply| {
         verdict::parse(&reply.body, items).map_err(|what| reply.malformed(&attempted, &what))
     });
@@ -85,6 +89,18 @@ async fn send_once(client: &Client, metrics: &BulkMetrics, bulk: Vec<Part>) -> S
             Sent::Settled(if too_much { Load::TooMuch(error.retry_after()) } else { Load::Bearable })
         }
     }
+}
+
+/// A bulk is a part of the first of its writes that is recorded, and was done for the others, too.
+fn own_span(bulk: &[Part]) -> OwnSpan {
+    let mut recorded = bulk.iter().map(|part| &part.ticket.own_span).filter(|span| span.is_recorded());
+    let Some(first) = recorded.next() else { return OwnSpan::default() };
+    let span = first.child(SpanKind::Internal, "bulk", || {
+        let items = bulk.iter().map(|part| part.items.len()).sum::<usize>();
+        vec![KeyValue::new("db.operation.batch.size", i64::try_from(items).unwrap_or(i64::MAX))]
+    });
+    recorded.for_each(|other| span.link(other));
+    span
 }
 
 fn is_too_much(verdict: &Verdict) -> bool {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use spoor_tracer::OwnSpan;
 use tokio::sync::Notify;
 
 use super::verdict::{Trouble, Verdict};
@@ -13,6 +14,8 @@ use super::verdict::{Trouble, Verdict};
 pub(crate) struct Ticket {
     /// When the writer stops waiting.
     pub(super) deadline: Instant,
+    /// In which the write's request is recorded, if it is.
+    pub(super) own_span: OwnSpan,
     outcomes: Mutex<Outcomes>,
     /// Told when the last open item is settled.
     settled: Notify,
@@ -42,7 +45,7 @@ pub(crate) enum Outcome {
 }
 
 impl Ticket {
-    pub(super) fn new(items: usize, deadline: Instant) -> Self {
+    pub(super) fn new(items: usize, deadline: Instant, own_span: OwnSpan) -> Self {
         let outcomes = Outcomes {
             items: vec![Outcome::Open; items],
             reasons: Vec::new(),
@@ -50,7 +53,7 @@ impl Ticket {
             retry_after: None,
             open: items,
         };
-        Self { deadline, outcomes: Mutex::new(outcomes), settled: Notify::new() }
+        Self { deadline, own_span, outcomes: Mutex::new(outcomes), settled: Notify::new() }
     }
 
     /// Files the verdicts of a run of items.

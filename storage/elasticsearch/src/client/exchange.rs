@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use spoor_storage::Credentials;
 use spoor_storage::write::LONGEST_WISH;
+use spoor_tracer::OwnSpan;
 
 use super::auth::Authorization;
 use super::nodes::Node;
@@ -19,6 +20,8 @@ use crate::QuestionMethod;
 
 /// The store lists work under way with it.
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
+/// W3C Trace Context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// A request on its way, possibly to several nodes one after another.
@@ -28,6 +31,8 @@ pub(super) struct Exchange<'a> {
     request: &'a Request,
     /// Made when a node takes it, and kept for the next one.
     zipped: Option<Chunks>,
+    /// By which the store and what is before it know whose part the request is.
+    traceparent: Option<HeaderValue>,
 }
 
 impl Client {
@@ -36,7 +41,7 @@ impl Client {
         caller: Option<&'a Credentials>,
         request: &'a Request,
     ) -> Exchange<'a> {
-        Exchange { client: self, caller, request, zipped: None }
+        Exchange { client: self, caller, request, zipped: None, traceparent: None }
     }
 
     /// The method by which the request is sent.
@@ -47,6 +52,11 @@ impl Client {
 }
 
 impl Exchange<'_> {
+    /// What is sent from now on is a part of this span.
+    pub(super) fn within(&mut self, span: &OwnSpan) {
+        self.traceparent = span.traceparent();
+    }
+
     /// Asks the node; the body of a 2xx answer.
     pub(super) async fn with(&mut self, node: &Node) -> Result<Bytes, Cause> {
         let Client { auth, compressor, .. } = self.client;
@@ -135,6 +145,9 @@ impl Exchange<'_> {
                 OPAQUE_ID,
                 id.map_err(|_| Cause::Malformed("a mark that no header can carry".to_owned()))?,
             );
+        }
+        if let Some(traceparent) = &self.traceparent {
+            headers.insert(TRACEPARENT, traceparent.clone());
         }
         if client.compressor.is_on(node) {
             headers.insert(ACCEPT_ENCODING, GZIP);

@@ -8,6 +8,7 @@ mod error;
 mod exchange;
 mod node_url;
 mod nodes;
+mod own_span;
 mod request;
 mod settings_error;
 mod sniff;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use spoor_storage::{Credentials, RequestContext};
+use spoor_tracer::OwnSpan;
 
 pub(crate) use auth::check_writer;
 pub(crate) use body::Chunks;
@@ -88,17 +90,27 @@ impl Client {
     /// Sends the request as our own and waits for a 2xx answer until the deadline (or `--es.timeout`, if that is earlier). A node
     /// that cannot be reached is set aside and the next one asked; a repeatable request moves on after 502, 503 and 504, too.
     pub(crate) async fn send(&self, request: Request, deadline: Instant) -> Result<Reply, Error> {
-        self.send_as(None, request, deadline).await
+        self.send_within(&OwnSpan::default(), request, deadline).await
+    }
+
+    /// As [`Client::send`], as a part of what is recorded in `own_span`.
+    pub(crate) async fn send_within(
+        &self,
+        own_span: &OwnSpan,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<Reply, Error> {
+        self.send_as((None, own_span), request, deadline).await
     }
 
     /// As [`Client::send`] for a caller: until its deadline and, with `--es.bearer-token-propagation`, under its token.
     pub(crate) async fn send_for(&self, caller: &RequestContext, request: Request) -> Result<Reply, Error> {
-        self.send_as(caller.credentials.as_ref(), request, caller.deadline).await
+        self.send_as((caller.credentials.as_ref(), &caller.own_span), request, caller.deadline).await
     }
 
     async fn send_as(
         &self,
-        caller: Option<&Credentials>,
+        (caller, own_span): (Option<&Credentials>, &OwnSpan),
         request: Request,
         deadline: Instant,
     ) -> Result<Reply, Error> {
@@ -113,9 +125,12 @@ impl Client {
         for (position, node) in order.into_iter().enumerate() {
             url = node.url.to_string();
             let begun = Instant::now();
+            let span = own_span::begin(own_span, &self.method(&request), &request.path_and_query, &node.url);
+            exchange.within(&span);
             result = tokio::time::timeout_at(deadline.into(), exchange.with(&node))
                 .await
                 .unwrap_or(Err(Cause::TimedOut));
+            own_span::end(&span, result.as_ref());
             self.log(&request, &url, begun, result.as_ref().map(bytes::Bytes::len));
             match &result {
                 Ok(_) => node.succeeded(),

@@ -64,6 +64,16 @@ impl NodeUrl {
         Self { credentials: other.credentials.clone(), ..self.clone() }
     }
 
+    /// Its host.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    /// Its port, where it names one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.authority.port_u16()
+    }
+
     /// Whether it is on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.host();

@@ -1,6 +1,6 @@
 //! TLS of the connections: when it is wanted, and what would be of no effect.
 
-use spoor_tls::ClientTls;
+use spoor_tls::{ClientTls, LoadedCertificates, TlsError};
 
 use super::ConnectionError;
 use crate::{ConnectionConfig, NodeUrl, SniffingConfig, TlsConfig};
@@ -23,14 +23,25 @@ pub(super) fn is_wanted(config: &ConnectionConfig) -> bool {
 
 /// The settings as they are lent.
 pub(super) fn client(tls: &TlsConfig) -> ClientTls<'_> {
-    let TlsConfig { enabled, ca, cert, key, server_name, skip_host_verify } = tls;
-    ClientTls {
-        flags: "--es.tls",
-        enabled: *enabled,
-        ca,
-        cert,
-        key,
-        server_name,
-        skip_host_verify: *skip_host_verify,
+    named(tls, "--es.tls")
+}
+
+impl ConnectionConfig {
+    /// Tells when the certificates end with which nodes are spoken to, as the files say now: for whoever has just opened a store with
+    /// them. Nothing is told where no node is spoken to by https. `flags` is what the settings begin with: `--es.tls`.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the setting and the remedy.
+    pub fn report_certificates(
+        &self,
+        flags: &str,
+        certificates: &LoadedCertificates,
+    ) -> Result<(), TlsError> {
+        if is_wanted(self) { named(&self.tls, flags).report(certificates) } else { Ok(()) }
     }
+}
+
+fn named<'a>(tls: &'a TlsConfig, flags: &'a str) -> ClientTls<'a> {
+    let TlsConfig { enabled, ca, cert, key, server_name, skip_host_verify } = tls;
+    ClientTls { flags, enabled: *enabled, ca, cert, key, server_name, skip_host_verify: *skip_host_verify }
 }

@@ -1,4 +1,4 @@
-//! An authority of the story's own, and a client that speaks HTTPS by hand.
+//! An authority of a story's own, and a client that speaks HTTPS by hand.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -21,13 +21,18 @@ use tower::{BoxError, service_fn};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Signs certificates, and keeps them in a folder: `ca`, `NAME.crt`, `NAME.key`.
-pub(crate) struct Authority {
+#[derive(Debug)]
+pub struct Authority {
     folder: TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(crate) fn new() -> Result<Self> {
+    /// A new one, with an empty folder but for itself.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn new() -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
@@ -36,20 +41,36 @@ impl Authority {
         Ok(Self { folder, issuer })
     }
 
-    pub(crate) fn path(&self, file: &str) -> String {
+    /// Where a file of the folder lies.
+    #[must_use]
+    pub fn path(&self, file: &str) -> String {
         self.folder.path().join(file).to_string_lossy().into_owned()
     }
 
-    /// A certificate for that name, in the place of an earlier one of this file.
-    pub(crate) fn issue(&self, file: &str, name: &str) -> Result<()> {
+    /// A certificate for that name or address, in the place of an earlier one of this file.
+    ///
+    /// # Errors
+    /// When its files cannot be written.
+    pub fn issue(&self, file: &str, name: &str) -> Result<()> {
+        self.issue_until(file, name, 2100)
+    }
+
+    /// As [`Authority::issue`]: one that ends with the beginning of a year.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn issue_until(&self, file: &str, name: &str, year: i32) -> Result<()> {
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &self.issuer)?;
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.not_after = date_time_ymd(year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer)?;
         std::fs::write(self.path(&format!("{file}.key")), key.serialize_pem())?;
         Ok(std::fs::write(self.path(&format!("{file}.crt")), certificate.pem())?)
     }
 
     /// Flags that have a port speak TLS with that file's certificate.
-    pub(crate) fn flags(&self, port: &str, file: &str) -> [String; 3] {
+    #[must_use]
+    pub fn flags(&self, port: &str, file: &str) -> [String; 3] {
         [
             format!("--{port}.tls.enabled"),
             format!("--{port}.tls.cert={}", self.path(&format!("{file}.crt"))),
@@ -78,12 +99,10 @@ impl Authority {
     }
 
     /// A channel of gRPC to a server that has to prove this name.
-    pub(crate) async fn channel(
-        &self,
-        address: &str,
-        name: &'static str,
-        shows: Option<&str>,
-    ) -> Result<Channel> {
+    ///
+    /// # Errors
+    /// When there is no connection, or the server cannot prove it.
+    pub async fn channel(&self, address: &str, name: &'static str, shows: Option<&str>) -> Result<Channel> {
         let client = self.client(shows, &[b"h2"])?;
         let address: SocketAddr = address.parse()?;
         let connect = service_fn(move |_: Uri| {
@@ -101,7 +120,10 @@ impl Authority {
     }
 
     /// The status and the whole answer to a GET, from a server that has to prove this name.
-    pub(crate) async fn get(
+    ///
+    /// # Errors
+    /// When there is no answer in time, or the server cannot prove it.
+    pub async fn get(
         &self,
         address: &str,
         path: &str,
