@@ -12,10 +12,13 @@ use tokio::process::{Child, Command};
 
 use crate::eventually;
 
-/// A running nginx.
+const CONFIG: &str = "nginx.conf";
+
+/// An nginx, running or killed.
 pub struct Nginx {
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
+    ports: Vec<u16>,
 }
 
 impl Nginx {
@@ -44,26 +47,40 @@ impl Nginx {
              http {{\naccess_log off;\n{temporary}{fragment}\n}}\n",
             place.display()
         );
-        let config = place.join("nginx.conf");
-        std::fs::write(&config, whole)?;
-        let child = Command::new("nginx")
-            .arg("-p")
-            .arg(place)
-            .arg("-c")
-            .arg(&config)
-            .args(["-e", "stderr"])
-            .stdin(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .context("start nginx (Debian: apt-get install nginx-light)")?;
-        let nginx = Self { child, _folder: folder };
-        for port in ports {
+        std::fs::write(place.join(CONFIG), whole)?;
+        let nginx = Self { child: spawn(place)?, folder, ports: ports.to_vec() };
+        nginx.listens().await?;
+        Ok(nginx)
+    }
+
+    async fn listens(&self) -> Result<()> {
+        for port in &self.ports {
             eventually("nginx listens", Duration::from_secs(30), || async {
                 Ok(TcpStream::connect(("127.0.0.1", *port)).await.map(drop)?)
             })
             .await?;
         }
-        Ok(nginx)
+        Ok(())
+    }
+
+    /// `kill -9` of the master and, as its service manager does then, of its workers, which would go on without it and hold the ports.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub async fn kill(&mut self) -> Result<()> {
+        kill_process_group(self.pid()?, Signal::KILL)?;
+        self.child.wait().await?;
+        Ok(())
+    }
+
+    /// After [`kill`](Self::kill): starts it again on the same ports, and waits until it listens.
+    ///
+    /// # Errors
+    /// When it still runs, or does not listen in time.
+    pub async fn start_again(&mut self) -> Result<()> {
+        ensure!(self.pid().is_err(), "nginx still runs");
+        self.child = spawn(self.folder.path())?;
+        self.listens().await
     }
 
     /// Has it take its configuration anew: new workers come, the old ones end what they have begun.
@@ -87,6 +104,19 @@ impl Nginx {
     fn pid(&self) -> Result<Pid> {
         self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("nginx runs")
     }
+}
+
+fn spawn(place: &Path) -> Result<Child> {
+    Command::new("nginx")
+        .arg("-p")
+        .arg(place)
+        .arg("-c")
+        .arg(place.join(CONFIG))
+        .args(["-e", "stderr"])
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .context("start nginx (Debian: apt-get install nginx-light)")
 }
 
 impl Drop for Nginx {

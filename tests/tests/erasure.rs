@@ -1,5 +1,6 @@
 //! Story: single spans go from indices that services and users share, by `spoor retention delete-by-query` and `erase`, in every layout; nobody
-//! else's do, counted; the pace is kept; and a command that was killed finds the store's work again.
+//! else's do, counted; the pace is kept; and a command that was killed finds the store's work again. `SPOOR_ERASURE_SPANS` sets how many
+//! it removes there: 20,000 when it does not; `cargo xtask test --long` sets it to a million.
 
 use std::collections::{BTreeMap, HashMap};
 use std::process::{Output, Stdio};
@@ -7,11 +8,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use spoor_load::{GenerateConfig, Protocol, Requests};
-use spoor_tests::traffic::{now, send, to};
+use spoor_load::{GenerateConfig, Protocol, Requests, SendConfig};
+use spoor_tests::traffic::{now, to};
 use spoor_tests::{Role, Spoor, binary, delete_indices, eventually, unique_prefix};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+use xtask::suite::ERASURE_SPANS;
+
+/// The most that are removed in a second where a killed command is followed: the default.
+const FASTEST: u64 = 5_000;
+
+/// Services that write, where there are more than one.
+const SERVICES: u32 = 4;
 
 /// What a collector writes, by its settings.
 const LAYOUTS: [&[&str]; 3] = [&[], &["--es.tags-as-fields.all"], &["--es.layout=compact"]];
@@ -45,13 +54,21 @@ impl Store {
         Ok(collector)
     }
 
-    /// So many generated spans of four services, in this layout.
-    async fn fill(&self, layout: &[&str], spans: u64) -> Result<()> {
+    /// So many generated spans of so many services, in this layout. The first service is the same one, whatever their number.
+    async fn fill(&self, layout: &[&str], services: u32, spans: u64) -> Result<()> {
         let collector = self.collector(layout).await?;
-        let config = GenerateConfig { services: 4.try_into()?, ..GenerateConfig::default() };
+        let config = GenerateConfig { services: services.try_into()?, ..GenerateConfig::default() };
+        // Traces of another seed are other traces.
+        let config = GenerateConfig { seed: config.seed.wrapping_add(services.into()), ..config };
         let requests = Requests::new(&config.with_spans(spans), now(), Protocol::OtlpGrpc);
-        let sent = send(&to(&collector, Protocol::OtlpGrpc, 2), requests.collect()).await?;
-        ensure!(sent.requests.iter().all(|one| one.outcome == spoor_load::Outcome::Acknowledged), "{sent}");
+        // A small store may be out of room for a while.
+        let sender = SendConfig {
+            record: false,
+            retry_for: Duration::from_secs(60),
+            ..to(&collector, Protocol::OtlpGrpc, 4)
+        };
+        let sent = spoor_load::run(&sender, requests, CancellationToken::new()).await?;
+        ensure!(sent.acknowledged.spans == spans, "{sent}");
         collector.stop().await?;
         Ok(())
     }
@@ -105,7 +122,7 @@ fn most(counts: &BTreeMap<String, u64>) -> Result<(String, u64)> {
 async fn the_spans_of_a_service_go_in_every_layout_and_those_of_others_stay() -> Result<()> {
     let store = Store::new("erasure-service")?;
     for layout in LAYOUTS {
-        store.fill(layout, 7_000).await?;
+        store.fill(layout, SERVICES, 7_000).await?;
     }
     let mut services = store.counts("process.serviceName").await?;
     ensure!(services.values().sum::<u64>() == 21_000, "{services:?}");
@@ -194,14 +211,33 @@ async fn tasks(store: &Store) -> Result<HashMap<String, Value>> {
     Ok(tasks.into_iter().filter(|(_, task)| task.to_string().contains(&store.prefix)).collect())
 }
 
+/// How many spans each sentence about the progress says to be removed.
+fn progress(said: &str) -> Vec<u64> {
+    let told = said.lines().filter_map(|line| line.split_once(" spans removed (")).map(|(before, _)| before);
+    told.filter_map(|before| before.rsplit(' ').nth(2)?.parse().ok()).collect()
+}
+
+fn spans_to_erase() -> Result<u64> {
+    let Ok(text) = std::env::var(ERASURE_SPANS) else { return Ok(20_000) };
+    text.parse().with_context(|| format!("{ERASURE_SPANS} is {text:?}; set it to a number"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_killed_finds_the_stores_work_again_and_the_pace_is_kept() -> Result<()> {
     let store = Store::new("erasure-killed")?;
-    store.fill(&[], 20_000).await?;
+    let (doomed, filling) = (spans_to_erase()?, Instant::now());
+    // The layout that costs the store least: a million are to be written before they can go.
+    let [.., compact] = LAYOUTS;
+    store.fill(compact, 1, doomed).await?;
+    store.fill(compact, SERVICES, doomed / 5).await?;
     let mut services = store.counts("process.serviceName").await?;
+    ensure!(services.values().sum::<u64>() == doomed + doomed / 5, "{services:?}");
     let (service, count) = most(&services)?;
-    // Half a minute: twice as long as the lock of who was killed lasts.
-    let per_second = (count / 30).max(1);
+    ensure!(count >= doomed && services.len() > 1, "{services:?}");
+    let others: u64 = services.values().sum::<u64>() - count;
+    eprintln!("{} spans stored in {:.0?}, {count} of them to go", count + others, filling.elapsed());
+    // Half a minute at least: twice as long as the lock of who was killed lasts.
+    let per_second = (count / 30).clamp(1, FASTEST);
     let (named, pace) =
         (format!("--service={service}"), format!("--retention.requests-per-second={per_second}"));
     let args = ["delete-by-query", &named, "--retention.days=0", "--retention.slices=2", &pace];
@@ -223,8 +259,18 @@ async fn who_was_killed_finds_the_stores_work_again_and_the_pace_is_kept() -> Re
     let (done, said) = store.run(&args).await?;
     ensure!(said.contains("the store is at it already"), "{said}");
     ensure!(done["earlier"] == count && done["deleted"] == count && done["found"] == 0, "{count}: {done}");
-    let (took, least) = (begun.elapsed(), Duration::from_secs(25));
+    // The store may begin with more than its share.
+    let (took, least) = (begun.elapsed(), Duration::from_secs(count / per_second * 5 / 6));
     ensure!(took >= least, "{count} spans at {per_second} a second took {took:?}");
+    let told = progress(&said);
+    ensure!(
+        told.iter().any(|removed| (1..count).contains(removed)),
+        "it says how far it is: {told:?}: {said}"
+    );
+    let (rate, times) = (count / took.as_secs().max(1), told.len());
+    eprintln!(
+        "{count} spans removed in {took:.0?}: {rate} a second of {per_second}, told {times} times; {others} stay"
+    );
     services.remove(&service);
     ensure!(store.counts("process.serviceName").await? == services, "the others have as many as before");
     eventually("no work is left behind", Duration::from_secs(5), || async {

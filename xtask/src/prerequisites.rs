@@ -19,7 +19,7 @@ struct Prerequisite {
     packages: &'static [&'static str],
 }
 
-const ALL: [Prerequisite; 14] = [
+const ALL: [Prerequisite; 16] = [
     Prerequisite {
         name: "a JDK, 17 or newer (21 or newer for OpenSearch 3)",
         works: || servers::find_jdks().iter().any(|jdk| jdk.major >= OLDEST_JDK),
@@ -57,7 +57,15 @@ const ALL: [Prerequisite; 14] = [
         packages: &["systemd"],
     },
     Prerequisite { name: "git", works: || runs("git", &["--version"]), packages: &["git"] },
+    // For the commands of the pages.
+    Prerequisite { name: "curl", works: || runs("curl", &["--version"]), packages: &["curl"] },
+    Prerequisite { name: "openssl", works: || runs("openssl", &["version"]), packages: &["openssl"] },
 ];
+
+/// Whether a Debian package brings one of them.
+pub(crate) fn names_package(package: &str) -> bool {
+    ALL.iter().any(|prerequisite| prerequisite.packages.contains(&package))
+}
 
 /// Succeeds when everything is there, after installing what is missing where that is allowed.
 ///
@@ -160,6 +168,11 @@ mod tests {
         let command = apt_get(&["update"]);
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments, ["-o", "DPkg::Lock::Timeout=300", "update"]);
+    }
+
+    #[test]
+    fn packages_are_known_by_their_names() {
+        assert!(names_package("maven") && !names_package("mave"));
     }
 
     #[test]

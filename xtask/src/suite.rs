@@ -30,8 +30,20 @@ pub const KAFKA_SPANS: &str = "SPOOR_KAFKA_SPANS";
 /// The spans of a long run: as many as those of which Jaeger 2.20 was seen to lose some.
 const LONG_KAFKA: u32 = 299_892;
 
+/// The environment variable that tells how many spans are removed from an index that others share, while the command that removes them is killed.
+pub const ERASURE_SPANS: &str = "SPOOR_ERASURE_SPANS";
+
+/// The spans of a long run: some minutes of work at the pace that is the default.
+const LONG_ERASURE: u32 = 1_000_000;
+
 /// The package whose tests run on every server.
 const STORE_PACKAGE: &str = "spoor-storage-elasticsearch";
+
+/// Whether this Debian package is one of those that bring what the tests need beside Rust.
+#[must_use]
+pub fn needs_package(package: &str) -> bool {
+    prerequisites::names_package(package)
+}
 
 /// The quick part: nothing that needs a server or another tool than Rust.
 ///
@@ -112,6 +124,7 @@ fn tests(
             command.env(STORM_ROUNDS, LONG_STORM.to_string());
             command.env(OUTAGE_SECONDS, LONG_OUTAGE.to_string());
             command.env(KAFKA_SPANS, LONG_KAFKA.to_string());
+            command.env(ERASURE_SPANS, LONG_ERASURE.to_string());
         }
         cargo::run(
             command

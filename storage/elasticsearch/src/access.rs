@@ -16,7 +16,10 @@ use crate::client::{Cause, Chunks, Client, Error, Fault, Reply, Request, Server}
 use crate::index::Targets;
 use crate::setup::{NotReady, Readiness, Setup};
 use crate::turns::{Answered, Room, Turns};
-use crate::wholeness::WHOLENESS;
+use crate::wholeness::{self, WHOLENESS};
+
+/// So many nodes may go away one after the other while one search is answered.
+const NODES_LOST: usize = 2;
 
 /// The way to the store, shared by everything that is opened together.
 #[derive(Debug, Clone)]
@@ -120,7 +123,7 @@ impl Access {
         let body = self.timed(context, body).to_string().into_bytes();
         let copies = copies(context).map_or_else(String::new, |copies| format!("preference={copies}&"));
         let request = Request::search(search_path(targets, &copies, filter), body, attempted);
-        self.ask_within(room, context, request).await
+        self.question(room, context, request).await
     }
 
     /// Sends several searches of the same indices as one request. `filter` as in [`Access::search`].
@@ -145,7 +148,26 @@ impl Access {
         }
         let path = multi_search_path(filter);
         let request = Request::lines(path, Chunks::from(lines.into_bytes()), attempted);
-        self.ask_within(Room::Usual, context, request).await
+        self.question(Room::Usual, context, request).await
+    }
+
+    /// As [`Access::ask_within`] for what may be asked any number of times. The store itself asks the next copy of a shard when a node goes
+    /// away, but not for the documents of hits that this node had found: that takes a new search.
+    async fn question(
+        &self,
+        room: Room,
+        context: &RequestContext,
+        request: Request,
+    ) -> Result<Answered, ReadError> {
+        let mut answer = self.ask_within(room, context, request.clone()).await?;
+        for _ in 0..NODES_LOST {
+            if !wholeness::has_lost_a_node(&answer) {
+                break;
+            }
+            drop(answer);
+            answer = self.ask_within(room, context, request.clone()).await?;
+        }
+        Ok(answer)
     }
 
     /// Asks on behalf of the context's caller when the turn comes for an answer of that size.

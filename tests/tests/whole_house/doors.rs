@@ -11,6 +11,13 @@ use crate::names::Names;
 const CERTIFICATE: &str = "/etc/spoor/tls/server.crt";
 const KEY: &str = "/etc/spoor/tls/server.key";
 
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Door {
+    Collectors,
+    Queries,
+}
+
 /// Both nginx.
 pub(super) struct Doors {
     collectors: Nginx,
@@ -19,6 +26,8 @@ pub(super) struct Doors {
     pub(super) plain: String,
     /// `HOST:PORT` for senders by TLS.
     pub(super) secured: String,
+    /// Where clients send Thrift by HTTP and TLS.
+    pub(super) thrift: String,
     /// What those trust.
     pub(super) authority: PathBuf,
     /// Where to ask: with the base path.
@@ -61,6 +70,7 @@ impl Doors {
             queries,
             plain: format!("http://127.0.0.1:{plain}"),
             secured: format!("localhost:{secured}"),
+            thrift: format!("https://localhost:{}/api/traces", others[2].1),
             authority: certificate,
             site: format!("http://127.0.0.1:{site}/jaeger"),
         })
@@ -70,5 +80,13 @@ impl Doors {
     pub(super) fn reload(&self) -> Result<()> {
         self.collectors.reload()?;
         self.queries.reload()
+    }
+
+    /// One of them, to be killed and started again.
+    pub(super) fn nginx(&mut self, door: Door) -> &mut Nginx {
+        match door {
+            Door::Collectors => &mut self.collectors,
+            Door::Queries => &mut self.queries,
+        }
     }
 }

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use spoor_tests::Role;
 use tokio::task::block_in_place;
 
+use crate::doors::Door;
 use crate::house::House;
+use crate::monitors::REPLICAS;
 
 /// One thing that happens to the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +21,16 @@ pub(super) enum Fault {
     KafkaStopped,
     /// Both nginx take their configuration anew.
     NginxReloaded,
+    /// `kill -9` of one of them.
+    NginxKilled(Door),
+    /// `kill -9` of one of the two Prometheus that scrape.
+    PrometheusKilled,
+    /// `kill -9` of one of the Alertmanagers.
+    AlertmanagerKilled,
 }
 
 /// Every fault once.
-pub(super) const FAULTS: [Fault; 13] = [
+pub(super) const FAULTS: [Fault; 17] = [
     Fault::Killed(Role::Agent),
     Fault::Killed(Role::Collector),
     Fault::Killed(Role::Ingester),
@@ -36,6 +44,10 @@ pub(super) const FAULTS: [Fault; 13] = [
     Fault::NodeKilled,
     Fault::KafkaStopped,
     Fault::NginxReloaded,
+    Fault::NginxKilled(Door::Collectors),
+    Fault::NginxKilled(Door::Queries),
+    Fault::PrometheusKilled,
+    Fault::AlertmanagerKilled,
 ];
 
 impl Fault {
@@ -43,6 +55,7 @@ impl Fault {
     fn place(self) -> String {
         match self {
             Self::Killed(role) | Self::Drained(role) => format!("{role:?}"),
+            Self::NginxReloaded | Self::NginxKilled(_) => "nginx".to_owned(),
             other => format!("{other:?}"),
         }
     }
@@ -60,12 +73,17 @@ pub(super) fn pairs(random: &mut fastrand::Rng, count: usize) -> Vec<[Fault; 2]>
     pairs
 }
 
-/// What is away, and has to be brought back.
+/// What is away, and has to be brought back; in this order, where it is more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Away {
-    Member(usize),
-    Node(usize),
-    Kafka,
     Nothing,
+    // First of all: nobody comes in without it, and senders do not wait for as long as a node may take.
+    Nginx(Door),
+    Prometheus(usize),
+    Alertmanager(usize),
+    Member(usize),
+    Kafka,
+    Node(usize),
 }
 
 /// Lets one of what the fault is about go.
@@ -94,12 +112,35 @@ pub(super) async fn strike(house: &mut House, fault: Fault, random: &mut fastran
             house.doors.reload()?;
             Ok(Away::Nothing)
         }
+        Fault::NginxKilled(door) => {
+            house.lose_door(door).await?;
+            Ok(Away::Nginx(door))
+        }
+        Fault::PrometheusKilled => {
+            let chosen = random.usize(..REPLICAS);
+            house.monitors.kill_replica(chosen).await?;
+            Ok(Away::Prometheus(chosen))
+        }
+        Fault::AlertmanagerKilled => {
+            let chosen = random.usize(..REPLICAS);
+            house.monitors.kill_alertmanager(chosen).await?;
+            Ok(Away::Alertmanager(chosen))
+        }
     }
 }
 
 /// Brings it back.
 pub(super) async fn mend(house: &mut House, away: Away) -> Result<()> {
     match away {
+        Away::Nginx(door) => house.open_door(door).await,
+        Away::Prometheus(chosen) => {
+            house.monitors.miss_replica(chosen).await?;
+            house.monitors.start_replica(chosen).await
+        }
+        Away::Alertmanager(chosen) => {
+            house.monitors.miss_alertmanager(chosen).await?;
+            house.monitors.start_alertmanager(chosen).await
+        }
         Away::Member(chosen) => house.member(chosen)?.start().await,
         Away::Node(chosen) => {
             block_in_place(|| house.store.start_again(chosen)).context("the node comes back")?;

@@ -1,10 +1,10 @@
-//! The installation, and what it must have come to at the end.
+//! The installation, and what can be seen of it while it goes on.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use spoor_load::{Protocol, Report};
+use spoor_load::{Protocol, Report, SendConfig};
 use spoor_tests::accounts::acknowledged_is_found;
 use spoor_tests::ingesting::RecordAccounts;
 use spoor_tests::topic::Topic;
@@ -15,21 +15,21 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use xtask::servers::{Kafka, OpenSearchCluster};
 
-use crate::doors::Doors;
+use crate::doors::{Door, Doors};
 use crate::load::{config, load};
 use crate::member::{Member, ROLES, settings};
 use crate::monitors::Monitors;
 use crate::names::Names;
 use crate::operators::Operators;
 use crate::reader::{self, Reader};
-use crate::sdk::Application;
+use crate::sdk::Applications;
 use crate::yesterday;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a node that comes back may take for its copies, under load.
 const RECOVERY: Duration = Duration::from_secs(300);
 pub(super) const PREFIX: &str = "house";
-const PARTITIONS: i32 = 4;
+pub(super) const PARTITIONS: i32 = 4;
 const NODES: usize = 3;
 /// Spans a second through nginx, and to each agent: what a node missed it indexes when it comes back, beside all else on this machine.
 const RATE: u64 = 150;
@@ -40,15 +40,15 @@ const PORTS: usize = 60;
 pub(super) struct House {
     pub(super) kafka: Kafka,
     pub(super) store: OpenSearchCluster,
-    members: Vec<(Role, Member)>,
+    pub(super) members: Vec<(Role, Member)>,
     pub(super) doors: Doors,
     pub(super) monitors: Monitors,
     pub(super) operators: Operators,
     pub(super) reader: Reader,
-    application: Application,
-    stop: CancellationToken,
-    loads: Vec<JoinHandle<Result<Report>>>,
-    first: Report,
+    pub(super) applications: Option<Applications>,
+    pub(super) stop: CancellationToken,
+    pub(super) loads: Vec<JoinHandle<Result<Report>>>,
+    pub(super) first: Report,
     _folder: TempDir,
 }
 
@@ -74,14 +74,13 @@ impl House {
         let monitors = Monitors::start(&mut names, &mut ports, folder.path()).await?;
         let (first, traces) = begin(seed, &doors, &store.urls()[0]).await?;
         let stop = CancellationToken::new();
-        let to_nginx = config(doors.plain.clone(), Protocol::OtlpGrpc, 4, RATE);
-        let mut loads = vec![load(to_nginx, seed.wrapping_add(1), &stop)];
-        for (number, (_, agent)) in (2..).zip(members.iter().filter(|(role, _)| *role == Role::Agent)) {
-            let agent = agent.process()?.address("jaeger-compact");
-            let to_agent = config(agent, Protocol::JaegerCompact, 1, RATE_OF_AGENT);
-            loads.push(load(to_agent, seed.wrapping_add(number), &stop));
-        }
-        let application = Application::start(&doors.secured, &doors.authority).await?;
+        let agents = members.iter().filter(|(role, _)| *role == Role::Agent);
+        let agents = agents.map(|(_, agent)| Ok(agent.process()?.address("jaeger-compact")));
+        let agents: Vec<String> = agents.collect::<Result<_>>()?;
+        let to_agent = |agent: &String| config(agent.clone(), Protocol::JaegerCompact, 1, RATE_OF_AGENT);
+        let all = std::iter::once(to_nginx(&doors)).chain(agents.iter().map(to_agent));
+        let loads = (1..).zip(all).map(|(number, to)| load(to, seed.wrapping_add(number), &stop)).collect();
+        let applications = Some(Applications::start(&doors, &agents[0]).await?);
         eventually("all that will be asked for is found", PATIENCE, || {
             reader::all_is_found(&doors.site, &traces)
         })
@@ -95,7 +94,7 @@ impl House {
             monitors,
             operators,
             reader,
-            application,
+            applications,
             stop,
             loads,
             first,
@@ -105,7 +104,7 @@ impl House {
         Ok(house)
     }
 
-    fn of(&self, role: Role) -> impl Iterator<Item = &Member> {
+    pub(super) fn of(&self, role: Role) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(move |(of, _)| *of == role).map(|(_, member)| member)
     }
 
@@ -127,6 +126,30 @@ impl House {
 
     pub(super) fn member(&mut self, position: usize) -> Result<&mut Member> {
         self.members.get_mut(position).map(|(_, member)| member).context("the house has this member")
+    }
+
+    /// `kill -9` of an nginx. Before questions it stays away until one has met that.
+    pub(super) async fn lose_door(&mut self, door: Door) -> Result<()> {
+        if door == Door::Collectors {
+            return self.doors.nginx(door).kill().await;
+        }
+        let refused = self.reader.refused();
+        self.reader.door_goes();
+        self.doors.nginx(door).kill().await?;
+        eventually("a question meets no nginx", PATIENCE, || async {
+            ensure!(self.reader.refused() > refused, "{refused} did, as before");
+            Ok(())
+        })
+        .await
+    }
+
+    /// It is started again.
+    pub(super) async fn open_door(&mut self, door: Door) -> Result<()> {
+        self.doors.nginx(door).start_again().await?;
+        if door == Door::Queries {
+            self.reader.door_is_back();
+        }
+        Ok(())
     }
 
     async fn stored(&self) -> Result<f64> {
@@ -184,67 +207,15 @@ impl House {
         ensure!(heard.is_empty(), "operators were told of {heard:?} in calm");
         Ok(())
     }
+}
 
-    /// Waits until the agents have delivered all that they took, and looks whether they dropped any.
-    async fn agents_rest(&self) -> Result<()> {
-        for agent in self.of(Role::Agent) {
-            eventually("an agent rests", PATIENCE, || async {
-                let metrics = agent.process()?.metrics().await?;
-                for holds in ["waiting", "in_flight"] {
-                    let spans = metrics.sum(&format!("spoor_agent_spans_{holds}"), "");
-                    ensure!(spans == 0.0, "{spans} spans are {holds}");
-                }
-                Ok(())
-            })
-            .await?;
-            let dropped = agent.process()?.metrics().await?.sum("spoor_agent_spans_dropped_total", "");
-            ensure!(dropped == 0.0, "an agent has dropped {dropped} spans");
-        }
-        Ok(())
-    }
-
-    /// The load ends, the ingesters catch up, and what was acknowledged is looked for in the store.
-    pub(super) async fn end(mut self) -> Result<()> {
-        self.stop.cancel();
-        let mut reports = vec![std::mem::take(&mut self.first)];
-        for load in self.loads.drain(..) {
-            reports.push(load.await??);
-        }
-        self.agents_rest().await?;
-        reports.push(self.application.end().await?);
-        eventually("the ingesters rest", PATIENCE, || async {
-            let mut partitions = 0.0;
-            for member in self.members.iter().filter(|(role, _)| *role == Role::Ingester) {
-                let accounts = RecordAccounts::of(member.1.process()?).await?;
-                ensure!(accounts.rest() && accounts.add_up(), "{accounts:?}\n{}", member.1.process()?.log());
-                partitions += accounts.partitions;
-            }
-            ensure!(partitions == f64::from(PARTITIONS), "{partitions} partitions are read");
-            Ok(())
-        })
-        .await?;
-        let store = &self.store.urls()[0];
-        acknowledged_is_found(store, PREFIX, &reports.iter().collect::<Vec<_>>()).await?;
-        yesterday::is_cleaned(store).await?;
-        let (answers, failed) = (self.reader.answers(), self.reader.failed());
-        self.reader.end().await?;
-        let count =
-            |report: &Report| keys_of(report, |outcome| *outcome == spoor_load::Outcome::Acknowledged).len();
-        let acknowledged: usize = reports.iter().map(count).sum();
-        eprintln!(
-            "{acknowledged} spans acknowledged and found once, {} of them an SDK's; {answers} answers, {} failed",
-            reports.last().map_or(0, count),
-            failed.len()
-        );
-        ensure!(failed.is_empty(), "questions through nginx failed: {failed:#?}");
-        Ok(())
-    }
+fn to_nginx(doors: &Doors) -> SendConfig {
+    config(doors.plain.clone(), Protocol::OtlpGrpc, 4, RATE)
 }
 
 /// Sends the first spans through nginx and waits until they are found. Their traces are what is asked for later.
 async fn begin(seed: u64, doors: &Doors, node: &str) -> Result<(Report, Vec<String>)> {
-    let to_nginx = config(doors.plain.clone(), Protocol::OtlpGrpc, 4, RATE);
-    let first = send(&to_nginx, requests(seed, 1_000, 250)).await?;
+    let first = send(&to_nginx(doors), requests(seed, 1_000, 250)).await?;
     ensure!(first.acknowledged.spans == 1_000, "a calm house takes spans: {first}");
     let mut traces: Vec<String> =
         keys_of(&first, |_| true).iter().map(|(trace, _)| trace.to_string()).collect();

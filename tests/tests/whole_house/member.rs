@@ -1,6 +1,7 @@
 //! A process of the house: its role, its settings from `deploy/config`, and ports that stay its own when it is started again.
 
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use spoor_tests::{Role, Spoor};
@@ -72,7 +73,13 @@ pub(super) struct Member {
     role: Role,
     flags: Vec<String>,
     process: Option<Spoor>,
+    /// From when until when it was away.
+    absences: Vec<(SystemTime, SystemTime)>,
+    gone: SystemTime,
 }
+
+/// What a client has not sent yet, and what an agent gathers, may be so old.
+const HELD: Duration = Duration::from_secs(5);
 
 impl Member {
     /// Gives `host` (as `deploy/` calls it) some of these ports for its own, and tells them to `names`. Nothing runs yet.
@@ -83,7 +90,7 @@ impl Member {
             flags.push(format!("--{flag}=127.0.0.1:{port}"));
             names.add(&format!("{host}:{shipped}"), format!("127.0.0.1:{port}"));
         }
-        Ok(Self { role, flags, process: None })
+        Ok(Self { role, flags, process: None, absences: Vec::new(), gone: SystemTime::now() })
     }
 
     /// Starts it with shipped settings, in which all names are replaced, and some of its own.
@@ -109,6 +116,7 @@ impl Member {
         let process = Spoor::start(self.role, &flags).await?;
         process.ready().await?;
         self.process = Some(process);
+        self.absences.push((self.gone, SystemTime::now()));
         Ok(())
     }
 
@@ -116,13 +124,21 @@ impl Member {
         self.process.as_ref().context("the process is away")
     }
 
+    /// Whether a span that was over at this second of the epoch may have met nobody here, or somebody who was about to be killed.
+    pub(super) fn may_have_missed(&self, second: f64) -> bool {
+        let at = UNIX_EPOCH + Duration::from_secs_f64(second);
+        self.absences.iter().any(|(gone, back)| at + HELD >= *gone && at <= *back + HELD)
+    }
+
     /// `kill -9`.
     pub(super) async fn kill(&mut self) -> Result<()> {
+        self.gone = SystemTime::now();
         self.process.take().context("the process is away")?.kill().await
     }
 
     /// SIGTERM; it has to end well.
     pub(super) async fn drain(&mut self) -> Result<()> {
+        self.gone = SystemTime::now();
         let ended = self.process.take().context("the process is away")?.stop().await?;
         ensure!(ended.status.success(), "{:?} did not drain: {}\n{}", self.role, ended.status, ended.log);
         Ok(())

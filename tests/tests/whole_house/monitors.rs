@@ -1,6 +1,7 @@
 //! Two Prometheus that watch the house, one that federates them, and two Alertmanagers, with the files of `deploy/`. What takes minutes
 //! there takes seconds here: intervals and waits are shorter, and nothing else is changed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,10 +25,17 @@ const SHORTER: [(&str, &str); 6] = [
     ("group_wait: 30s", "group_wait: 1s"),
 ];
 
-/// A started program of the monitoring. Dropped, it is killed.
+/// How many there are of what scrapes, and of what tells.
+pub(super) const REPLICAS: usize = 2;
+/// What each replica calls itself.
+pub(super) const NAMES: [&str; REPLICAS] = ["a", "b"];
+
+/// A program of the monitoring, running or killed. Dropped, it is killed.
 struct Program {
-    _child: Child,
-    url: String,
+    command: Command,
+    child: Child,
+    /// `HOST:PORT`.
+    address: String,
 }
 
 /// An alert: its name, what it is about, and whether it is `pending` or `firing`.
@@ -42,9 +50,9 @@ pub(super) struct Alert {
 
 /// All that watches.
 pub(super) struct Monitors {
-    replicas: [Program; 2],
+    replicas: [Program; REPLICAS],
     federation: Program,
-    _alertmanagers: [Program; 2],
+    alertmanagers: [Program; REPLICAS],
 }
 
 impl Monitors {
@@ -70,12 +78,58 @@ impl Monitors {
         ];
         let federation =
             prometheus(names, &folder.join("all"), ("federation.yml", "rules-federation"), all).await?;
-        Ok(Self { replicas, federation, _alertmanagers: alertmanagers })
+        Ok(Self { replicas, federation, alertmanagers })
+    }
+
+    /// `kill -9` of a replica.
+    pub(super) async fn kill_replica(&mut self, number: usize) -> Result<()> {
+        self.replicas[number].kill().await
+    }
+
+    /// Waits until the other replica knows that this one is away, and the federating one has the figures of the other alone.
+    pub(super) async fn miss_replica(&self, number: usize) -> Result<()> {
+        let (gone, other) = (&self.replicas[number], &self.replicas[1 - number]);
+        is_missed(other, "prometheus", gone).await?;
+        eventually("the other replica alone is federated", PATIENCE, || async {
+            let counts = self.federation.vector("job:spoor_up:count").await?;
+            let of: BTreeSet<_> = counts.iter().filter_map(|one| one["metric"]["replica"].as_str()).collect();
+            ensure!(of == BTreeSet::from([NAMES[1 - number]]), "{counts:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// After a kill: starts it again on what it had stored.
+    pub(super) async fn start_replica(&mut self, number: usize) -> Result<()> {
+        self.replicas[number].start_again().await
+    }
+
+    /// `kill -9` of an Alertmanager.
+    pub(super) async fn kill_alertmanager(&mut self, number: usize) -> Result<()> {
+        self.alertmanagers[number].kill().await
+    }
+
+    /// Waits until both replicas know that this one is away.
+    pub(super) async fn miss_alertmanager(&self, number: usize) -> Result<()> {
+        for replica in &self.replicas {
+            is_missed(replica, "alertmanager", &self.alertmanagers[number]).await?;
+        }
+        Ok(())
+    }
+
+    /// After a kill: starts it again on what it had stored.
+    pub(super) async fn start_alertmanager(&mut self, number: usize) -> Result<()> {
+        self.alertmanagers[number].start_again().await
+    }
+
+    /// The alerts of one replica, pending ones too.
+    pub(super) async fn alerts_of(&self, number: usize) -> Result<Vec<Alert>> {
+        alerts(&self.replicas[number]).await
     }
 
     /// The alerts that each replica has, pending ones too.
     pub(super) async fn alerts(&self) -> Result<[Vec<Alert>; 2]> {
-        Ok([alerts(&self.replicas[0]).await?, alerts(&self.replicas[1]).await?])
+        Ok([self.alerts_of(0).await?, self.alerts_of(1).await?])
     }
 
     /// The firing alerts as the federating Prometheus knows them from each replica: the label `replica`, and the alert.
@@ -97,7 +151,7 @@ impl Monitors {
         }
         eventually("both replicas are federated", PATIENCE, || async {
             let counts = self.federation.vector("job:spoor_up:count").await?;
-            let replicas: std::collections::BTreeSet<_> =
+            let replicas: BTreeSet<_> =
                 counts.iter().filter_map(|one| one["metric"]["replica"].as_str()).collect();
             ensure!(replicas.len() == 2, "{counts:?}");
             Ok(())
@@ -106,9 +160,47 @@ impl Monitors {
     }
 }
 
+/// Waits until a Prometheus has the alert of a program that watches and is away, on its way to firing.
+async fn is_missed(by: &Program, job: &str, gone: &Program) -> Result<()> {
+    eventually("what is away is missed", PATIENCE, || async {
+        let alerts = alerts(by).await?;
+        let of_it = |alert: &&Alert| alert.name == "MonitorDown" && alert.job == job;
+        ensure!(alerts.iter().filter(of_it).any(|alert| alert.instance == gone.address), "{alerts:#?}");
+        Ok(())
+    })
+    .await
+}
+
 impl Program {
+    async fn start(mut command: Command, address: String) -> Result<Self> {
+        let child = spawn(&mut command)?;
+        let program = Self { command, child, address };
+        program.is_ready().await?;
+        Ok(program)
+    }
+
+    async fn kill(&mut self) -> Result<()> {
+        ensure!(self.child.id().is_some(), "{:?} is away already", self.command);
+        self.child.kill().await.with_context(|| format!("kill {:?}", self.command))
+    }
+
+    async fn start_again(&mut self) -> Result<()> {
+        ensure!(self.child.id().is_none(), "{:?} still runs", self.command);
+        self.child = spawn(&mut self.command)?;
+        self.is_ready().await
+    }
+
+    async fn is_ready(&self) -> Result<()> {
+        eventually("it is ready", PATIENCE, || async {
+            reqwest::get(format!("http://{}/-/ready", self.address)).await?.error_for_status()?;
+            Ok(())
+        })
+        .await
+        .with_context(|| format!("{:?}", self.command))
+    }
+
     async fn vector(&self, query: &str) -> Result<Vec<Value>> {
-        let mut url = reqwest::Url::parse(&format!("{}/api/v1/query", self.url))?;
+        let mut url = reqwest::Url::parse(&format!("http://{}/api/v1/query", self.address))?;
         url.query_pairs_mut().append_pair("query", query);
         let answer = reqwest::get(url).await?;
         let answer: Value = answer.error_for_status()?.json().await?;
@@ -117,8 +209,8 @@ impl Program {
 }
 
 async fn alerts(replica: &Program) -> Result<Vec<Alert>> {
-    let answer: Value =
-        reqwest::get(format!("{}/api/v1/alerts", replica.url)).await?.error_for_status()?.json().await?;
+    let answer = reqwest::get(format!("http://{}/api/v1/alerts", replica.address)).await?;
+    let answer: Value = answer.error_for_status()?.json().await?;
     let active = answer["data"]["alerts"].as_array().context("an answer has alerts")?;
     let mut all: Vec<Alert> =
         active.iter().map(|one| alert(&one["labels"], one["state"].as_str().unwrap_or_default())).collect();
@@ -166,7 +258,7 @@ async fn prometheus(names: &Names, folder: &Path, files: (&str, &str), port: u16
         .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
         .arg(format!("--web.listen-address={address}"))
         .arg("--log.level=error");
-    start(command, &address).await
+    Program::start(command, address).await
 }
 
 /// `gossip` are its own port for the other one, and the other one's.
@@ -185,22 +277,16 @@ async fn alertmanager(names: &Names, folder: &Path, port: u16, gossip: [u16; 2])
         .arg(format!("--cluster.listen-address=127.0.0.1:{}", gossip[0]))
         .arg(format!("--cluster.peer=127.0.0.1:{}", gossip[1]))
         .arg("--log.level=error");
-    start(command, &address).await
+    Program::start(command, address).await
 }
 
-async fn start(mut command: Command, address: &str) -> Result<Program> {
-    let child =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn().with_context(|| {
-            format!("start {command:?}; `cargo xtask test` installs it on Debian or Ubuntu")
-        })?;
-    let url = format!("http://{address}");
-    eventually("it is ready", PATIENCE, || async {
-        reqwest::get(format!("{url}/-/ready")).await?.error_for_status()?;
-        Ok(())
-    })
-    .await
-    .with_context(|| format!("{command:?}"))?;
-    Ok(Program { _child: child, url })
+fn spawn(command: &mut Command) -> Result<Child> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("start {command:?}; `cargo xtask test` installs it on Debian or Ubuntu"))
 }
 
 fn deploy(folder: &str) -> PathBuf {

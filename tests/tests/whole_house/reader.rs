@@ -2,20 +2,58 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// From one question to the next.
 const PACE: Duration = Duration::from_millis(50);
 
+/// When there was no nginx to ask: from its kill until it listened again.
+#[derive(Default)]
+struct Absences(Mutex<Vec<(Instant, Option<Instant>)>>);
+
+impl Absences {
+    /// Whether a question of this time met one of them.
+    fn meet(&self, began: Instant, ended: Instant) -> bool {
+        let all = self.0.lock().expect("nobody panics with it");
+        all.iter().any(|(from, until)| *from <= ended && until.is_none_or(|until| began <= until))
+    }
+}
+
+/// What became of the questions.
+#[derive(Default)]
+struct Record {
+    answers: AtomicUsize,
+    failed: Mutex<Vec<String>>,
+    absences: Absences,
+    /// Questions whose connection was refused or broke because there was no nginx.
+    refused: AtomicUsize,
+}
+
+impl Record {
+    fn note(&self, began: Instant, answered: Result<()>) {
+        let Err(error) = answered else {
+            _ = self.answers.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        // Whatever was answered, if only in part, was answered wrongly.
+        let of_connection = error.downcast_ref::<reqwest::Error>().is_some();
+        if of_connection && self.absences.meet(began, Instant::now()) {
+            _ = self.refused.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.failed.lock().expect("nobody panics with it").push(format!("{error:#}"));
+        }
+    }
+}
+
 /// Asks one question after the other until it is told to stop.
 pub(super) struct Reader {
-    answers: Arc<AtomicUsize>,
-    failed: Arc<Mutex<Vec<String>>>,
+    record: Arc<Record>,
     stop: CancellationToken,
     asking: JoinHandle<()>,
 }
@@ -23,38 +61,52 @@ pub(super) struct Reader {
 impl Reader {
     /// Asks for these traces, which are stored, among other questions.
     pub(super) fn start(site: String, traces: Vec<String>) -> Self {
-        let (answers, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let stop = CancellationToken::new();
+        let (record, stop) = (Arc::new(Record::default()), CancellationToken::new());
         let asking = tokio::spawn({
-            let (answers, failed, stop) = (answers.clone(), failed.clone(), stop.clone());
+            let (record, stop) = (record.clone(), stop.clone());
             async move {
-                // People ask at their pace, and leave the machine to the others.
+                // People ask at their pace, make up for nothing, and leave the machine to the others.
                 let mut pace = tokio::time::interval(PACE);
+                pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 for turn in 0.. {
                     pace.tick().await;
                     if stop.is_cancelled() {
                         break;
                     }
-                    match ask(&site, &traces, turn).await {
-                        Ok(()) => _ = answers.fetch_add(1, Ordering::Relaxed),
-                        Err(error) => {
-                            failed.lock().expect("nobody panics with it").push(format!("{error:#}"));
-                        }
-                    }
+                    let began = Instant::now();
+                    record.note(began, ask(&site, &traces, turn).await);
                 }
             }
         });
-        Self { answers, failed, stop, asking }
+        Self { record, stop, asking }
     }
 
     /// Questions answered so far.
     pub(super) fn answers(&self) -> usize {
-        self.answers.load(Ordering::Relaxed)
+        self.record.answers.load(Ordering::Relaxed)
+    }
+
+    /// Questions that met no nginx so far.
+    pub(super) fn refused(&self) -> usize {
+        self.record.refused.load(Ordering::Relaxed)
+    }
+
+    /// From now on there may be no nginx.
+    pub(super) fn door_goes(&self) {
+        self.record.absences.0.lock().expect("nobody panics with it").push((Instant::now(), None));
+    }
+
+    /// From now on there has to be one.
+    pub(super) fn door_is_back(&self) {
+        let mut absences = self.record.absences.0.lock().expect("nobody panics with it");
+        if let Some((_, until)) = absences.last_mut() {
+            *until = Some(Instant::now());
+        }
     }
 
     /// Why questions failed so far.
     pub(super) fn failed(&self) -> Vec<String> {
-        self.failed.lock().expect("nobody panics with it").clone()
+        self.record.failed.lock().expect("nobody panics with it").clone()
     }
 
     pub(super) async fn end(self) -> Result<()> {
