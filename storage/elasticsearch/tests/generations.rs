@@ -1,7 +1,7 @@
 //! Documents of every generation of writers, made by hand after the facts of each (`tests/generations`), put into a real server the way
-//! they lie there: found by id and by search, and read as what they were; in indices of our schema, and of each that Jaeger has had.
+//! they lie there: found by id and by search, and read as what they were; in indices of our schema, and of the one that Jaeger had by then.
 //!
-//! A file says who writes so (`writer`), with which settings our store reads it (`flags`, or `archive` for the archive's), the
+//! A file says who writes so (`writer`), in which of Jaeger's schemas (`schema`), with which settings our store reads it (`flags`, or `archive` for the archive's), the
 //! `aliases` of indices, the `service`, the `documents` with their indices, tags by which the trace is found, and the `spans` that come of it. Times are µs
 //! from a moment of today; `{day}` and `{hour}` in names of indices are those of the span.
 
@@ -27,12 +27,13 @@ use spoor_storage::conformance::context;
 use spoor_storage_elasticsearch::{
     ArchiveConfig, Config, ElasticsearchReader, ElasticsearchStore, Readiness,
 };
-use support::schema::{ERAS, Era, template};
+use support::schema::{self, Era};
 use support::{OwnStore, config, request};
 
 #[derive(Deserialize)]
 struct Generation {
     writer: String,
+    schema: Era,
     #[serde(default)]
     flags: Vec<String>,
     #[serde(default)]
@@ -199,16 +200,14 @@ async fn by_search(
 async fn is_read(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/generations").join(file);
     let generation: Generation = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    is_read_in(&generation, None).await;
-    for era in ERAS {
-        is_read_in(&generation, Some(era)).await;
+    for schema in [None, Some(generation.schema)] {
+        is_read_in(&generation, schema).await;
     }
 }
 
-/// In indices of our schema, or of that one of Jaeger's.
-async fn is_read_in(generation: &Generation, schema: Option<Era>) {
-    let writer = &format!("{} in {schema:?}", generation.writer);
-    let store = OwnStore::open_with(|ours| {
+/// A store with the file's settings, for indices of our schema, or of that one of Jaeger's.
+fn store_of(generation: &Generation, schema: Option<Era>) -> OwnStore {
+    OwnStore::open_with(|ours| {
         let with_flags: Config = settings(&generation.flags, &ours.indices.prefix);
         let Config { connection, indices, templates, .. } = ours.clone();
         *ours = with_flags;
@@ -218,12 +217,20 @@ async fn is_read_in(generation: &Generation, schema: Option<Era>) {
             (templates.num_shards, templates.num_replicas);
         ours.templates.create = schema.is_none();
         if let Some(era) = schema {
-            let name = format!("{}-jaeger-span", ours.indices.prefix);
-            let pattern = format!("{}*-span*", ours.indices.prefix);
-            let made = request("PUT", &format!("/_template/{name}"), Some(&template(era, &pattern)));
-            assert_eq!(made["acknowledged"], true, "{made}");
+            let prefix = &ours.indices.prefix;
+            let of_spans = schema::spans(era, &format!("{prefix}*-span*"));
+            let of_services = schema::services(&format!("{prefix}*-service*"));
+            for (family, template) in [("span", of_spans), ("service", of_services)] {
+                let made = request("PUT", &format!("/_template/{prefix}-jaeger-{family}"), Some(&template));
+                assert_eq!(made["acknowledged"], true, "{made}");
+            }
         }
-    });
+    })
+}
+
+async fn is_read_in(generation: &Generation, schema: Option<Era>) {
+    let writer = &format!("{} in {schema:?}", generation.writer);
+    let store = store_of(generation, schema);
     let reader = reader_of(generation, &store, schema);
     // The templates are there before anything else is looked at.
     let mut readiness = store.store.readiness();

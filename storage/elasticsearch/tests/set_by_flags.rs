@@ -51,7 +51,7 @@ async fn an_archive_on_another_server_is_written_and_read_there_alone() {
     let mut pages = reader.trace(&context(), &lookup).await.unwrap();
     assert!(pages.next().await.is_none());
     drop(pages);
-    let asked = |server: &FakeServer| ["_bulk", "_search"].map(|what| server.asked(what).len() > 0);
+    let asked = |server: &FakeServer| ["_bulk", "_search"].map(|what| !server.asked(what).is_empty());
     assert_eq!((asked(&of_archive), asked(&of_store)), ([true, true], [false, false]));
     assert!(of_archive.asked("_bulk").iter().all(|bulk| bulk.actions() <= 4), "with settings of its own");
 }

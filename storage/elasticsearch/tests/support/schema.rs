@@ -1,10 +1,11 @@
-//! The template of spans that Jaeger itself installs, by hand after the facts of its versions
+//! The templates that Jaeger itself installs, by hand after the facts of its versions
 //! (`jaegertracing/jaeger internal/storage/elasticsearch`, mappings): what it wrote lies in indices of that schema, and not of ours.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Up to 1.60 the third field of a tag was called otherwise than in the documents, which left it out of the index.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub enum Era {
     /// Up to 1.60.
     First,
@@ -14,10 +15,18 @@ pub enum Era {
     Third,
 }
 
-pub const ERAS: [Era; 3] = [Era::First, Era::Second, Era::Third];
+/// What is `PUT` to `/_template/<name>` for services, in every era.
+pub fn services(pattern: &str) -> Value {
+    let word = json!({ "type": "keyword", "ignore_above": 256 });
+    json!({
+        "index_patterns": pattern, "aliases": {},
+        "settings": { "index.number_of_shards": 1, "index.number_of_replicas": 0 },
+        "mappings": { "properties": { "serviceName": word, "operationName": word } },
+    })
+}
 
-/// What is `PUT` to `/_template/<name>`; every server that we read takes it.
-pub fn template(era: Era, pattern: &str) -> Value {
+/// The same for spans; every server that we read takes it.
+pub fn spans(era: Era, pattern: &str) -> Value {
     let word = || json!({ "type": "keyword", "ignore_above": 256 });
     let third = if matches!(era, Era::First) { "tagType" } else { "type" };
     let tags = || json!({ "type": "nested", "dynamic": false, "properties": { "key": word(), "value": word(), third: word() } });
