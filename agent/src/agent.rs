@@ -207,7 +207,7 @@ impl Agent {
         let _forgetting =
             AbortOnDropHandle::new(tokio::spawn(async move { clients.keep_forgetting().await }));
         let spool = Arc::clone(&buffer);
-        let _syncing =
+        let syncing =
             AbortOnDropHandle::new(tokio::spawn(
                 async move { spool.keep_syncing(ending.sync_interval).await },
             ));
@@ -238,6 +238,7 @@ impl Agent {
                 "not all spans could be delivered within --agent.drain-timeout; those kept are in the spool"
             );
         }
+        cut(syncing).await;
         // It has been told.
         let _ = buffer.sync_all().await;
         served.and(taken).and(last_answers(answering).await)
@@ -245,11 +246,22 @@ impl Agent {
 }
 
 /// The end of a task that serves, which is cut off when that takes long.
-async fn last_answers(serving: AbortOnDropHandle<io::Result<()>>) -> io::Result<()> {
-    match tokio::time::timeout(LAST_ANSWER, serving).await {
+async fn last_answers(mut serving: AbortOnDropHandle<io::Result<()>>) -> io::Result<()> {
+    match tokio::time::timeout(LAST_ANSWER, &mut serving).await {
         Ok(Ok(ended)) => ended,
-        _ => Ok(()),
+        Ok(Err(_)) => Ok(()),
+        Err(_) => {
+            cut(serving).await;
+            Ok(())
+        }
     }
+}
+
+/// Ends a task and waits until it has let go of what it holds: the spool is the next agent's from then on.
+async fn cut<T>(task: AbortOnDropHandle<T>) {
+    task.abort();
+    // That it was cut is no news.
+    let _ = task.await;
 }
 
 fn otlp_ports([grpc, http]: [Option<Listener>; 2], receiver: Receiver) -> Vec<HttpPort> {

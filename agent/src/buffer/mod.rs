@@ -279,6 +279,8 @@ impl Buffer {
                 tracing::warn!(%error, "cannot force the spool to the disk");
                 lock(&state).sync_has_failed();
             }
+            // Whoever waits for this to be over may take the spool to be free.
+            drop(state);
             drop(one_at_a_time);
             result
         };

@@ -96,6 +96,20 @@ async fn a_second_agent_on_the_port_is_an_error_that_names_the_setting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_spool_of_an_agent_that_has_ended_is_the_next_ones_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = format!("--agent.spool.directory={}", folder.path().display());
+    let flags = [spool.as_str(), "--agent.drain-timeout=1ms", "--reporter.grpc.batch-linger=1ms"];
+    for round in 1..=20_u32 {
+        let running = Running::start("127.0.0.1:1", &flags);
+        send(&running, "jaeger-compact", b"shop 1");
+        running.until("spoor_agent_spans_received_total", 1.0).await;
+        running.until("spoor_agent_spans_recovered_total", f64::from(round - 1)).await;
+        running.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn spans_that_cannot_be_delivered_at_the_end_are_counted_or_stay_in_the_spool() {
     let folder = tempfile::tempdir().unwrap();
     let spool = format!("--agent.spool.directory={}", folder.path().display());

@@ -10,11 +10,11 @@ use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use spoor_model::{
-    LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanRow, TimeRange, TraceId,
-    TraceLookup, TraceQuery, UnixNanos, ValueView,
+    LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind, SpanMetricsQuery, SpanRow,
+    StatusCode, TimeRange, TraceId, TraceLookup, TraceQuery, UnixNanos, ValueView,
 };
 use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
-use spoor_storage::{SpanReader, SpanWriter};
+use spoor_storage::{MetricsReader, SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{ElasticsearchStore, Layout};
 use support::{OwnStore, config, request};
 
@@ -109,6 +109,38 @@ async fn one_search_finds_both_layouts_newest_first() {
     assert_eq!(found(&store, &[("parity", "t.*")], 100).await, [8, 6, 4, 2].map(trace_id));
     assert_eq!(found(&store, &[("error", "false")], 100).await, all);
     assert_eq!(store.reader().services(&context()).await.unwrap(), ["shop"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_and_summaries_count_the_spans_of_both_layouts_once() {
+    let (store, compact) = both();
+    let of = |span: u64, status| Sample {
+        kind: SpanKind::Server,
+        status,
+        ..Sample::new(trace_id(1), span, store.base)
+    };
+    write(store.writer(), &batch_of(&[of(1, StatusCode::Error), of(2, StatusCode::Unset)])).await;
+    write(&*compact.writer(), &batch_of(&[of(3, StatusCode::Error), of(4, StatusCode::Error)])).await;
+    store.refresh();
+    let minute = Duration::from_secs(60);
+    let point = UnixNanos(store.base.0 - store.base.0 % 60_000_000_000).saturating_add(minute);
+    let question = SpanMetricsQuery {
+        services: vec!["shop".to_owned()],
+        kinds: vec![SpanKind::Server],
+        by_operation: false,
+        range: TimeRange { start: point, end: point },
+        step: minute,
+        rate_per: minute,
+    };
+    let metrics = store.store.span_metrics();
+    let rates = metrics.call_rates(&context(), &question).await.unwrap();
+    assert_eq!(rates[0].points[0].value, Some(4.0 / 60.0));
+    let failed = metrics.error_rates(&context(), &question).await.unwrap();
+    assert_eq!(failed[0].points[0].value, Some(0.75));
+    let around = TimeRange { start: UnixNanos::ZERO, end: UnixNanos::MAX };
+    let summaries = store.reader().summaries(&context(), &[trace_id(1)], around).await.unwrap();
+    let told: Vec<_> = summaries.iter().map(|summary| (summary.spans, summary.failed_spans)).collect();
+    assert_eq!(told, [(4, 3)]);
 }
 
 /// A span with attributes in places that Jaeger's documents do not have, and times that they cut off.

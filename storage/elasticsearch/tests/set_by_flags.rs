@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 use futures::StreamExt;
 use prometheus_client::registry::Registry;
-use spoor_model::{Throughput, TraceLookup, UnixNanos};
+use spoor_model::{OperationQuery, Throughput, TraceLookup, UnixNanos};
 use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
 use spoor_storage::{SamplingStore, SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{ArchiveConfig, Config, ElasticsearchStore};
@@ -161,11 +161,13 @@ async fn names_and_traces_by_id_are_looked_for_as_far_back_as_is_set() {
         let reader = open(&server, flags).reader();
         let date = day(some_minutes_ago().saturating_sub(days * DAY));
         reader.services(&context()).await.unwrap();
+        let named = OperationQuery { service: "shop".to_owned(), span_kind: None };
+        reader.operations(&context(), &named).await.unwrap();
         let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
         assert_eq!(reader.trace(&context(), &lookup).await.unwrap().count().await, 0);
         let searches = server.asked("/_search");
-        assert_eq!(searches.len(), 2);
-        for (search, family) in searches.iter().zip(["service", "span"]) {
+        assert_eq!(searches.len(), 3);
+        for (search, family) in searches.iter().zip(["service", "service", "span"]) {
             let named = search.line.contains(&format!("jaeger-{family}-{date}"));
             assert_eq!(named, reaches, "{flags:?} {family} {days}: {}", search.line);
         }

@@ -93,6 +93,21 @@ fn config(server: Option<&FakeServer>, tls: TlsConfig) -> Config {
     config
 }
 
+/// Whether TLS is spoken is said by the address; the settings say more than that.
+#[tokio::test]
+async fn an_https_address_is_spoken_to_by_tls_without_settings_and_the_systems_authorities_decide() {
+    let authority = Authority::new();
+    let server = authority.store("127.0.0.1", false);
+    let mut config = config(Some(&server), TlsConfig::default());
+    config.connection.tls.enabled = false;
+    let store = ElasticsearchStore::open(&config, &mut Registry::default()).unwrap();
+    let context = RequestContext::with_timeout(Duration::from_secs(20));
+    let batch = batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())]);
+    let error = store.writer().write(&context, &batch).await.unwrap_err().to_string();
+    assert!(error.contains("certificate") && error.contains("check --es.tls.ca"), "{error}");
+    assert!(server.asked("").is_empty(), "nothing was said to a stranger");
+}
+
 /// Writes a span: how many are stored, or why not.
 async fn write(server: &FakeServer, tls: TlsConfig) -> Result<usize, String> {
     let config = config(Some(server), tls);

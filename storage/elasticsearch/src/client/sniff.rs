@@ -67,10 +67,15 @@ async fn keep_sniffing(client: Weak<Client>, tls: bool, interval: Duration) {
         if let Some(error) = failure.as_ref().filter(|_| failure != told) {
             tracing::warn!("{error}; going on with the nodes known so far (--es.sniffer)");
         }
-        let pause = if failure.is_some() { interval.min(PAUSE_AFTER_FAILURE) } else { interval };
+        let pause = pause(failure.is_some(), interval);
         told = failure;
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Until the next question.
+fn pause(has_failed: bool, interval: Duration) -> Duration {
+    if has_failed { interval.min(PAUSE_AFTER_FAILURE) } else { interval }
 }
 
 impl Client {
@@ -133,6 +138,13 @@ mod tests {
     fn found(nodes: &str, scheme: &str) -> Vec<String> {
         let answer = serde_json::from_str(&format!(r#"{{"nodes":{nodes}}}"#)).unwrap();
         addresses(&answer, scheme).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn after_a_failure_the_next_question_comes_sooner() {
+        let seconds = Duration::from_secs;
+        assert_eq!([pause(false, seconds(300)), pause(true, seconds(300))], [seconds(300), seconds(5)]);
+        assert_eq!([pause(false, seconds(2)), pause(true, seconds(2))], [seconds(2), seconds(2)]);
     }
 
     #[test]
