@@ -26,7 +26,9 @@ pub(super) async fn is_taken(
     server: &str,
     prefix: &str,
 ) -> Result<Taken> {
-    let words: Vec<&str> = call.split_whitespace().collect();
+    // Settings may stand before the call, in its environment.
+    let is_variable = |word: &&str| word.split_once('=').is_some_and(|(name, _)| !name.starts_with('-'));
+    let words: Vec<&str> = call.split_whitespace().skip_while(is_variable).collect();
     let (program, role, action) = match words[..] {
         [program, role, action, ..] => (program, role, action),
         _ => bail!("this is no call of spoor, and no page that is run: nothing looks at it"),
