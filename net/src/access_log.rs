@@ -190,40 +190,16 @@ fn cut(text: &str, longest: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
 
     use futures::FutureExt;
     use http_body_util::{BodyExt, Full};
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Captured(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Captured {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// What is logged while this is done.
-    fn captured(act: impl FnOnce()) -> String {
-        let captured = Captured::default();
-        let target = captured.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || target.clone()).finish();
-        tracing::subscriber::with_default(subscriber, act);
-        String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
-    }
+    use crate::captured::captured;
 
     /// What is logged of a request for that URI, whose answer is read to its end or not at all.
     fn logged(enabled: bool, uri: &str, reads: bool) -> String {
-        captured(|| {
+        captured(tracing::Level::INFO, || {
             let layer = AccessLogLayer::new(enabled, &Tenancy::off());
             let mut service = layer.layer(tower::service_fn(async |_: Request<()>| {
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hello"))))
@@ -261,7 +237,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_read_up_to_its_trailers_is_whole() {
-        let line = captured(|| {
+        let line = captured(tracing::Level::INFO, || {
             let layer = AccessLogLayer::new(true, &Tenancy::off());
             let mut service = layer.layer(tower::service_fn(async |_: Request<()>| {
                 let trailers = HeaderMap::from_iter([(

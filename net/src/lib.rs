@@ -5,6 +5,8 @@ mod access_log;
 pub mod address;
 pub mod answer;
 pub mod body;
+#[cfg(test)]
+mod captured;
 pub mod cors;
 pub mod grpc;
 pub mod limits;

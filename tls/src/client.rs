@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper_rustls::builderstates::WantsProtocols1;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
@@ -16,11 +17,39 @@ use crate::any_certificate::AnyCertificate;
 use crate::loaded::{Ending, LoadedCertificates};
 use crate::pem::{self, Unusable};
 
+/// What the flags of a client's TLS are called.
+#[derive(Debug, Clone, Copy)]
+pub enum TlsFlags<'a> {
+    /// What they begin with: `--es.tls` for `--es.tls.ca`.
+    Below(&'a str),
+    /// Each has a name of its own, with its dashes, and there are no others.
+    Named {
+        /// Of the authorities.
+        ca: &'a str,
+        /// Of the certificate.
+        cert: &'a str,
+        /// Of its private key.
+        key: &'a str,
+    },
+}
+
+impl TlsFlags<'_> {
+    fn of(self, setting: &str) -> String {
+        match (self, setting) {
+            (Self::Below(flags), _) => format!("{flags}.{setting}"),
+            (Self::Named { ca: flag, .. }, "ca")
+            | (Self::Named { cert: flag, .. }, "cert")
+            | (Self::Named { key: flag, .. }, "key") => flag.to_owned(),
+            (Self::Named { .. }, _) => setting.to_owned(),
+        }
+    }
+}
+
 /// The settings of a client's TLS, lent by who declares them. Empty texts are not set.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientTls<'a> {
-    /// What the flags begin with: `--es.tls` for `--es.tls.ca`.
-    pub flags: &'a str,
+    /// What its flags are called.
+    pub flags: TlsFlags<'a>,
     /// Whether TLS was asked for.
     pub enabled: bool,
     /// A PEM file of the authorities to trust; without one those of the system.
@@ -116,35 +145,29 @@ impl ClientTls<'_> {
         })
     }
 
-    /// As [`ClientTls::connector`], for HTTP/2.
-    ///
-    /// # Errors
-    /// [`TlsError`] names the setting and the remedy.
-    pub fn connector_http2(&self, mut tcp: HttpConnector) -> Result<HttpsConnector<HttpConnector>, TlsError> {
-        tcp.enforce_http(false);
-        let builder = HttpsConnectorBuilder::new().with_tls_config(self.config()?).https_or_http();
-        Ok(match self.server_name()? {
-            None => builder.enable_http2().wrap_connector(tcp),
-            Some(name) => {
-                let resolver = FixedServerNameResolver::new(name);
-                builder.with_server_name_resolver(resolver).enable_http2().wrap_connector(tcp)
-            }
-        })
-    }
-
     /// Puts TLS around TCP for HTTP/1; an address that begins with `http://` goes without.
     ///
     /// # Errors
     /// [`TlsError`] names the setting and the remedy.
     pub fn connector(&self, mut tcp: HttpConnector) -> Result<HttpsConnector<HttpConnector>, TlsError> {
         tcp.enforce_http(false);
+        Ok(self.connecting()?.enable_http1().wrap_connector(tcp))
+    }
+
+    /// As [`ClientTls::connector`], for HTTP/2.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the setting and the remedy.
+    pub fn connector_http2(&self, mut tcp: HttpConnector) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+        tcp.enforce_http(false);
+        Ok(self.connecting()?.enable_http2().wrap_connector(tcp))
+    }
+
+    fn connecting(&self) -> Result<HttpsConnectorBuilder<WantsProtocols1>, TlsError> {
         let builder = HttpsConnectorBuilder::new().with_tls_config(self.config()?).https_or_http();
         Ok(match self.server_name()? {
-            None => builder.enable_http1().wrap_connector(tcp),
-            Some(name) => {
-                let resolver = FixedServerNameResolver::new(name);
-                builder.with_server_name_resolver(resolver).enable_http1().wrap_connector(tcp)
-            }
+            None => builder,
+            Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name)),
         })
     }
 
@@ -178,7 +201,7 @@ impl ClientTls<'_> {
     }
 
     fn flag(&self, setting: &str) -> String {
-        format!("{}.{setting}", self.flags)
+        self.flags.of(setting)
     }
 
     fn setting(&self, setting: &str, problem: String) -> TlsError {

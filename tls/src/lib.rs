@@ -8,7 +8,7 @@ mod client;
 mod loaded;
 pub mod pem;
 
-pub use client::ClientTls;
+pub use client::{ClientTls, TlsFlags};
 pub use loaded::{Ending, LoadedCertificates};
 
 /// A setting of TLS that cannot work.

@@ -21,7 +21,7 @@ pub use opentelemetry::KeyValue;
 pub use opentelemetry::trace::SpanKind;
 pub use parent::{MARK, Parent, is_marked};
 pub use settings::SettingsError;
-pub use span::{OwnSpan, Tracer};
+pub use span::{Attempt, OwnSpan, Tracer};
 
 /// The attribute of a resource by which Spoor's own spans are known wherever they come from, and its value.
 pub const DISTRO: (&str, &str) = ("telemetry.distro.name", "spoor");

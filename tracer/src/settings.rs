@@ -7,19 +7,16 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::Sampler;
 use percent_encoding::percent_decode_str;
-use spoor_tls::{ClientTls, Ending, LoadedCertificates, TlsError};
+use spoor_tls::{ClientTls, LoadedCertificates, TlsError, TlsFlags};
 
 use crate::config::OtelConfig;
 use crate::sampler::{Wrong, sampler};
 use crate::{DISTRO, MARK};
 
-/// What the settings of TLS begin with. The endings that they have elsewhere are others here, by OpenTelemetry's variables.
-const TLS: &str = "--otel.exporter.otlp";
-const TLS_NAMES: [(&str, &str); 3] = [
-    ("--otel.exporter.otlp.cert", "--otel.exporter.otlp.client.certificate"),
-    ("--otel.exporter.otlp.key", "--otel.exporter.otlp.client.key"),
-    ("--otel.exporter.otlp.ca", "--otel.exporter.otlp.certificate"),
-];
+/// What the settings of TLS are called by OpenTelemetry's variables.
+const CA: &str = "--otel.exporter.otlp.certificate";
+const CERT: &str = "--otel.exporter.otlp.client.certificate";
+const KEY: &str = "--otel.exporter.otlp.client.key";
 
 /// A setting of own traces that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -37,20 +34,11 @@ impl SettingsError {
     }
 }
 
-/// Where a setting of TLS cannot work, under the names that it has here.
 impl From<TlsError> for SettingsError {
     fn from(error: TlsError) -> Self {
-        let here = |text: String| {
-            TLS_NAMES.iter().fold(text, |text, (there, here)| match text.strip_prefix(there) {
-                Some("") => (*here).to_owned(),
-                _ => text.replace(&format!("{there}="), &format!("{here}=")),
-            })
-        };
         match error {
-            TlsError::Setting { flag, problem } => Self { flag: here(flag), problem: here(problem) },
-            TlsError::File { flag, path, problem } => {
-                Self { flag: format!("{}={path}", here(flag)), problem: here(problem) }
-            }
+            TlsError::Setting { flag, problem } => Self { flag, problem },
+            TlsError::File { flag, path, problem } => Self { flag: format!("{flag}={path}"), problem },
         }
     }
 }
@@ -114,11 +102,7 @@ impl Settings {
 
     fn check_files(&self) -> Result<(), SettingsError> {
         let tls = self.tls();
-        let files = [
-            ("--otel.exporter.otlp.certificate", tls.ca),
-            ("--otel.exporter.otlp.client.certificate", tls.cert),
-            ("--otel.exporter.otlp.client.key", tls.key),
-        ];
+        let files = [(CA, tls.ca), (CERT, tls.cert), (KEY, tls.key)];
         match files.into_iter().find(|(_, path)| !tls.enabled && !path.is_empty()) {
             Some((flag, _)) => Err(SettingsError::new(
                 flag,
@@ -130,16 +114,15 @@ impl Settings {
 
     /// Tells when the certificates end with which the endpoint is spoken to.
     pub(crate) fn report(&self, certificates: &LoadedCertificates) -> Result<(), SettingsError> {
-        let [ca, cert, _] = &self.files;
-        certificates.read("--otel.exporter.otlp.certificate", ca, Ending::First)?;
-        Ok(certificates.read("--otel.exporter.otlp.client.certificate", cert, Ending::OfLeaf)?)
+        Ok(self.tls().report(certificates)?)
     }
 
     /// TLS to the endpoint, lent.
     pub(crate) fn tls(&self) -> ClientTls<'_> {
         let [ca, cert, key] = &self.files;
         let enabled = self.endpoint.scheme_str() == Some("https");
-        ClientTls { flags: TLS, enabled, ca, cert, key, server_name: "", skip_host_verify: false }
+        let flags = TlsFlags::Named { ca: CA, cert: CERT, key: KEY };
+        ClientTls { flags, enabled, ca, cert, key, server_name: "", skip_host_verify: false }
     }
 }
 

@@ -158,3 +158,64 @@ impl OwnSpan {
         self.0.as_ref().map(|recorded| recorded.context.span().span_context().clone())
     }
 }
+
+/// A span of a request that this process makes. One that is given up in the middle, since its time is over or nobody waits for it any more, ends as failed.
+#[derive(Debug)]
+pub struct Attempt(OwnSpan);
+
+impl Attempt {
+    /// Begins with this span, which may be empty.
+    #[must_use]
+    pub fn of(span: OwnSpan) -> Self {
+        Self(span)
+    }
+
+    /// The span.
+    #[must_use]
+    pub fn span(&self) -> &OwnSpan {
+        &self.0
+    }
+
+    /// It has come to an end, of which `note` tells the span, if it is recorded.
+    pub fn end(mut self, note: impl FnOnce(&OwnSpan)) {
+        let span = std::mem::take(&mut self.0);
+        if span.is_recorded() {
+            note(&span);
+            span.end();
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.0.fail("given_up", "there was no answer while anybody waited for it");
+        self.0.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::queue::Queue;
+
+    #[test]
+    fn what_is_given_up_ends_as_failed_and_what_comes_to_its_end_as_it_is_told() {
+        let (queue, mut ended) = Queue::new(8, Metrics::default());
+        let provider = SdkTracerProvider::builder().with_span_processor(queue).build();
+        let request = Tracer(Some(provider.tracer("test"))).server(None, "GET /");
+        let attempt = |name: &'static str| Attempt::of(request.child(SpanKind::Client, name, Vec::new));
+        drop(attempt("given up"));
+        attempt("done").end(|_| {});
+        attempt("refused").end(|span| span.fail("503", "refused"));
+        Attempt::of(OwnSpan::default()).end(|_| panic!("there is nothing to tell it to"));
+        let mut told = Vec::new();
+        while let Ok(span) = ended.try_recv() {
+            told.push((span.name, matches!(span.status, Status::Error { .. })));
+        }
+        assert_eq!(told, [("given up".into(), true), ("done".into(), false), ("refused".into(), true)]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use spoor_tls::{ClientTls, LoadedCertificates, TlsError};
+use spoor_tls::{ClientTls, LoadedCertificates, TlsError, TlsFlags};
 
 use crate::config::TlsConfig;
 
@@ -32,7 +32,7 @@ pub(super) fn server_name(tls: &TlsConfig) -> Result<Option<ServerName<'static>>
 fn settings(tls: &TlsConfig) -> ClientTls<'_> {
     let TlsConfig { enabled, ca, cert, key, server_name, skip_host_verify } = tls;
     ClientTls {
-        flags: "--reporter.grpc.tls",
+        flags: TlsFlags::Below("--reporter.grpc.tls"),
         enabled: *enabled,
         ca,
         cert,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
-use spoor_tls::ClientTls;
+use spoor_tls::{ClientTls, TlsFlags};
 
 /// Ends with status 0 when the role is ready, 1 otherwise.
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,7 @@ fn ask(args: &HealthcheckArgs, path: &str) -> Result<(u16, String)> {
         None => exchange(stream, &args.address, path),
         Some(ca) => {
             let tls = ClientTls {
-                flags: "--tls",
+                flags: TlsFlags::Below("--tls"),
                 enabled: true,
                 ca,
                 cert: args.cert.as_deref().unwrap_or_default(),

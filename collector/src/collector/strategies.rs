@@ -26,9 +26,7 @@ impl SamplingSockets {
             http: bind_optional("collector.sampling.http.host-port", &http.host_port, &http.tls)?,
         })
     }
-}
 
-impl SamplingSockets {
     /// All of them.
     pub(super) fn listeners(&mut self) -> [&mut Option<Listener>; 2] {
         [&mut self.grpc, &mut self.http]

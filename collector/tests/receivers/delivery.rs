@@ -122,8 +122,8 @@ async fn spans_are_normalized_before_they_are_stored() {
 #[tokio::test]
 async fn repaired_texts_are_counted() {
     let fixture = Fixture::start([]);
-    let mut request = otlp("shop", vec![span(1, 1, "XXXX")]);
-    let at = request.windows(4).position(|window| window == b"XXXX").unwrap();
+    let mut request = otlp("shop", vec![span(1, 1, "four")]);
+    let at = request.windows(4).position(|window| window == b"four").unwrap();
     request[at..at + 4].copy_from_slice(b"a\xff\xfeb");
     assert!(String::from_utf8(request.clone()).is_err());
     call(&fixture.otlp_grpc(), EXPORT, &request).await.unwrap();

@@ -60,9 +60,7 @@ impl Files {
             other => key_error(other.to_string()),
         })
     }
-}
 
-impl Files {
     /// Tells when the certificates end. [`Files::server`] has read them all.
     pub(super) fn report(&self, config: &TlsConfig, certificates: &LoadedCertificates) {
         let told = [

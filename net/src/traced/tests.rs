@@ -1,36 +1,16 @@
 //! Claims about lines and spans of requests.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use http_body_util::{Empty, Full};
 
 use super::*;
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::captured::captured;
 
 #[test]
 fn lines_bear_the_ids_whatever_levels_are_logged() {
-    let captured = Captured::default();
-    let target = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::ERROR)
-        .with_writer(move || target.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    let text = captured(tracing::Level::ERROR, || {
         let mut service = TracedLayer::default().layer(tower::service_fn(async |request: Request<()>| {
             tracing::error!("it broke");
             assert!(!OwnSpan::of(request.extensions()).is_recorded(), "nobody asked for it");
@@ -40,7 +20,6 @@ fn lines_bear_the_ids_whatever_levels_are_logged() {
         let request = Request::builder().header("traceparent", parent).body(()).unwrap();
         service.call(request).now_or_never().expect("nothing to wait for").unwrap();
     });
-    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("0af7651916cd43dd8448eb211c80319c") && text.contains("it broke"), "{text}");
 }
 

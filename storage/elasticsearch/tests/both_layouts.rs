@@ -10,13 +10,13 @@ use futures::TryStreamExt;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use spoor_model::{
-    LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind, SpanMetricsQuery, SpanRow,
-    StatusCode, TimeRange, TraceId, TraceLookup, TraceQuery, UnixNanos, ValueView,
+    LinkRow, ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, SpanKind, SpanRow, StatusCode,
+    TimeRange, TraceId, TraceLookup, TraceQuery, UnixNanos, ValueView,
 };
 use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
 use spoor_storage::{MetricsReader, SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{ElasticsearchStore, Layout};
-use support::{OwnStore, config, request};
+use support::{OwnStore, config, of_that_minute, request};
 
 /// A store of Jaeger's layout, and another on the same indices that writes the compact one.
 fn both() -> (OwnStore, ElasticsearchStore) {
@@ -122,16 +122,7 @@ async fn rates_and_summaries_count_the_spans_of_both_layouts_once() {
     write(store.writer(), &batch_of(&[of(1, StatusCode::Error), of(2, StatusCode::Unset)])).await;
     write(&*compact.writer(), &batch_of(&[of(3, StatusCode::Error), of(4, StatusCode::Error)])).await;
     store.refresh();
-    let minute = Duration::from_secs(60);
-    let point = UnixNanos(store.base.0 - store.base.0 % 60_000_000_000).saturating_add(minute);
-    let question = SpanMetricsQuery {
-        services: vec!["shop".to_owned()],
-        kinds: vec![SpanKind::Server],
-        by_operation: false,
-        range: TimeRange { start: point, end: point },
-        step: minute,
-        rate_per: minute,
-    };
+    let question = of_that_minute("shop", store.base);
     let metrics = store.store.span_metrics();
     let rates = metrics.call_rates(&context(), &question).await.unwrap();
     assert_eq!(rates[0].points[0].value, Some(4.0 / 60.0));

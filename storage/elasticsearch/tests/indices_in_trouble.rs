@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery};
 use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
-use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanWriter, WriteErrorKind};
+use spoor_storage::{
+    ReadError, ReadErrorKind, RequestContext, SpanWriter, WriteError, WriteErrorKind, Written,
+};
 use spoor_storage_elasticsearch::Readiness;
 use support::{OwnStore, request};
+use tokio::task::JoinHandle;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -47,20 +50,25 @@ async fn an_index_on_a_full_disk_takes_the_spans_as_soon_as_there_is_room() {
     let text = error.to_string();
     assert!(text.contains("cluster_block_exception") && text.contains("read-only"), "{text}");
 
-    let mut registry = Registry::default();
-    let metrics = RetryMetrics::register(&mut registry);
-    let writer = RetryingWriter::new(store.store.writer(), RetryPolicy::default(), metrics);
-    let batch = one_span(&store, 2);
-    let patient = tokio::spawn(async move {
-        writer.write(&RequestContext::with_timeout(Duration::from_secs(60)), &batch).await
-    });
-    while retries(&registry) == 0 {
-        assert!(!patient.is_finished(), "the write waits for the disk");
-        tokio::task::yield_now().await;
-    }
+    let patient = waiting(&store, one_span(&store, 2)).await;
     watermark(&store, &Value::Null);
     assert_eq!(patient.await.unwrap().unwrap().stored, 1);
     assert_eq!(store.count("span"), 2);
+}
+
+/// A write that goes on until it is done or a minute is over, once it has been tried in vain.
+async fn waiting(store: &OwnStore, batch: SpanBatch) -> JoinHandle<Result<Written, WriteError>> {
+    let mut registry = Registry::default();
+    let metrics = RetryMetrics::register(&mut registry);
+    let writer = RetryingWriter::new(store.store.writer(), RetryPolicy::default(), metrics);
+    let write = tokio::spawn(async move {
+        writer.write(&RequestContext::with_timeout(Duration::from_secs(60)), &batch).await
+    });
+    while retries(&registry) == 0 {
+        assert!(!write.is_finished(), "the write waits");
+        tokio::task::yield_now().await;
+    }
+    write
 }
 
 /// Repetitions counted so far.
@@ -142,17 +150,7 @@ async fn a_write_alias_that_is_taken_away_holds_writes_until_it_is_back() {
     let indices: Vec<&String> = indices.as_object().unwrap().keys().collect();
     assert_eq!(indices, [&name("span-000001")], "no index took the name of the alias");
 
-    let mut registry = Registry::default();
-    let metrics = RetryMetrics::register(&mut registry);
-    let writer = RetryingWriter::new(store.store.writer(), RetryPolicy::default(), metrics);
-    let batch = one_span(&store, 2);
-    let patient = tokio::spawn(async move {
-        writer.write(&RequestContext::with_timeout(Duration::from_secs(60)), &batch).await
-    });
-    while retries(&registry) == 0 {
-        assert!(!patient.is_finished(), "the write waits for the alias");
-        tokio::task::yield_now().await;
-    }
+    let patient = waiting(&store, one_span(&store, 2)).await;
     let again = json!({ "is_write_index": true });
     assert_eq!(request("PUT", &of_alias, Some(&again))["acknowledged"], true);
     assert_eq!(patient.await.unwrap().unwrap().stored, 1);

@@ -1,19 +1,17 @@
 //! A node of the store goes away while it answers a search: the documents of what it had found are missing, and another copy has them.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
-
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures::TryStreamExt;
-use prometheus_client::registry::Registry;
 use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
 use spoor_storage::conformance::trace_id;
-use spoor_storage::{ReadError, ReadErrorKind, RequestContext, SpanReader};
-use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
+use spoor_storage::{ReadError, ReadErrorKind, SpanReader};
+use spoor_storage_elasticsearch::ElasticsearchStore;
+use support::bulks::open;
 use support::fake::{FakeServer, healthy};
+use support::golden::{context, question};
 
 const WHOLE: &str = r#""timed_out":false,"_shards":{"total":2,"successful":2,"failed":0}"#;
 /// One of two indices answers.
@@ -42,14 +40,8 @@ fn losing(kind: &'static str, times: usize) -> (FakeServer, ElasticsearchStore) 
         let is_of_several = asked.line.contains("_msearch");
         (200, "", if is_of_several { format!(r#"{{"responses":[{answer}]}}"#) } else { answer })
     });
-    let mut config = Config::default();
-    config.connection.server_urls = vec![server.url().parse().unwrap()];
-    let store = ElasticsearchStore::open(&config, &mut Registry::default()).unwrap();
+    let store = open(&server, |_| {});
     (server, store)
-}
-
-fn context() -> RequestContext {
-    RequestContext::with_timeout(Duration::from_secs(60))
 }
 
 async fn by_id(store: &ElasticsearchStore) -> Result<usize, ReadError> {
@@ -59,17 +51,9 @@ async fn by_id(store: &ElasticsearchStore) -> Result<usize, ReadError> {
 }
 
 async fn by_search(store: &ElasticsearchStore) -> Result<usize, ReadError> {
-    let question = TraceQuery {
-        service: Some("shop".to_owned()),
-        operation: None,
-        tags: Vec::new(),
-        start: TimeRange { start: UnixNanos(0), end: UnixNanos(1_000_000) },
-        duration_min: None,
-        duration_max: None,
-        limit: 20,
-        enough_spans: usize::MAX,
-        filter: None,
-    };
+    // The trace of the answers is as old as can be.
+    let question =
+        TraceQuery { start: TimeRange { start: UnixNanos(0), end: UnixNanos(1_000_000) }, ..question() };
     let reader = store.reader();
     let batches = reader.find_traces(&context(), &question).await?.try_collect::<Vec<SpanBatch>>().await?;
     Ok(batches.iter().map(SpanBatch::len).sum())

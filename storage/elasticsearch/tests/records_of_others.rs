@@ -16,7 +16,7 @@ use spoor_model::{
 use spoor_storage::conformance::{context, some_minutes_ago};
 use spoor_storage::{DependencyStore, MetricsReader, ReadErrorKind, SamplingStore};
 use spoor_storage_elasticsearch::Readiness;
-use support::{OwnStore, post_lines, request};
+use support::{OwnStore, of_that_minute, post_lines, request};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -214,15 +214,10 @@ async fn spans_with_listed_and_with_elevated_tags_count_alike() {
     let mut readiness = store.store.readiness();
     readiness.wait_for(|state| matches!(state, Readiness::Ready(_))).await.unwrap();
     put(&store, &format!("jaeger-span-{}", day(store.base)), spans_of_all_writers(store.base));
-    let minute = Duration::from_secs(60);
-    let point = UnixNanos(store.base.0 - store.base.0 % 60_000_000_000).saturating_add(minute);
     let query = |kind, by_operation| SpanMetricsQuery {
-        services: vec!["shop".to_owned()],
         kinds: vec![kind],
         by_operation,
-        range: TimeRange { start: point, end: point },
-        step: minute,
-        rate_per: minute,
+        ..of_that_minute("shop", store.base)
     };
     let (metrics, context) = (store.store.span_metrics(), context());
     let of_servers = query(SpanKind::Server, false);

@@ -4,18 +4,15 @@
 
 mod support;
 
-use std::time::Duration;
-
 use futures::TryStreamExt;
 use serde_json::json;
 use spoor_model::{
-    AttributesView, SpanBatch, SpanKind, SpanMetricsQuery, StatusCode, TimeRange, TraceLookup, TraceQuery,
-    UnixNanos, ValueView,
+    AttributesView, SpanBatch, SpanKind, StatusCode, TimeRange, TraceLookup, TraceQuery, UnixNanos, ValueView,
 };
 use spoor_storage::MetricsReader;
 use spoor_storage::conformance::{Fixture, Sample, SampleEvent, batch_of, context, trace_id};
 use spoor_storage_elasticsearch::{Config, TagValues};
-use support::{OwnStore, request};
+use support::{OwnStore, of_that_minute, request};
 
 fn span_index(store: &OwnStore) -> String {
     let day = time::OffsetDateTime::from_unix_timestamp_nanos(store.base.0.into()).unwrap().date();
@@ -285,16 +282,7 @@ async fn rates_and_summaries_see_elevated_tags_whatever_stands_for_dots() {
         };
         let fine = Sample { kind: SpanKind::Server, ..Sample::new(trace_id(1), 2, store.base) };
         write_all(&store, &batch_of(&[failed, fine])).await;
-        let minute = Duration::from_secs(60);
-        let point = UnixNanos(store.base.0 - store.base.0 % 60_000_000_000).saturating_add(minute);
-        let question = SpanMetricsQuery {
-            services: vec!["shop".to_owned()],
-            kinds: vec![SpanKind::Server],
-            by_operation: false,
-            range: TimeRange { start: point, end: point },
-            step: minute,
-            rate_per: minute,
-        };
+        let question = of_that_minute("shop", store.base);
         let rates = store.store.span_metrics().error_rates(&context(), &question).await.unwrap();
         assert_eq!(rates[0].points[0].value, Some(0.5), "{replacement}");
         let around = TimeRange { start: UnixNanos::ZERO, end: UnixNanos::MAX };

@@ -154,7 +154,7 @@ impl Client {
             .filter(|part| !part.is_empty())
             .collect();
         let mut address = self.server.join("/api/v1/query_range");
-        let span = own_span::begin(&context.own_span, &method, &address);
+        let attempt = own_span::begin(&context.own_span, &method, &address);
         if !in_address.is_empty() {
             address = format!("{address}?{}", in_address.join("&"));
         }
@@ -169,14 +169,13 @@ impl Client {
         if posts {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        if let Some(traceparent) = span.traceparent() {
+        if let Some(traceparent) = attempt.span().traceparent() {
             request = request.header(own_span::TRACEPARENT, traceparent);
         }
         let body = if posts { Bytes::copy_from_slice(form.as_bytes()) } else { Bytes::new() };
         let request = request.body(Full::new(body)).map_err(|error| unavailable(error.to_string()))?;
-        let ending = own_span::Ending::of(span);
         let answered = self.answered(context, request).await;
-        ending.by(answered.as_ref().map(|(status, _)| *status));
+        own_span::end(attempt, answered.as_ref().map(|(status, _)| *status));
         answered
     }
 

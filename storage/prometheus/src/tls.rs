@@ -1,6 +1,6 @@
 //! TLS to Prometheus: the settings, and what would be of no effect.
 
-use spoor_tls::{ClientTls, LoadedCertificates, TlsError};
+use spoor_tls::{ClientTls, LoadedCertificates, TlsError, TlsFlags};
 
 use crate::client::OpenError;
 use crate::{Config, TlsConfig};
@@ -28,7 +28,7 @@ impl Config {
 pub(crate) fn client(tls: &TlsConfig) -> ClientTls<'_> {
     let TlsConfig { enabled, ca, cert, key, server_name, skip_host_verify } = tls;
     ClientTls {
-        flags: "--prometheus.tls",
+        flags: TlsFlags::Below("--prometheus.tls"),
         enabled: *enabled,
         ca,
         cert,

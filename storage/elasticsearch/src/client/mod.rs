@@ -125,12 +125,13 @@ impl Client {
         for (position, node) in order.into_iter().enumerate() {
             url = node.url.to_string();
             let begun = Instant::now();
-            let span = own_span::begin(own_span, &self.method(&request), &request.path_and_query, &node.url);
-            exchange.within(&span);
+            let attempt =
+                own_span::begin(own_span, &self.method(&request), &request.path_and_query, &node.url);
+            exchange.within(attempt.span());
             result = tokio::time::timeout_at(deadline.into(), exchange.with(&node))
                 .await
                 .unwrap_or(Err(Cause::TimedOut));
-            own_span::end(&span, result.as_ref());
+            own_span::end(attempt, result.as_ref());
             self.log(&request, &url, begun, result.as_ref().map(bytes::Bytes::len));
             match &result {
                 Ok(_) => node.succeeded(),

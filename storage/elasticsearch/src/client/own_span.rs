@@ -2,9 +2,11 @@
 //! Facts: OpenTelemetry's semantic conventions for Elasticsearch clients. What is asked for, and the store's words on it, are not in them: values are what people
 //! search for.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::Method;
-use spoor_tracer::{KeyValue, OwnSpan, SpanKind};
+use spoor_tracer::{Attempt, KeyValue, OwnSpan, SpanKind};
 
 use super::{Cause, NodeUrl};
 
@@ -12,9 +14,9 @@ use super::{Cause, NodeUrl};
 const LONGEST_COLLECTION: usize = 128;
 
 /// Begins the span of one request to one node.
-pub(super) fn begin(parent: &OwnSpan, method: &Method, path_and_query: &str, node: &NodeUrl) -> OwnSpan {
+pub(super) fn begin(parent: &OwnSpan, method: &Method, path_and_query: &str, node: &NodeUrl) -> Attempt {
     if !parent.is_recorded() {
-        return OwnSpan::default();
+        return Attempt::of(OwnSpan::default());
     }
     let path = path_and_query.split('?').next().unwrap_or_default();
     let (collection, operation) = parts(path);
@@ -22,7 +24,7 @@ pub(super) fn begin(parent: &OwnSpan, method: &Method, path_and_query: &str, nod
         "" => operation.to_owned(),
         collection => format!("{operation} {collection}"),
     };
-    parent.child(SpanKind::Client, name, || {
+    let span = parent.child(SpanKind::Client, name, || {
         let mut attributes = vec![
             // What OpenSearch is spoken to in, too.
             KeyValue::new("db.system.name", "elasticsearch"),
@@ -35,30 +37,34 @@ pub(super) fn begin(parent: &OwnSpan, method: &Method, path_and_query: &str, nod
             attributes.push(KeyValue::new("db.collection.name", collection.to_owned()));
         }
         attributes
-    })
+    });
+    Attempt::of(span)
 }
 
 /// Ends it by the node's answer.
-pub(super) fn end(span: &OwnSpan, result: Result<&Bytes, &Cause>) {
-    if !span.is_recorded() {
-        return;
-    }
-    let (kind, why) = match result {
-        Ok(_) => return span.end(),
-        Err(Cause::Status(refusal)) => {
-            let status = refusal.status.as_u16();
-            span.set(KeyValue::new("db.response.status_code", status.to_string()));
-            (status.to_string(), "the node refused the request")
+pub(super) fn end(attempt: Attempt, result: Result<&Bytes, &Cause>) {
+    let Err(cause) = result else { return attempt.end(|_| {}) };
+    attempt.end(|span| {
+        let (kind, why) = told(cause);
+        if let Cause::Status(_) = cause {
+            span.set(KeyValue::new("db.response.status_code", kind.to_string()));
         }
-        Err(Cause::Connect(_)) => ("connect".to_owned(), "there was no connection to the node"),
-        Err(Cause::Broken(_)) => ("broken".to_owned(), "the connection broke before the answer was whole"),
-        Err(Cause::TimedOut | Cause::OwnTimeOut) => ("timeout".to_owned(), "there was no answer in time"),
-        Err(Cause::Token) => ("token".to_owned(), "the caller's token could not be sent"),
-        Err(Cause::TooLarge(_)) => ("too_large".to_owned(), "the answer was larger than what is taken"),
-        Err(Cause::Malformed(_)) => ("malformed".to_owned(), "the answer was not what the request calls for"),
-    };
-    span.fail(kind, why);
-    span.end();
+        span.fail(kind, why);
+    });
+}
+
+fn told(cause: &Cause) -> (Cow<'static, str>, &'static str) {
+    match cause {
+        Cause::Status(refusal) => {
+            (refusal.status.as_u16().to_string().into(), "the node refused the request")
+        }
+        Cause::Connect(_) => ("connect".into(), "there was no connection to the node"),
+        Cause::Broken(_) => ("broken".into(), "the connection broke before the answer was whole"),
+        Cause::TimedOut | Cause::OwnTimeOut => ("timeout".into(), "there was no answer in time"),
+        Cause::Token => ("token".into(), "the caller's token could not be sent"),
+        Cause::TooLarge(_) => ("too_large".into(), "the answer was larger than what is taken"),
+        Cause::Malformed(_) => ("malformed".into(), "the answer was not what the request calls for"),
+    }
 }
 
 /// Indices, and what is done with them: `/a,b/_search` searches `a,b`, `/_bulk` is for all.

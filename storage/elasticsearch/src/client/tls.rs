@@ -1,6 +1,6 @@
 //! TLS of the connections: when it is wanted, and what would be of no effect.
 
-use spoor_tls::{ClientTls, LoadedCertificates, TlsError};
+use spoor_tls::{ClientTls, LoadedCertificates, TlsError, TlsFlags};
 
 use super::ConnectionError;
 use crate::{ConnectionConfig, NodeUrl, SniffingConfig, TlsConfig};
@@ -43,5 +43,13 @@ impl ConnectionConfig {
 
 fn named<'a>(tls: &'a TlsConfig, flags: &'a str) -> ClientTls<'a> {
     let TlsConfig { enabled, ca, cert, key, server_name, skip_host_verify } = tls;
-    ClientTls { flags, enabled: *enabled, ca, cert, key, server_name, skip_host_verify: *skip_host_verify }
+    ClientTls {
+        flags: TlsFlags::Below(flags),
+        enabled: *enabled,
+        ca,
+        cert,
+        key,
+        server_name,
+        skip_host_verify: *skip_host_verify,
+    }
 }

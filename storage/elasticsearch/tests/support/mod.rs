@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use spoor_model::UnixNanos;
+use spoor_model::{SpanKind, SpanMetricsQuery, TimeRange, UnixNanos};
 use spoor_storage::conformance::{Fixture, some_minutes_ago};
 use spoor_storage::{SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{
@@ -63,6 +63,20 @@ pub fn config(prefix: &str) -> Config {
     config.indices.prefix = prefix.to_owned();
     (config.templates.num_shards, config.templates.num_replicas) = (2, 0);
     config
+}
+
+/// A question about spans of servers in the minute of this moment, service by service.
+pub fn of_that_minute(service: &str, moment: UnixNanos) -> SpanMetricsQuery {
+    let minute = Duration::from_secs(60);
+    let point = UnixNanos(moment.0 - moment.0 % 60_000_000_000).saturating_add(minute);
+    SpanMetricsQuery {
+        services: vec![service.to_owned()],
+        kinds: vec![SpanKind::Server],
+        by_operation: false,
+        range: TimeRange { start: point, end: point },
+        step: minute,
+        rate_per: minute,
+    }
 }
 
 impl OwnStore {

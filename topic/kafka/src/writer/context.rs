@@ -46,9 +46,9 @@ impl ProducerContext for WriterContext {
     }
 }
 
-/// Whether a broker said it, and not the library by itself: those of the broker are from 0 on.
+/// Whether a broker said it, and not the library by itself: those of the protocol are from -1 on (`UNKNOWN_SERVER_ERROR`).
 pub(super) fn is_brokers_word(code: RDKafkaErrorCode) -> bool {
-    code as i32 >= 0
+    code as i32 >= -1
 }
 
 /// Whether it says that a batch is larger than the topic takes.

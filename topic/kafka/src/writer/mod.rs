@@ -46,7 +46,7 @@ struct Shared {
     health: Arc<Health>,
     absence: Absence,
     room: Arc<Room>,
-    traffic: Arc<Traffic>,
+    traffic: Traffic,
 }
 
 impl KafkaWriter {
@@ -84,7 +84,7 @@ impl KafkaWriter {
             health,
             absence: Absence::default(),
             room,
-            traffic: Arc::default(),
+            traffic: Traffic::default(),
         });
         let watch = Watch::start(&shared, tempo);
         Ok(Self { shared, _watch: watch })
@@ -100,7 +100,7 @@ impl KafkaWriter {
     /// batches only.
     #[must_use]
     pub fn renewals(&self) -> u64 {
-        self.shared.producer().number
+        self.shared.current()
     }
 }
 

@@ -41,11 +41,15 @@ impl Shared {
         self.producer.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The how many-th producer sends now.
+    pub(super) fn current(&self) -> u64 {
+        self.producer.read().unwrap_or_else(PoisonError::into_inner).number
+    }
+
     /// A write is done with this one. The last who lets go of a producer that was replaced ends it, which may take a moment and must not hold up
     /// the others of its thread.
     pub(super) fn let_go(&self, sender: Numbered) {
-        let current = self.producer.read().unwrap_or_else(PoisonError::into_inner).number;
-        if sender.number != current {
+        if sender.number != self.current() {
             farewell(sender);
         }
     }
