@@ -42,13 +42,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts an agent on free ports.
     pub(crate) fn start(collectors: &str, flags: &[&str]) -> Self {
-        let ports = ["zipkin-compact", "jaeger-compact", "jaeger-binary"]
-            .map(|name| format!("--processor.{name}.server-host-port=127.0.0.1:0"));
-        let mut args = vec!["spoor".to_owned(), format!("--reporter.grpc.host-port={collectors}")];
-        args.push("--http-server.host-port=127.0.0.1:0".to_owned());
-        args.extend(ports.into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())));
-        let config = Program::parse_from(args).agent;
-        config.validate().unwrap();
+        let config = settings(collectors, flags);
         let sockets = Sockets::bind(&config.ports).unwrap();
         let (udp, http) = (sockets.udp(), sockets.http().unwrap());
         let mut registry = Registry::default();
@@ -77,6 +71,25 @@ impl Running {
         self.stop.cancel();
         tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap();
     }
+}
+
+/// Of an agent on free ports.
+fn settings(collectors: &str, flags: &[&str]) -> Config {
+    let ports = ["zipkin-compact", "jaeger-compact", "jaeger-binary"]
+        .map(|name| format!("--processor.{name}.server-host-port=127.0.0.1:0"));
+    let mut args = vec!["spoor".to_owned(), format!("--reporter.grpc.host-port={collectors}")];
+    args.push("--http-server.host-port=127.0.0.1:0".to_owned());
+    args.extend(ports.into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())));
+    let config = Program::parse_from(args).agent;
+    config.validate().unwrap();
+    config
+}
+
+/// An agent that nobody runs yet.
+pub(crate) fn built(collectors: &str, flags: &[&str]) -> Agent {
+    let config = settings(collectors, flags);
+    let sockets = Sockets::bind(&config.ports).unwrap();
+    Agent::build(&config, sockets, decode, &mut Registry::default()).unwrap()
 }
 
 pub(crate) async fn until(condition: impl Fn() -> bool) {
