@@ -11,14 +11,18 @@ use cargo_metadata::{Metadata, MetadataCommand};
 pub(crate) fn command<'a>(root: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(program());
     command.args(arguments).current_dir(root).stdin(Stdio::null());
-    // What cargo told this program about itself is not for build scripts: ring's runs again when such a variable has changed,
-    // and half of the workspace would be compiled again whenever `cargo` and `cargo xtask` take turns.
+    forget_this_program(&mut command);
+    command
+}
+
+/// Takes out of the environment of `command` what cargo told this program about itself. It is not for build scripts: ring's runs again when
+/// such a variable has changed, and half of the workspace would be compiled again whenever `cargo` and `cargo xtask` take turns.
+pub(crate) fn forget_this_program(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if is_about_this_program(&name) {
             command.env_remove(name);
         }
     }
-    command
 }
 
 fn is_about_this_program(variable: &OsStr) -> bool {
@@ -43,15 +47,12 @@ pub(crate) fn metadata(root: &Path) -> Result<Metadata> {
         .context("read the dependency graph with `cargo metadata`")
 }
 
-/// The names of a package's integration tests.
-pub(crate) fn tests_of(root: &Path, package: &str) -> Result<Vec<String>> {
-    let metadata = metadata(root)?;
-    let package = metadata.workspace_packages().into_iter().find(|other| other.name.as_str() == package);
-    let targets = package.map(|package| package.targets.as_slice()).unwrap_or_default();
-    let tests: Vec<String> =
-        targets.iter().filter(|target| target.is_test()).map(|target| target.name.clone()).collect();
-    ensure!(!tests.is_empty(), "the workspace has no such tests");
-    Ok(tests)
+/// Runs `command` and gives what it wrote to standard output; its errors are shown as they come. A failure is an error that names it.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let line = command_line(command);
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("run `{line}`"))?;
+    ensure!(output.status.success(), "`{line}` failed ({})", output.status);
+    Ok(output.stdout)
 }
 
 /// Builds the program `spoor` with `profile` (`dev` or `release`) and says where it is.
@@ -96,7 +97,7 @@ mod tests {
             assert!(!is_about_this_program(OsStr::new(name)), "{name}");
         }
         let command = command(Path::new("."), ["build"]);
-        let removed = command.get_envs().any(|(name, value)| name == "CARGO_PKG_NAME" && value.is_none());
-        assert!(removed, "cargo sets it for every test");
+        let removed = command.get_envs().any(|(name, value)| name == "CARGO_MANIFEST_DIR" && value.is_none());
+        assert!(removed, "every test has it, whoever runs it");
     }
 }

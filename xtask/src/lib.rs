@@ -13,6 +13,7 @@ mod licenses;
 mod output;
 mod prerequisites;
 pub mod process;
+mod programs;
 pub mod servers;
 mod steps;
 pub mod suite;

@@ -1,0 +1,170 @@
+//! The programs of tests that cargo has compiled, each run by itself: so two of them can run side by side, which `cargo test` does not do,
+//! and what each of them prints stays in one piece.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use cargo_metadata::{Artifact, Message};
+
+use crate::cargo;
+
+/// One program: the unit tests of a library or a program, or an integration test.
+pub(crate) struct Program {
+    /// The package's name, which its folder may not have.
+    package: String,
+    name: String,
+    is_integration: bool,
+    binary: PathBuf,
+    /// The package's folder, where cargo runs its tests.
+    folder: PathBuf,
+}
+
+/// Environment variables for a program.
+pub(crate) type Environment = Vec<(&'static str, OsString)>;
+
+impl Program {
+    /// All of the workspace, compiled where they are not yet.
+    ///
+    /// # Errors
+    /// When cargo fails, or says what cannot be read.
+    pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
+        let metadata = cargo::metadata(root)?;
+        let arguments = ["test", "--workspace", "--all-targets", "--no-run", "--message-format=json"];
+        let messages = cargo::output(&mut cargo::command(root, arguments))?;
+        let mut programs = Vec::new();
+        for message in Message::parse_stream(messages.as_slice()) {
+            if let Message::CompilerArtifact(artifact) = message.context("read what cargo says of a test")? {
+                let package = metadata.packages.iter().find(|package| package.id == artifact.package_id);
+                programs.extend(package.and_then(|package| Self::of(artifact, &package.name)));
+            }
+        }
+        ensure!(!programs.is_empty(), "cargo names no test of the workspace");
+        Ok(programs)
+    }
+
+    fn of(artifact: Artifact, package: &str) -> Option<Self> {
+        let binary = artifact.executable.filter(|_| artifact.profile.test)?;
+        let folder = artifact.manifest_path.parent()?;
+        Some(Self {
+            package: package.to_owned(),
+            is_integration: artifact.target.is_test(),
+            name: artifact.target.name,
+            binary: binary.into_std_path_buf(),
+            folder: folder.as_std_path().to_owned(),
+        })
+    }
+
+    /// Whether it is this integration test of this package.
+    pub(crate) fn is(&self, package: &str, test: &str) -> bool {
+        self.is_integration_of(package) && self.name == test
+    }
+
+    /// Whether it is an integration test of this package.
+    pub(crate) fn is_integration_of(&self, package: &str) -> bool {
+        self.is_integration && self.package == package
+    }
+
+    /// Runs it and prints what it printed, in one piece; whether all its tests passed.
+    fn passes(&self, environment: &Environment) -> Result<bool> {
+        println!("started  {self}");
+        let start = Instant::now();
+        let mut output = tempfile::tempfile().context("open a file for what a test prints")?;
+        let status = self
+            .command(environment)
+            .stdout(output.try_clone()?)
+            .stderr(output.try_clone()?)
+            .status()
+            .with_context(|| format!("run {}", self.binary.display()))?;
+        output.rewind()?;
+        self.print(&mut output, status.success(), start.elapsed()).context("print what a test printed")?;
+        Ok(status.success())
+    }
+
+    fn command(&self, environment: &Environment) -> Command {
+        let mut command = Command::new(&self.binary);
+        cargo::forget_this_program(&mut command);
+        command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder).stdin(Stdio::null());
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn print(&self, output: &mut impl io::Read, passed: bool, took: Duration) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let verdict = if passed { "passed" } else { "FAILED" };
+        writeln!(out, "\n{verdict}   {self} in {:.1} s", took.as_secs_f64())?;
+        io::copy(output, &mut out)?;
+        out.flush()
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { package, name, .. } = self;
+        if self.is_integration {
+            write!(f, "{package}: {name}")
+        } else {
+            write!(f, "{package}: unit tests of {name}")
+        }
+    }
+}
+
+/// Runs these one after the other, all of them whatever comes of one.
+///
+/// # Errors
+/// Names those that failed; at once when one cannot be run at all.
+pub(crate) fn run<'a>(
+    programs: impl IntoIterator<Item = &'a Program>,
+    environment: &Environment,
+) -> Result<()> {
+    let mut failed = Vec::new();
+    for program in programs {
+        if !program.passes(environment)? {
+            failed.push(program.to_string());
+        }
+    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join("; "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(name: &str, folder: &Path) -> Program {
+        Program {
+            package: "package".to_owned(),
+            name: name.to_owned(),
+            is_integration: true,
+            binary: PathBuf::from("/bin/pwd"),
+            folder: folder.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_program_runs_in_the_folder_of_its_package_with_what_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = shell("one", folder.path());
+        let command = program.command(&vec![("SPOOR_X", OsString::from("1"))]);
+        let variable =
+            |name: &str| command.get_envs().find(|(other, _)| *other == name).map(|(_, value)| value);
+        assert_eq!(command.get_current_dir(), Some(folder.path()));
+        assert_eq!(variable("CARGO_MANIFEST_DIR"), Some(Some(folder.path().as_os_str())));
+        assert_eq!(variable("SPOOR_X"), Some(Some("1".as_ref())));
+    }
+
+    #[test]
+    fn those_that_fail_are_named_and_the_ones_behind_them_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bad = shell("bad", folder.path());
+        bad.binary = PathBuf::from("/bin/false");
+        let mut worse = shell("worse", folder.path());
+        worse.binary = PathBuf::from("/bin/false");
+        let error = run([&bad, &shell("good", folder.path()), &worse], &Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "failed: package: bad; package: worse");
+    }
+}
