@@ -3,10 +3,10 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Seek, Write};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::{Artifact, Message};
@@ -81,7 +81,11 @@ impl Program {
             .status()
             .with_context(|| format!("run {}", self.binary.display()))?;
         output.rewind()?;
-        self.print(&mut output, status.success(), start.elapsed()).context("print what a test printed")?;
+        let mut printed = Vec::new();
+        output.read_to_end(&mut printed).context("read what a test printed")?;
+        let verdict = if status.success() { "passed" } else { "FAILED" };
+        let (took, printed) = (start.elapsed().as_secs_f64(), String::from_utf8_lossy(&printed));
+        println!("\n{verdict}   {self} in {took:.1} s\n{printed}");
         Ok(status.success())
     }
 
@@ -91,14 +95,6 @@ impl Program {
         command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder).stdin(Stdio::null());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command
-    }
-
-    fn print(&self, output: &mut impl io::Read, passed: bool, took: Duration) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        let verdict = if passed { "passed" } else { "FAILED" };
-        writeln!(out, "\n{verdict}   {self} in {:.1} s", took.as_secs_f64())?;
-        io::copy(output, &mut out)?;
-        out.flush()
     }
 }
 

@@ -73,8 +73,12 @@ async fn a_batch_that_is_not_full_waits_as_long_as_is_set() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_bytes_are_under_way_than_is_set() {
     let topic = Topic::make(&kafka_brokers().unwrap()).await;
-    // Nothing is confirmed before all have been tried.
-    let flags = ["--kafka.producer.max-bytes-in-flight=1MiB", "--kafka.producer.batch-linger=2s"];
+    // Nothing is confirmed before all have been tried: a batch has room for more than may be under way, so that none is full, and each lingers.
+    let flags = [
+        "--kafka.producer.max-bytes-in-flight=1MiB",
+        "--kafka.producer.max-message-bytes=2000000",
+        "--kafka.producer.batch-linger=3s",
+    ];
     let writer = topic.write_by(&flags);
     write_all(&writer, &records(1)).await;
     let large: Vec<_> = (0..30).map(|_| keyed("k", &"x".repeat(100_000))).collect();
