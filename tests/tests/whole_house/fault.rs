@@ -81,8 +81,9 @@ pub(super) enum Away {
     Nginx(Door),
     Prometheus(usize),
     Alertmanager(usize),
-    Member(usize),
+    // Before its clients: an ingester that starts is ready when it can read the topic.
     Kafka,
+    Member(usize),
     Node(usize),
 }
 
@@ -149,6 +150,13 @@ pub(super) async fn mend(house: &mut House, away: Away) -> Result<()> {
         Away::Kafka => block_in_place(|| house.kafka.start_again()),
         Away::Nothing => Ok(()),
     }
+}
+
+#[test]
+fn the_broker_comes_back_before_those_who_wait_for_it() {
+    let mut away = [Away::Member(3), Away::Node(0), Away::Kafka, Away::Nginx(Door::Queries)];
+    away.sort();
+    assert_eq!(away, [Away::Nginx(Door::Queries), Away::Kafka, Away::Member(3), Away::Node(0)]);
 }
 
 #[test]
