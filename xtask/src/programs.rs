@@ -25,7 +25,7 @@ pub(crate) struct Program {
 }
 
 /// Environment variables for a program.
-pub(crate) type Environment = Vec<(&'static str, OsString)>;
+pub(crate) type Environment = [(&'static str, OsString)];
 
 impl Program {
     /// All of the workspace, compiled where they are not yet.
@@ -34,7 +34,8 @@ impl Program {
     /// When cargo fails, or says what cannot be read.
     pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
         let metadata = cargo::metadata(root)?;
-        let arguments = ["test", "--workspace", "--all-targets", "--no-run", "--message-format=json"];
+        let arguments =
+            ["test", "--workspace", "--all-targets", "--no-run", "--message-format=json-render-diagnostics"];
         let messages = cargo::output(&mut cargo::command(root, arguments))?;
         let mut programs = Vec::new();
         for message in Message::parse_stream(messages.as_slice()) {
@@ -112,15 +113,17 @@ impl fmt::Display for Program {
 /// Runs these one after the other, all of them whatever comes of one.
 ///
 /// # Errors
-/// Names those that failed; at once when one cannot be run at all.
+/// Names those that failed, or could not be run, and why not.
 pub(crate) fn run<'a>(
     programs: impl IntoIterator<Item = &'a Program>,
     environment: &Environment,
 ) -> Result<()> {
     let mut failed = Vec::new();
     for program in programs {
-        if !program.passes(environment)? {
-            failed.push(program.to_string());
+        match program.passes(environment) {
+            Ok(true) => {}
+            Ok(false) => failed.push(program.to_string()),
+            Err(error) => failed.push(format!("{program}: {error:#}")),
         }
     }
     ensure!(failed.is_empty(), "failed: {}", failed.join("; "));
@@ -145,7 +148,7 @@ mod tests {
     fn a_program_runs_in_the_folder_of_its_package_with_what_it_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let program = shell("one", folder.path());
-        let command = program.command(&vec![("SPOOR_X", OsString::from("1"))]);
+        let command = program.command(&[("SPOOR_X", OsString::from("1"))]);
         let variable =
             |name: &str| command.get_envs().find(|(other, _)| *other == name).map(|(_, value)| value);
         assert_eq!(command.get_current_dir(), Some(folder.path()));
@@ -156,11 +159,14 @@ mod tests {
     #[test]
     fn those_that_fail_are_named_and_the_ones_behind_them_run() {
         let folder = tempfile::tempdir().unwrap();
-        let mut bad = shell("bad", folder.path());
-        bad.binary = PathBuf::from("/bin/false");
-        let mut worse = shell("worse", folder.path());
-        worse.binary = PathBuf::from("/bin/false");
-        let error = run([&bad, &shell("good", folder.path()), &worse], &Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "failed: package: bad; package: worse");
+        let [mut bad, good, mut missing, mut worse] =
+            ["bad", "good", "missing", "worse"].map(|name| shell(name, folder.path()));
+        (bad.binary, worse.binary) = ("/bin/false".into(), "/bin/false".into());
+        missing.binary = folder.path().join("none");
+        let error = run([&bad, &good, &missing, &worse], &[]).unwrap_err().to_string();
+        let parts: Vec<&str> = error.split("; ").collect();
+        assert_eq!((parts[0], parts[2]), ("failed: package: bad", "package: worse"), "{error}");
+        assert!(parts[1].starts_with("package: missing: run "), "{error}");
+        assert_eq!(parts.len(), 3, "{error}");
     }
 }
