@@ -7,6 +7,7 @@ pub mod authority;
 mod clients;
 pub mod figures;
 pub mod ingesting;
+mod log_file;
 pub mod metrics;
 pub mod nginx;
 mod process;

@@ -1,19 +1,17 @@
 //! The real binary as a child process, on free ports of 127.0.0.1.
 //! It logs JSON lines; where its listeners really are is read from them. Dropped, it is killed.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::eventually;
+use crate::log_file::LogFile;
 use crate::metrics::Samples;
 
 /// How long a start, a stop or a condition may take on a busy machine.
@@ -83,13 +81,7 @@ impl Role {
 /// A running role.
 pub struct Spoor {
     child: Child,
-    seen: Arc<Mutex<Seen>>,
-}
-
-#[derive(Default)]
-struct Seen {
-    addresses: BTreeMap<String, String>,
-    lines: Vec<String>,
+    log: LogFile,
 }
 
 /// How a process ended, and what it had logged.
@@ -131,7 +123,8 @@ impl Spoor {
     /// # Errors
     /// As [`Spoor::start`].
     pub async fn start_with(role: Role, args: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
-        let mut child = Command::new(binary()?)
+        let log = LogFile::new()?;
+        let child = Command::new(binary()?)
             .args(role.command())
             .args(role.ports().into_iter().chain([ADMIN_PORT]).filter(|port| !is_given(port, args)))
             .arg("--log-encoding=json")
@@ -139,14 +132,11 @@ impl Spoor {
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(log.writer()?)
             .kill_on_drop(true)
             .spawn()
             .context("start spoor")?;
-        let stderr = child.stderr.take().context("the log is piped")?;
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        tokio::spawn(follow_log(BufReader::new(stderr), seen.clone()));
-        let mut spoor = Self { child, seen };
+        let mut spoor = Self { child, log };
         // Ports that are off by default, and asked for.
         let is_more = |arg: &&&str| {
             arg.ends_with(".zipkin.host-port=127.0.0.1:0")
@@ -159,7 +149,7 @@ impl Spoor {
 
     async fn wait_for_listeners(&mut self, count: usize) -> Result<()> {
         let end = tokio::time::Instant::now() + PATIENCE;
-        while self.seen().addresses.len() < count {
+        while self.log.addresses()?.len() < count {
             if let Some(status) = self.child.try_wait()? {
                 bail!("spoor ended with {status} instead of listening:\n{}", self.log());
             }
@@ -192,10 +182,10 @@ impl Spoor {
     /// `zipkin-compact`, `jaeger-compact`, `jaeger-binary`, `sampling-http`, `agent-otlp-grpc`, `agent-otlp-http`.
     #[must_use]
     pub fn address(&self, listener: &str) -> String {
-        self.seen()
-            .addresses
-            .get(listener)
-            .cloned()
+        self.log
+            .addresses()
+            .ok()
+            .and_then(|mut addresses| addresses.remove(listener))
             .unwrap_or_else(|| panic!("spoor has no listener `{listener}`"))
     }
 
@@ -231,7 +221,7 @@ impl Spoor {
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.seen().lines.join("\n")
+        self.log.text().unwrap_or_else(|error| format!("({error:#})"))
     }
 
     /// Its process id.
@@ -275,30 +265,10 @@ impl Spoor {
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("kill spoor")
     }
-
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().expect("no code panics while it holds the log")
-    }
 }
 
 /// Whether the arguments give this flag a value of their own.
 fn is_given(flag: &str, args: &[&str]) -> bool {
     let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
     args.iter().any(|arg| name(arg) == name(flag))
-}
-
-/// Keeps the log, and notes each `listens` line's listener and address.
-async fn follow_log(mut lines: BufReader<tokio::process::ChildStderr>, seen: Arc<Mutex<Seen>>) {
-    let mut line = String::new();
-    while lines.read_line(&mut line).await.is_ok_and(|read| read > 0) {
-        let text = line.trim_end().to_owned();
-        line.clear();
-        let mut seen = seen.lock().expect("no code panics while it holds the log");
-        if let Ok(event) = serde_json::from_str::<Value>(&text)
-            && let (Some(listener), Some(address)) = (event["listener"].as_str(), event["address"].as_str())
-        {
-            seen.addresses.insert(listener.to_owned(), address.to_owned());
-        }
-        seen.lines.push(text);
-    }
 }

@@ -109,17 +109,30 @@ impl Nodes {
         self.configured.iter().map(|node| &node.url)
     }
 
-    /// These are the store's nodes now. Those known already keep their health. True when they are others than before.
-    pub(super) fn discovered(&self, urls: Vec<NodeUrl>) -> bool {
+    /// These are the store's nodes now. Those known already keep their health. What is other than before.
+    pub(super) fn discovered(&self, urls: Vec<NodeUrl>) -> Change {
         let mut discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
         let known =
             |url: &NodeUrl| discovered.iter().chain(&self.configured).find(|node| node.url == *url).cloned();
         let new: Arc<[Arc<Node>]> =
             urls.into_iter().map(|url| known(&url).unwrap_or_else(|| Node::new(url))).collect();
-        let others = new.iter().map(|node| &node.url).ne(discovered.iter().map(|node| &node.url));
+        let change = Change { joined: without(&new, &discovered), left: without(&discovered, &new) };
         *discovered = new;
-        others
+        change
     }
+}
+
+/// Which nodes the store has more, and which fewer, than when it was asked before.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Change {
+    pub(super) joined: Vec<NodeUrl>,
+    pub(super) left: Vec<NodeUrl>,
+}
+
+/// The addresses of those `nodes` that are not among the `others`.
+fn without(nodes: &[Arc<Node>], others: &[Arc<Node>]) -> Vec<NodeUrl> {
+    let is_among = |url: &NodeUrl| others.iter().any(|other| other.url == *url);
+    nodes.iter().map(|node| &node.url).filter(|url| !is_among(url)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -177,14 +190,17 @@ mod tests {
     #[test]
     fn nodes_that_the_store_named_come_before_those_configured() {
         let (nodes, now) = (Nodes::new(urls(["http://a", "http://z"]), true), Instant::now());
-        assert!(nodes.discovered(urls(["http://a", "http://b"])));
+        let change = nodes.discovered(urls(["http://a", "http://b"]));
+        assert_eq!(change, Change { joined: urls(["http://a", "http://b"]), left: Vec::new() });
         assert_eq!(order(&nodes, now), "abz");
         assert_eq!(order(&nodes, now), "baz");
         nodes.order(now)[0].failed(now);
         assert_eq!(order(&nodes, now), "bza", "what is configured comes before what is at rest");
-        assert!(!nodes.discovered(urls(["http://a", "http://b"])), "nothing new, and a still rests");
-        assert_eq!(order(&nodes, now), "bza");
-        assert!(nodes.discovered(urls(["http://c"])));
+        assert_eq!(nodes.discovered(urls(["http://a", "http://b"])), Change::default());
+        assert_eq!(order(&nodes, now), "bza", "nothing new, and a still rests");
+        let change = nodes.discovered(urls(["http://c", "http://b"]));
+        assert_eq!(change, Change { joined: urls(["http://c"]), left: urls(["http://a"]) });
+        nodes.discovered(urls(["http://c"]));
         assert_eq!(order(&nodes, now).chars().next(), Some('c'));
         assert_eq!(order(&nodes, now).len(), 3, "the configured ones are never forgotten");
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::nodes::Change;
 use super::{Client, ConnectionError, Error, NodeUrl, Request};
 use crate::ConnectionConfig;
 
@@ -101,12 +102,19 @@ impl Client {
             .into_iter()
             .map(|url| credentials.map_or_else(|| url.clone(), |of| url.with_credentials_of(of)))
             .collect();
-        let count = found.len();
-        if self.nodes.discovered(found) {
-            tracing::info!(nodes = count, "the store's nodes have changed (--es.sniffer)");
-        }
+        tell(found.len(), &self.nodes.discovered(found));
         Ok(())
     }
+}
+
+/// Tells of the nodes that came and went; nothing when all are as before.
+fn tell(nodes: usize, change: &Change) {
+    if *change == Change::default() {
+        return;
+    }
+    let named = |urls: &[NodeUrl]| urls.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let (joined, left) = (named(&change.joined), named(&change.left));
+    tracing::info!(nodes, joined, left, "the store's nodes have changed (--es.sniffer)");
 }
 
 /// The nodes that take requests, each once, at most [`MOST_NODES`].
