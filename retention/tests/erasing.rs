@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod taken;
+
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
@@ -15,6 +17,8 @@ use spoor_storage::{
     Doomed, IndexAdmin, Inventory, LeaseLock, Pace, Progress, RecordError, RequestContext, SpanEraser,
     StoredIndex, TaskId,
 };
+
+use taken::TakenByAnother;
 
 /// 2026-08-20 12:00 UTC.
 const NOW: i64 = 1_787_227_200;
@@ -248,24 +252,11 @@ async fn by_a_wrong_clock_nothing_goes_for_its_age() {
 
 #[tokio::test]
 async fn while_another_process_does_it_this_one_does_not() {
-    let locks = MemoryStore::new(&Config::default(), &mut Registry::default());
-    let (script, plan) = (Script::with(&MIXED), plan());
-    let lease = Duration::from_millis(400);
-    let context = RequestContext::with_timeout(Duration::from_secs(5));
-    locks.acquire(&context, &plan.mark(), "alive", lease).await.unwrap().unwrap();
-    let goes_on = async {
-        loop {
-            locks.acquire(&context, &plan.mark(), "alive", lease).await.unwrap().unwrap();
-            tokio::time::sleep(lease / 20).await;
-        }
-    };
-    let mut erased = Erased::default();
+    let (script, lease, begun) = (Script::with(&MIXED), Duration::from_millis(400), Instant::now());
+    let (mut erased, asking) = (Erased::default(), Asking { lease, ..asking(false) });
     let mut tell = |_: &str| {};
-    let asking = Asking { lease, ..asking(false) };
-    let sent_away = tokio::select! {
-        () = goes_on => unreachable!("it goes on"),
-        done = erase(&script, Some(&locks), &plan, asking, &mut erased, &mut tell) => done,
-    };
+    let sent_away = erase(&script, Some(&TakenByAnother), &plan(), asking, &mut erased, &mut tell).await;
     assert!(matches!(sent_away, Err(EraseError::Taken)), "{sent_away:?}");
+    assert!(begun.elapsed() >= lease, "not before a turn that nobody goes on with would have ended");
     assert!(script.begun().is_empty());
 }

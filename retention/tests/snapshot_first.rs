@@ -17,6 +17,8 @@ use spoor_storage::{
 
 /// 2026-08-20 12:00 UTC.
 const NOW: i64 = 1_787_227_200;
+/// Longer than any snapshot here takes, however busy the machine is.
+const PATIENT: Duration = Duration::from_secs(60);
 const OLD: [&str; 2] = ["jaeger-span-2026-08-01", "jaeger-span-2026-08-02"];
 const NEW: &str = "jaeger-span-2026-08-20";
 
@@ -87,14 +89,19 @@ fn done(names: &[&str]) -> SnapshotState {
 }
 
 async fn run(store: &Store, dry_run: bool, days: u32, cleaned: &mut Cleaned) -> Result<(), CleanError> {
-    let asking = Asking {
-        holder: "this",
-        now: NOW,
-        dry_run,
-        timeout: Duration::from_secs(5),
-        lease: Duration::from_secs(1),
-    };
-    let keeping = Keeping { store, repository: "backup", patience: Duration::from_millis(600) };
+    run_within(PATIENT, store, dry_run, days, cleaned).await
+}
+
+async fn run_within(
+    patience: Duration,
+    store: &Store,
+    dry_run: bool,
+    days: u32,
+    cleaned: &mut Cleaned,
+) -> Result<(), CleanError> {
+    let asking =
+        Asking { holder: "this", now: NOW, dry_run, timeout: PATIENT, lease: Duration::from_secs(1) };
+    let keeping = Keeping { store, repository: "backup", patience };
     let means = Means { admin: store, locks: None, keeping: Some(keeping), stop: None };
     let policy = policy_of_jaegers_cleaner("", "-", days, Naming::Dated);
     clean(means, &policy, asking, cleaned).await
@@ -120,14 +127,15 @@ async fn one_snapshot_of_all_that_goes_is_waited_for_and_then_it_goes() {
 
 #[tokio::test]
 async fn what_is_not_in_the_snapshot_whole_does_not_go_and_neither_does_the_rest() {
-    for (answer, told) in [
-        (Ok(Some(SnapshotState::Failed("it is PARTIAL".to_owned()))), "it is PARTIAL"),
-        (Ok(Some(done(&OLD[..1]))), "lacks jaeger-span-2026-08-02"),
-        (Ok(None), "not known"),
-        (Ok(Some(SnapshotState::UnderWay)), "has not ended within 600ms"),
+    let short = Duration::from_millis(600);
+    for (patience, answer, told) in [
+        (PATIENT, Ok(Some(SnapshotState::Failed("it is PARTIAL".to_owned()))), "it is PARTIAL"),
+        (PATIENT, Ok(Some(done(&OLD[..1]))), "lacks jaeger-span-2026-08-02"),
+        (PATIENT, Ok(None), "not known"),
+        (short, Ok(Some(SnapshotState::UnderWay)), "has not ended within 600ms"),
     ] {
         let (store, mut cleaned) = (Store::answering([answer]), Cleaned::default());
-        let error = run(&store, false, 7, &mut cleaned).await.unwrap_err();
+        let error = run_within(patience, &store, false, 7, &mut cleaned).await.unwrap_err();
         assert!(matches!(error, CleanError::Snapshot { .. }), "{error}");
         let error = error.to_string();
         assert!(error.contains(told) && error.contains("nothing was deleted"), "{error}");

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod full_disk;
+mod taken;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use spoor_storage::memory::{Config, MemoryStore};
 use spoor_storage::{IndexAdmin, Inventory, LeaseLock, RecordError, RequestContext, StoredIndex};
 
 use full_disk::NothingCanBeWritten;
+use taken::TakenByAnother;
 
 /// 2026-08-20 12:00 UTC.
 const NOW: i64 = 1_787_227_200;
@@ -79,20 +81,10 @@ async fn the_turn_of_who_was_killed_is_waited_for() {
 
 #[tokio::test]
 async fn who_goes_on_with_its_turn_keeps_it() {
-    let (admin, locks) = (OldIndex::default(), locks());
-    locks.acquire(&context(), LOCK, "alive", LEASE).await.unwrap().unwrap();
-    let goes_on = async {
-        loop {
-            locks.acquire(&context(), LOCK, "alive", LEASE).await.unwrap().unwrap();
-            tokio::time::sleep(LEASE / 20).await;
-        }
-    };
-    let (policy, mut cleaned) = (policy(), Cleaned::default());
-    let sent_away = tokio::select! {
-        () = goes_on => unreachable!("it goes on"),
-        result = clean(means(&admin, &locks), &policy, asking(), &mut cleaned) => result,
-    };
+    let (admin, begun) = (OldIndex::default(), Instant::now());
+    let sent_away = clean(means(&admin, &TakenByAnother), &policy(), asking(), &mut Cleaned::default()).await;
     assert!(matches!(sent_away, Err(CleanError::Taken)), "{sent_away:?}");
+    assert!(begun.elapsed() >= LEASE, "not before a turn that nobody goes on with would have ended");
     assert!(admin.0.lock().unwrap().is_empty());
 }
 

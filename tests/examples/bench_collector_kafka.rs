@@ -72,6 +72,7 @@ async fn send_all(collector: &Spoor, requests: Vec<spoor_load::Request>, spans: 
     let config = SendConfig {
         record: false,
         deadline: Duration::from_secs(60),
+        retry_for: Duration::ZERO,
         ..to(collector, Protocol::OtlpGrpc, STREAMS)
     };
     let report = send(&config, requests).await?;

@@ -52,6 +52,7 @@ async fn fill(topic: &Topic, encoding: Encoding, spans: u64) -> Result<()> {
     let config = SendConfig {
         record: false,
         deadline: Duration::from_secs(60),
+        retry_for: Duration::ZERO,
         ..to(&collector, Protocol::OtlpGrpc, STREAMS)
     };
     let report = send(&config, requests(1, spans, SPANS_PER_REQUEST)).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -18,12 +18,13 @@ const REST: f64 = 50.0;
 /// How long a server may have no room for a question.
 const NO_ROOM: Duration = Duration::from_secs(120);
 
-/// What a server answers to a story's own question. One that has no room for it (429: the breaker of its memory counts garbage, too,
-/// and a small heap behind much load is full of it) is asked again, as the answer wants it.
+/// The answer to a story's own question, whatever its status, of a server or of a process of ours in front of one. Where there is no
+/// room for it (429: the breaker of a server's memory counts garbage, too, and a small heap behind much load is full of it) it is
+/// asked again, as the answer wants it.
 ///
 /// # Errors
-/// When it cannot be asked, has no room for two minutes, or refuses: then with its words.
-pub async fn answer(request: RequestBuilder) -> Result<Value> {
+/// When nobody can be asked, or has room for two minutes.
+pub async fn response(request: RequestBuilder) -> Result<Response> {
     let answer = eventually("the store has room for a question", NO_ROOM, || async {
         let asked = request.try_clone().context("a question can be asked twice")?.send().await;
         match asked {
@@ -34,6 +35,15 @@ pub async fn answer(request: RequestBuilder) -> Result<Value> {
         }
     })
     .await??;
+    Ok(answer)
+}
+
+/// What a server answers to a story's own question, which is asked as by [`response`].
+///
+/// # Errors
+/// When it cannot be asked, has no room for two minutes, or refuses: then with its words.
+pub async fn answer(request: RequestBuilder) -> Result<Value> {
+    let answer = response(request).await?;
     let (status, url) = (answer.status(), answer.url().clone());
     let words = answer.text().await?;
     ensure!(status.is_success(), "{url} is answered with {status}: {words}");

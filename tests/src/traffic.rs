@@ -39,7 +39,11 @@ pub fn requests(seed: u64, spans: u64, per_request: u32) -> Vec<Request> {
     Requests::new(&config, now(), Protocol::OtlpGrpc).collect()
 }
 
-/// Where and how to send; recorded, so that the report names every span.
+/// How long a request is sent again that found the shared store out of room, or too slow for its deadline.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where and how to send; recorded, so that the report names every span. What got no success is sent again for two minutes, as senders
+/// do; a story of refusals, or of how often something was sent, sets `retry_for` to zero.
 #[must_use]
 pub fn to(collector: &Spoor, protocol: Protocol, streams: u32) -> SendConfig {
     let listener = match protocol {
@@ -56,6 +60,8 @@ pub fn to(collector: &Spoor, protocol: Protocol, streams: u32) -> SendConfig {
         protocol,
         streams: streams.try_into().unwrap_or(defaults.streams),
         deadline: Duration::from_secs(20),
+        // Who hears nothing has nothing to repeat.
+        retry_for: if protocol.has_answers() { PATIENCE } else { Duration::ZERO },
         record: true,
         ..defaults
     }
@@ -91,8 +97,9 @@ pub fn keys_of(report: &Report, outcome: impl Fn(&Outcome) -> bool) -> BTreeSet<
 /// When the server cannot be asked, or answers in part.
 pub async fn stored_keys(server: &str, prefix: &str) -> Result<(BTreeSet<SpanKey>, usize)> {
     crate::refresh(server, prefix).await?;
-    let url =
-        format!("{server}/{prefix}-jaeger-span-*/_search?ignore_unavailable=true&allow_no_indices=true");
+    // Of all shards or of none: one without room is asked again.
+    let options = "ignore_unavailable=true&allow_no_indices=true&allow_partial_search_results=false";
+    let url = format!("{server}/{prefix}-jaeger-span-*/_search?{options}");
     let client = reqwest::Client::new();
     let (mut keys, mut documents, mut after) = (BTreeSet::new(), 0, Value::Null);
     loop {

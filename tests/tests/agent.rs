@@ -9,8 +9,13 @@ use spoor_model::{ResourceRow, ScopeRow, SpanBatch, SpanBatchBuilder, SpanId, Sp
 use spoor_proto::convert::jaeger_thrift::ThriftProtocol;
 use spoor_tests::traffic::datagram;
 use spoor_tests::{Role, Spoor, eventually};
+use xtask::servers::free_address;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Datagrams under way at a time: far fewer than have room in the kernel's usual buffer.
+const UNREAD: u64 = 50;
+const RECEIVED: &str = "spoor_agent_spans_received_total";
+const REFUSED: &str = "jaeger_agent_thrift_udp_t_processor_handler_errors_total";
 
 /// So many spans of one new trace.
 fn batch(trace: u64, spans: u64) -> SpanBatch {
@@ -48,15 +53,25 @@ impl Client {
         Self { socket, address: agent.address("jaeger-compact"), sent: 0 }
     }
 
-    /// Sends so many datagrams of ten spans each, a trace each, at a pace that no buffer minds.
-    async fn send(&mut self, datagrams: u64) -> Result<()> {
-        for _ in 0..datagrams {
+    /// Sends so many datagrams of ten spans each, a trace each, over some time; the next few when the agent has counted the last, so that
+    /// none is lost for want of room in the kernel, however little of the machine the agent gets. At the end it has counted all.
+    async fn send(&mut self, agent: &Spoor, datagrams: u64) -> Result<()> {
+        for number in 1..=datagrams {
             self.sent += 10;
             let packet = datagram(ThriftProtocol::Compact, &batch(self.sent, 10));
             self.socket.send_to(&packet, &self.address)?;
+            if number.is_multiple_of(UNREAD) {
+                reaches(agent, RECEIVED, self.sent).await?;
+            }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        Ok(())
+        reaches(agent, RECEIVED, self.sent).await
+    }
+
+    /// Waits until an agent of one worker, which gathers nothing, has written what was sent to its spool: when it has refused what came behind.
+    async fn is_written(&self, agent: &Spoor) -> Result<()> {
+        self.socket.send_to(b"hello", &self.address)?;
+        reaches(agent, REFUSED, 1).await
     }
 }
 
@@ -79,11 +94,6 @@ async fn stored(collector: &Spoor) -> Result<f64> {
     Ok(collector.metrics().await?.sum("spoor_collector_spans_stored_total", ""))
 }
 
-/// A free address of this machine, for a collector that is to come back to it.
-fn free() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 /// A collector with a store of its own, in memory: what matters here is what it was given.
 async fn collector(address: &str) -> Result<Spoor> {
     let address = format!("--collector.grpc-server.host-port={address}");
@@ -93,22 +103,23 @@ async fn collector(address: &str) -> Result<Spoor> {
 #[tokio::test]
 async fn three_collectors_one_killed_and_one_drained_under_load_cost_no_span_and_the_load_comes_back()
 -> Result<()> {
-    let addresses = [free(), free(), free()];
+    let addresses = [free_address()?, free_address()?, free_address()?];
     let mut collectors = Vec::new();
     for address in &addresses {
         collectors.push(collector(address).await?);
     }
     let targets = format!("--reporter.grpc.host-port={}", addresses.join(","));
     let agent = Spoor::start(Role::Agent, &[&targets, "--reporter.grpc.batch-linger=5ms"]).await?;
+    reaches(&agent, "spoor_agent_connections", 3).await?;
     let mut client = Client::of(&agent);
-    client.send(300).await?;
+    client.send(&agent, 300).await?;
     reaches(&agent, "spoor_agent_spans_delivered_total", client.sent).await?;
     for collector in &collectors {
         ensure!(stored(collector).await? > 300.0, "each gets its share");
     }
     // Killed and drained while spans come.
     let (third, second) = (collectors.pop().unwrap(), collectors.pop().unwrap());
-    let (sending, ()) = tokio::join!(client.send(1000), async {
+    let (sending, ()) = tokio::join!(client.send(&agent, 1000), async {
         third.kill().await.unwrap();
         let ended = second.stop().await.unwrap();
         assert!(ended.status.success(), "{}", ended.log);
@@ -123,9 +134,10 @@ async fn three_collectors_one_killed_and_one_drained_under_load_cost_no_span_and
     }
     // The first one has all that was acknowledged while it was alone; back again, the others get their share.
     let before = stored(&collectors[0]).await?;
+    reaches(&agent, "spoor_agent_connections", 1).await?;
     let again = collector(&addresses[1]).await?;
     reaches(&agent, "spoor_agent_connections", 2).await?;
-    client.send(300).await?;
+    client.send(&agent, 300).await?;
     reaches(&agent, "spoor_agent_spans_delivered_total", client.sent).await?;
     let (old, new) = (stored(&collectors[0]).await? - before, stored(&again).await?);
     ensure!(old + new >= 2999.5 && new > 500.0, "{old} and {new}");
@@ -136,14 +148,13 @@ async fn three_collectors_one_killed_and_one_drained_under_load_cost_no_span_and
 
 #[tokio::test]
 async fn in_an_outage_what_does_not_fit_is_counted_to_the_span_and_the_rest_is_delivered() -> Result<()> {
-    let address = free();
+    let address = free_address()?;
     let target = format!("--reporter.grpc.host-port={address}");
     let flags =
         [target.as_str(), "--agent.buffer-max-bytes=1300KiB", "--reporter.grpc.batch-max-bytes=16KiB"];
     let agent = Spoor::start(Role::Agent, &flags).await?;
     let mut client = Client::of(&agent);
-    client.send(3000).await?;
-    reaches(&agent, "spoor_agent_spans_received_total", client.sent).await?;
+    client.send(&agent, 3000).await?;
     let dropped = || async {
         Ok::<_, anyhow::Error>(
             agent.metrics().await?.sum("spoor_agent_spans_dropped_total", "reason=\"buffer-full\""),
@@ -170,28 +181,26 @@ async fn in_an_outage_what_does_not_fit_is_counted_to_the_span_and_the_rest_is_d
 
 #[tokio::test]
 async fn a_spool_outlives_the_agents_kill() -> Result<()> {
-    let (folder, address) = (tempfile::tempdir()?, free());
+    let (folder, address) = (tempfile::tempdir()?, free_address()?);
     let target = format!("--reporter.grpc.host-port={address}");
     let spool = format!("--agent.spool.directory={}", folder.path().display());
-    let flags = [target.as_str(), spool.as_str(), "--reporter.grpc.batch-linger=1ms"];
+    // One worker, and each datagram is a batch of its own: what is read is in the spool before the next one is looked at.
+    let flags = [
+        target.as_str(),
+        spool.as_str(),
+        "--processor.jaeger-compact.workers=1",
+        "--reporter.grpc.batch-max-bytes=1",
+    ];
     let agent = Spoor::start(Role::Agent, &flags).await?;
     let mut client = Client::of(&agent);
-    client.send(500).await?;
-    reaches(&agent, "spoor_agent_spans_received_total", client.sent).await?;
-    // Spans wait for others of their process 1 ms; then they are in the spool.
-    eventually("a quiet spool", PATIENCE, || async {
-        let first = agent.metrics().await?.sum("spoor_agent_spool_bytes", "");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let second = agent.metrics().await?.sum("spoor_agent_spool_bytes", "");
-        ensure!(first > 0.0 && (second - first).abs() < 0.5);
-        Ok(())
-    })
-    .await?;
+    client.send(&agent, 500).await?;
+    client.is_written(&agent).await?;
     agent.kill().await?;
     let agent = Spoor::start(Role::Agent, &flags).await?;
     reaches(&agent, "spoor_agent_spans_recovered_total", client.sent).await?;
     let collector = collector(&address).await?;
     reaches(&agent, "spoor_agent_spans_delivered_total", client.sent).await?;
+    reaches(&agent, "spoor_agent_spans_in_flight", 0).await?;
     // Killed again with nothing left: nothing comes twice.
     agent.kill().await?;
     let agent = Spoor::start(Role::Agent, &flags).await?;
@@ -212,8 +221,7 @@ async fn bad_datagrams_are_counted_and_the_next_good_one_is_found_in_the_all_in_
             socket.send_to(packet, spoor.address(port))?;
         }
     }
-    let errors = "jaeger_agent_thrift_udp_t_processor_handler_errors_total";
-    reaches(&spoor, errors, 18).await?;
+    reaches(&spoor, REFUSED, 18).await?;
     let spans = batch(0xabc, 3);
     socket.send_to(&datagram(ThriftProtocol::Compact, &spans), spoor.address("jaeger-compact"))?;
     socket.send_to(&datagram(ThriftProtocol::Binary, &batch(0xabd, 2)), spoor.address("jaeger-binary"))?;

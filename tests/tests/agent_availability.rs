@@ -1,5 +1,5 @@
 //! An agent before three collectors that share one store: one is killed and one is drained under load, and both come back. Senders notice
-//! nothing, the load is where collectors are within seconds, and the store holds every span once.
+//! nothing, the load is where collectors are within half a minute, and the store holds every span once.
 
 use std::time::Duration;
 
@@ -8,13 +8,12 @@ use spoor_proto::convert::jaeger_thrift::ThriftProtocol;
 use spoor_tests::steady::{SPANS, Steady, keys_sent};
 use spoor_tests::traffic::stored_keys;
 use spoor_tests::{Role, Spoor, delete_indices, eventually, unique_prefix};
-use xtask::servers::opensearch_url;
+use xtask::servers::{free_address, opensearch_url};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Within it the load of a collector that is gone is the others'.
-const SPREAD: Duration = Duration::from_secs(5);
-/// Within it one that is back has its share again. The agent tries at most 4.5 s apart.
-const BACK: Duration = Duration::from_secs(10);
+/// Within it the load of a collector that is gone is the others', and one that is back has its share again. The agent needs a moment for
+/// the first and tries at most 4.5 s apart for the second; the rest is for a store that is busy with others.
+const MOVED: Duration = Duration::from_secs(30);
 /// So many spans more, of 1,000 a second, show that a collector has a share of the load.
 const SHARE: u64 = 100;
 /// Half a second of the load: as much may wait at the agent while collectors take all that comes.
@@ -45,11 +44,8 @@ impl Collectors {
             "--es.num-shards=1".to_owned(),
             "--es.num-replicas=0".to_owned(),
         ];
-        // All at once, so that they differ.
-        let ports: Vec<_> =
-            (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-        let addresses = ports.iter().map(|port| Ok(port.local_addr()?.to_string()));
-        Ok(Self { settings, addresses: addresses.collect::<Result<_>>()? })
+        let addresses = (0..3).map(|_| free_address()).collect::<Result<_>>()?;
+        Ok(Self { settings, addresses })
     }
 
     async fn start(&self, index: usize) -> Result<Spoor> {
@@ -100,7 +96,7 @@ async fn all_is_settled(agent: &Spoor, datagrams: u64) -> Result<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_and_a_drained_collector_cost_no_span_and_their_load_moves_within_seconds() -> Result<()> {
+async fn a_killed_and_a_drained_collector_cost_no_span_and_their_load_moves_in_half_a_minute() -> Result<()> {
     let (server, prefix) = (opensearch_url()?, unique_prefix("availability"));
     let all = Collectors::before(&server, &prefix)?;
     let (first, second, third) = (all.start(0).await?, all.start(1).await?, all.start(2).await?);
@@ -114,17 +110,17 @@ async fn a_killed_and_a_drained_collector_cost_no_span_and_their_load_moves_with
     share_the_load(&agent, &[&first, &second, &third], PATIENCE).await.context("at the start")?;
 
     third.kill().await?;
-    share_the_load(&agent, &[&first, &second], SPREAD).await.context("after the kill")?;
+    share_the_load(&agent, &[&first, &second], MOVED).await.context("after the kill")?;
 
     let left = [&first];
-    let (drained, alone) = tokio::join!(second.stop(), share_the_load(&agent, &left, SPREAD));
+    let (drained, alone) = tokio::join!(second.stop(), share_the_load(&agent, &left, MOVED));
     let drained = drained?;
     ensure!(drained.status.success(), "{}", drained.log);
     alone.context("during the drain")?;
-    share_the_load(&agent, &left, SPREAD).await.context("after the drain")?;
+    share_the_load(&agent, &left, MOVED).await.context("after the drain")?;
 
     let (second, third) = (all.start(1).await?, all.start(2).await?);
-    share_the_load(&agent, &[&first, &second, &third], BACK).await.context("after the return")?;
+    share_the_load(&agent, &[&first, &second, &third], MOVED).await.context("after the return")?;
 
     let mut sent = Vec::new();
     for client in clients {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use spoor_load::{GenerateConfig, Outcome, Protocol, Requests, SendConfig, SpanKey};
 use spoor_tests::traffic::{keys_of, now, send};
 use spoor_tests::{Role, Spoor, eventually};
+use xtask::servers::free_address;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const SPANS: u64 = 2_000;
@@ -54,9 +55,7 @@ async fn held(collector: &Spoor, wanted: &BTreeSet<SpanKey>) -> Result<usize> {
 async fn what_an_agent_acknowledges_while_collectors_are_away_is_stored_although_it_is_killed() -> Result<()>
 {
     let folder = tempfile::tempdir()?;
-    let free = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let address = free.local_addr()?;
-    drop(free);
+    let address = free_address()?;
     let (target, spool) = (
         format!("--reporter.grpc.host-port={address}"),
         format!("--agent.spool.directory={}", folder.path().display()),

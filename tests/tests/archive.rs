@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use spoor_load::Protocol;
+use spoor_tests::server::{answer, response};
 use spoor_tests::traffic::{keys_of, requests, send, to};
 use spoor_tests::{Role, Spoor, delete_indices, eventually, refresh, unique_prefix};
 
@@ -30,17 +31,17 @@ async fn an_archived_trace_outlives_the_stores_indices() -> Result<()> {
     ensure!(status == 200, "{before}");
     let client = reqwest::Client::new();
     let archive = format!("{}/api/archive/{trace}", query.url("query-http"));
-    let answer = client.post(&archive).send().await?.error_for_status()?.text().await?;
-    ensure!(answer == r#"{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}"#, "{answer}");
-    client.delete(format!("{server}/{prefix}-jaeger-span-2*")).send().await?.error_for_status()?;
+    let done = response(client.post(&archive)).await?.error_for_status()?.text().await?;
+    ensure!(done == r#"{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}"#, "{done}");
+    answer(client.delete(format!("{server}/{prefix}-jaeger-span-2*"))).await?;
     refresh(&server, &prefix).await?;
 
     let (status, after) = query.query(&format!("/api/traces/{trace}")).await?;
     ensure!(status == 200, "{after}");
     ensure!(before == after, "the kept trace is another one:\n{before}\n{after}");
-    let again = client.post(&archive).send().await?;
+    let again = response(client.post(&archive)).await?;
     ensure!(again.status().is_success(), "a trace that is archived already can be archived again");
-    let unknown = client.post(archive.replace(&trace.to_string(), "abc")).send().await?;
+    let unknown = response(client.post(archive.replace(&trace.to_string(), "abc"))).await?;
     ensure!(unknown.status().as_u16() == 404, "{unknown:?}");
     delete_indices(&server, &prefix).await
 }
@@ -70,15 +71,15 @@ async fn an_archive_that_is_not_ready_stops_nobody_but_who_archives_and_is_used_
 
     let client = reqwest::Client::new();
     let archive = format!("{}/api/archive/{trace}", query.url("query-http"));
-    let refused = client.post(&archive).send().await?;
+    let refused = response(client.post(&archive)).await?;
     let (status, body) = (refused.status(), refused.text().await?);
     ensure!(status.is_server_error() && body.contains("-span-archive-write"), "{status} {body}");
 
     let base = format!("{prefix}-jaeger-span-archive");
     let aliases = format!(r#"{{"aliases":{{"{base}-read":{{}},"{base}-write":{{}}}}}}"#);
     let made = client.put(format!("{server}/{base}-000001")).header("content-type", "application/json");
-    made.body(aliases).send().await?.error_for_status()?;
-    eventually("the archive is used", Duration::from_secs(30), || async {
+    answer(made.body(aliases)).await?;
+    eventually("the archive is used", Duration::from_secs(120), || async {
         client.post(&archive).send().await?.error_for_status()?;
         Ok(())
     })

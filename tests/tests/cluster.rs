@@ -10,9 +10,10 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
-use serde_json::{Value, json};
-use spoor_load::Protocol;
+use serde_json::json;
+use spoor_load::{Protocol, SendConfig};
 use spoor_tests::accounts::Accounts;
+use spoor_tests::server::{answer, response};
 use spoor_tests::traffic::{now, requests, send, stored_keys, to};
 use spoor_tests::{Role, Spoor, delete_indices, eventually, refresh, unique_prefix};
 
@@ -75,15 +76,10 @@ async fn export(
     request: &ExportTraceServiceRequest,
 ) -> Result<ExportTraceServiceResponse> {
     let url = format!("{}/v1/traces", collector.url("otlp-http"));
-    let client = reqwest::Client::new();
-    let answer = client
-        .post(url)
-        .header("content-type", "application/x-protobuf")
-        .body(request.encode_to_vec())
-        .send()
-        .await?;
-    let status = answer.status();
-    let body = answer.bytes().await?;
+    let post = reqwest::Client::new().post(url).header("content-type", "application/x-protobuf");
+    let told = response(post.body(request.encode_to_vec())).await?;
+    let status = told.status();
+    let body = told.bytes().await?;
     ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
     Ok(ExportTraceServiceResponse::decode(body)?)
 }
@@ -97,13 +93,13 @@ async fn a_poisoned_span_is_named_and_the_others_are_stored() -> Result<()> {
     let mapping = json!({"properties": {"tag": {"properties": {"error": {"type": "date"}}}}});
     let client = reqwest::Client::new();
     let body = json!({"mappings": mapping});
-    client.put(format!("{}/{day}", installation.server)).json(&body).send().await?.error_for_status()?;
+    answer(client.put(format!("{}/{day}", installation.server)).json(&body)).await?;
 
     let mut poisoned = span(7, 2, 1, "poisoned", start);
     poisoned.status = Some(Status { code: 2, message: String::new() });
     let spans = vec![span(7, 1, 0, "good root", start), poisoned, span(7, 3, 1, "good child", start)];
-    let answer = export(&installation.collector, &request("poison", spans)).await?;
-    let partial = answer.partial_success.context("the refused span is told")?;
+    let told = export(&installation.collector, &request("poison", spans)).await?;
+    let partial = told.partial_success.context("the refused span is told")?;
     ensure!(partial.rejected_spans == 1, "{partial:?}");
     ensure!(
         partial.error_message.contains("0000000000000002"),
@@ -127,18 +123,15 @@ async fn a_poisoned_span_is_named_and_the_others_are_stored() -> Result<()> {
 
 /// Name of the index that spans of that moment go to.
 async fn export_day(installation: &Installation, start: u64) -> Result<String> {
-    let answer =
-        export(&installation.collector, &request("probe", vec![span(1, 1, 0, "probe", start)])).await?;
-    ensure!(answer.partial_success.is_none_or(|partial| partial.rejected_spans == 0), "the probe is stored");
+    let probe = request("probe", vec![span(1, 1, 0, "probe", start)]);
+    let told = export(&installation.collector, &probe).await?;
+    ensure!(told.partial_success.is_none_or(|partial| partial.rejected_spans == 0), "the probe is stored");
+    let client = reqwest::Client::new();
     let pattern =
         format!("{}/_cat/indices/{}-jaeger-span-*?format=json", installation.server, installation.prefix);
-    let indices: Value = reqwest::get(pattern).await?.json().await?;
+    let indices = answer(client.get(pattern)).await?;
     let name = indices[0]["index"].as_str().context("the probe made the day's index")?.to_owned();
-    reqwest::Client::new()
-        .delete(format!("{}/{name}", installation.server))
-        .send()
-        .await?
-        .error_for_status()?;
+    answer(client.delete(format!("{}/{name}", installation.server))).await?;
     Ok(name)
 }
 
@@ -153,8 +146,8 @@ async fn a_trace_of_25000_spans_comes_back_whole_though_thousands_share_a_micros
         let spans = (first..first + 2_500)
             .map(|id| span(trace, id, u64::from(id > 1), "step", start + id / 5_000 * 1_000))
             .collect();
-        let answer = export(&installation.collector, &request("giant", spans)).await?;
-        ensure!(answer.partial_success.is_none_or(|partial| partial.rejected_spans == 0), "all is stored");
+        let told = export(&installation.collector, &request("giant", spans)).await?;
+        ensure!(told.partial_success.is_none_or(|partial| partial.rejected_spans == 0), "all is stored");
     }
     refresh(&installation.server, &installation.prefix).await?;
     let (status, body) = installation.query.query(&format!("/api/traces/{trace:032x}?raw=true")).await?;
@@ -176,14 +169,16 @@ async fn the_accounts_add_up_over_a_run_with_faults() -> Result<()> {
     // Little room and bad requests among good ones: some spans are stored, some refused, some given back.
     let installation = Installation::start("accounts", &["--collector.max-concurrent-requests=3"]).await?;
     let sending = (0..4_u64).map(|seed| {
-        let config = to(&installation.collector, Protocol::OtlpGrpc, 2);
+        // One that is sent again after it was stored in part is counted twice.
+        let retry_for = Duration::ZERO;
+        let config = SendConfig { retry_for, ..to(&installation.collector, Protocol::OtlpGrpc, 2) };
         tokio::spawn(async move { send(&config, requests(seed + 10, 5_000, 250)).await })
     });
     let sending: Vec<_> = sending.collect();
     let nameless = vec![span(0, 1, 0, "no trace id", now().0), span(9, 9, 0, "good", now().0)];
     let rejected = eventually("a request finds room", Duration::from_secs(60), || async {
-        let answer = export(&installation.collector, &request("faults", nameless.clone())).await?;
-        Ok(answer.partial_success.map_or(0, |partial| partial.rejected_spans))
+        let told = export(&installation.collector, &request("faults", nameless.clone())).await?;
+        Ok(told.partial_success.map_or(0, |partial| partial.rejected_spans))
     })
     .await?;
     ensure!(rejected == 1, "a span without a trace id is refused");

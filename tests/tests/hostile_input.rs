@@ -1,12 +1,13 @@
 //! Story: whatever is thrown at the receivers, the right code comes back, nothing grows, and other senders are served.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::{Client, StatusCode};
-use spoor_load::Protocol;
+use spoor_load::{Protocol, SendConfig};
 use spoor_tests::traffic::{requests, send, to};
 use spoor_tests::{Role, Spoor};
 
@@ -90,7 +91,8 @@ async fn hostile_requests_get_their_codes_and_cost_nobody_else_anything() -> Res
     let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
     let url = format!("{}/v1/traces", spoor.url("otlp-http"));
     let client = Client::new();
-    let config = to(&spoor, Protocol::OtlpGrpc, 1);
+    // An answer that others cost it is not to be had by asking again.
+    let config = SendConfig { retry_for: Duration::ZERO, ..to(&spoor, Protocol::OtlpGrpc, 1) };
     let honest = tokio::spawn(async move { send(&config, requests(2, 20_000, 100)).await });
     for attack in attacks() {
         match throw(&client, &url, &attack).await {

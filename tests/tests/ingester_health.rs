@@ -1,11 +1,12 @@
 //! Story: what an ingester tells on its admin port: which side is away, what to do about it, and that it lives on; and everything that
 //! Jaeger's ingester counts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use spoor_load::Protocol;
+use spoor_load::{Protocol, Report};
 use spoor_proto::record::Encoding;
+use spoor_tests::accounts::acknowledged_is_found;
 use spoor_tests::ingesting::RecordAccounts;
 use spoor_tests::topic::Topic;
 use spoor_tests::traffic::{requests, send, to};
@@ -13,6 +14,8 @@ use spoor_tests::{Role, Spoor, delete_indices, eventually, unique_prefix};
 use xtask::servers::{Kafka, OpenSearch, opensearch_url};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What is away for less is told to nobody.
+const INTERVAL: Duration = Duration::from_secs(3);
 
 /// Jaeger v1's names (`jaegertracing/jaeger cmd/ingester/app`), each with its labels in front of what it counts.
 const OF_JAEGER: [(&str, &str); 16] = [
@@ -37,7 +40,7 @@ const OF_JAEGER: [(&str, &str); 16] = [
 async fn ingester(topic: &Topic, server: &str, prefix: &str) -> Result<Spoor> {
     let mut flags = topic.consumer_flags();
     flags.extend([
-        "--ingester.deadlockInterval=3s".to_owned(),
+        format!("--ingester.deadlockInterval={}ms", INTERVAL.as_millis()),
         "--ingester.write-timeout=2s".to_owned(),
         format!("--es.server-urls={server}"),
         format!("--es.index-prefix={prefix}"),
@@ -65,21 +68,36 @@ async fn is_not_ready(ingester: &Spoor, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Spans come through a collector into the topic.
-async fn fill(topic: &Topic, seed: u64, spans: u64) -> Result<()> {
+/// A collector that writes into the topic.
+async fn collector(topic: &Topic) -> Result<Spoor> {
     let flags = topic.producer_flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let collector = Spoor::start(Role::Collector, &flags).await?;
     collector.ready().await?;
-    let report = send(&to(&collector, Protocol::OtlpGrpc, 1), requests(seed, spans, 100)).await?;
-    ensure!(report.acknowledged.spans == spans, "all is acknowledged: {report}");
-    collector.stop().await.map(drop)
+    Ok(collector)
 }
 
+/// Spans come through it into the topic.
+async fn bring(collector: &Spoor, seed: u64, spans: u64) -> Result<Report> {
+    let report = send(&to(collector, Protocol::OtlpGrpc, 1), requests(seed, spans, 100)).await?;
+    ensure!(report.acknowledged.spans == spans, "all is acknowledged: {report}");
+    Ok(report)
+}
+
+/// The same through a collector that is there for them alone.
+async fn fill(topic: &Topic, seed: u64, spans: u64) -> Result<Report> {
+    let collector = collector(topic).await?;
+    let report = bring(&collector, seed, spans).await?;
+    collector.stop().await?;
+    Ok(report)
+}
+
+/// Or more: a group whose broker halts or whose members are late may read records again. What is in the store is
+/// asked there.
 async fn has_stored(ingester: &Spoor, records: f64) -> Result<()> {
     eventually("records are stored", PATIENCE, || async {
         let accounts = RecordAccounts::of(ingester).await?;
-        ensure!(accounts.stored == records && accounts.rest(), "{accounts:?}");
+        ensure!(accounts.stored >= records && accounts.rest(), "{accounts:?}");
         Ok(())
     })
     .await
@@ -107,14 +125,19 @@ async fn an_ingester_tells_which_side_is_away_and_is_ready_again_when_it_is_back
     let topic = Topic::create(kafka.brokers(), "health", 3).await?;
     let ingester = ingester(&topic, store.url(), "health").await?;
     ingester.ready().await?;
-    fill(&topic, 1, 500).await?;
+    let collector = collector(&topic).await?;
+    let mut reports = vec![bring(&collector, 1, 500).await?];
     has_stored(&ingester, 500.0).await?;
     tells_all_that_jaegers_does(&ingester).await?;
 
+    let paused = Instant::now();
     store.pause()?;
-    fill(&topic, 2, 500).await?;
+    reports.push(bring(&collector, 2, 500).await?);
     let (status, text) = asked(&ingester, "/").await?;
-    ensure!(status == 200, "for less than the interval it is no matter: {text}");
+    // A busy machine may have taken longer than the interval up to here, when either answer is right.
+    let is_over = paused.elapsed() >= INTERVAL;
+    ensure!(status == 200 || is_over, "for less than the interval it is no matter: {text}");
+    collector.stop().await?;
     is_not_ready(&ingester, &["spans cannot be stored", store.url()]).await?;
     store.resume()?;
     ingester.ready().await?;
@@ -129,8 +152,10 @@ async fn an_ingester_tells_which_side_is_away_and_is_ready_again_when_it_is_back
         .await?;
     tokio::task::block_in_place(|| kafka.start_again())?;
     ingester.ready().await?;
-    fill(&topic, 3, 500).await?;
+    reports.push(fill(&topic, 3, 500).await?);
     has_stored(&ingester, 1_500.0).await?;
+    let reports: Vec<&Report> = reports.iter().collect();
+    eventually("all is found", PATIENCE, || acknowledged_is_found(store.url(), "health", &reports)).await?;
     ensure!(ingester.stop().await?.status.success(), "the ingester drains");
     Ok(())
 }
@@ -155,9 +180,11 @@ async fn a_topic_that_nobody_makes_is_told_with_what_to_do_and_read_when_it_is_t
 
     let topic = Topic::create(kafka.brokers(), "not-there-yet", 2).await?;
     ingester.ready().await?;
-    fill(&topic, 4, 300).await?;
+    let report = fill(&topic, 4, 300).await?;
     has_stored(&ingester, 300.0).await?;
-    ensure!(topic.spans(Encoding::Protobuf).await?.records == 300, "by the default encoding");
+    let reports = [&report];
+    eventually("all is found", PATIENCE, || acknowledged_is_found(&store, &prefix, &reports)).await?;
+    ensure!(topic.spans(Encoding::Protobuf).await?.copies.len() == 300, "by the default encoding");
     ensure!(ingester.stop().await?.status.success(), "the ingester drains");
     delete_indices(&store, &prefix).await
 }

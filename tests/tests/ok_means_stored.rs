@@ -40,7 +40,7 @@ async fn what_was_acknowledged_over_an_outage_is_exactly_what_is_found() -> Resu
     let collector = collector(&url).await?;
     collector.ready().await?;
     // Creating the day's index may take a busy machine longer than one request waits.
-    let patient = SendConfig { retry_for: Duration::from_secs(120), ..to(&collector, Protocol::OtlpGrpc, 2) };
+    let patient = to(&collector, Protocol::OtlpGrpc, 2);
     let before = send(&patient, requests(1, 4_000, 200)).await?;
     ensure!(before.acknowledged.spans == 4_000, "with the store up everything is acknowledged: {before}");
 
@@ -98,7 +98,8 @@ async fn refuses_with_retry_information(collector: &Spoor, protocol: Protocol, r
         return Ok(());
     }
     let batch = if protocol == Protocol::JaegerGrpc { jaeger_requests() } else { batch };
-    let report = send(&to(collector, protocol, 1), batch).await?;
+    let once = SendConfig { retry_for: Duration::ZERO, ..to(collector, protocol, 1) };
+    let report = send(&once, batch).await?;
     ensure!(report.acknowledged.spans == 0, "nothing is acknowledged while the store is down: {report}");
     ensure!(report.reasons.keys().all(|seen| seen.contains(reason)), "refused as {reason}: {report}");
     Ok(())
@@ -115,7 +116,8 @@ async fn what_a_killed_collector_had_acknowledged_is_found() -> Result<()> {
     let url = server.url().to_owned();
     let victim = collector(&url).await?;
     victim.ready().await?;
-    let config = to(&victim, Protocol::OtlpGrpc, 4);
+    // Who is dead answers nobody: a repetition would only wait.
+    let config = SendConfig { retry_for: Duration::ZERO, ..to(&victim, Protocol::OtlpGrpc, 4) };
     let stop = CancellationToken::new();
     let stopper = stop.clone();
     let load =
@@ -131,7 +133,8 @@ async fn what_a_killed_collector_had_acknowledged_is_found() -> Result<()> {
     victim.kill().await?;
     stop.cancel();
     let report = load.await??;
-    ensure!(report.acknowledged.spans >= 2_000, "the load was on: {report}");
+    // Of what was stored the last answers may not have gone out.
+    ensure!(report.acknowledged.spans >= 1_000, "the load was on: {report}");
 
     let (stored, _) = stored_keys(&url, PREFIX).await?;
     let acknowledged = keys_of(&report, |outcome| *outcome == Outcome::Acknowledged);

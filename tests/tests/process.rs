@@ -4,9 +4,9 @@ use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use spoor_load::Protocol;
+use spoor_load::{Protocol, SendConfig};
 use spoor_tests::traffic::{requests, send, to};
-use spoor_tests::{Role, Spoor, binary};
+use spoor_tests::{Role, Spoor, binary, eventually};
 use tokio::process::Command;
 
 async fn run(args: &[&str]) -> Result<Output> {
@@ -115,9 +115,10 @@ async fn every_wire_of_the_generator_reaches_the_all_in_one() -> Result<()> {
 #[tokio::test]
 async fn a_stop_signal_finishes_the_work_in_flight() -> Result<()> {
     let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
-    let config = to(&spoor, Protocol::OtlpGrpc, 4);
+    // Nobody is there after the stop: a repetition would only wait.
+    let config = SendConfig { retry_for: Duration::ZERO, ..to(&spoor, Protocol::OtlpGrpc, 4) };
     let load = tokio::spawn(async move { send(&config, requests(1, 60_000, 200)).await });
-    spoor_tests::eventually("spans are stored", Duration::from_secs(30), || async {
+    eventually("spans are stored", Duration::from_secs(30), || async {
         ensure!(spoor.metrics().await?.sum("spoor_collector_spans_stored_total", "") > 0.0);
         Ok(())
     })
@@ -139,11 +140,13 @@ async fn the_service_manager_is_told_of_the_start_and_of_the_stop_though_the_sto
     let dead = format!("--es.server-urls=http://127.0.0.1:{port}");
     let spoor = Spoor::start_with(Role::Collector, &[&dead], &[("NOTIFY_SOCKET", path)]).await?;
     ensure!(notification(&socket).await?.contains("READY=1"), "the start is done when the ports are open");
-    let health = reqwest::get(spoor.url("admin")).await?;
-    ensure!(health.status() == 503, "the admin port tells of the store: {}", health.status());
-    let told = health.text().await?;
+    ensure!(reqwest::get(spoor.url("admin")).await?.status() == 503, "the admin port tells of the store");
     let parts = ["\"store\"", "no connection to", &format!(":{port}"), "--es.server-urls"];
-    ensure!(parts.iter().all(|part| told.contains(part)), "and says which, and what to look at: {told}");
+    eventually("it says which, and what to look at", Duration::from_secs(30), || async {
+        let told = reqwest::get(spoor.url("admin")).await?.text().await?;
+        parts.iter().all(|part| told.contains(part)).then_some(()).context(told)
+    })
+    .await?;
     spoor.terminate()?;
     ensure!(notification(&socket).await?.contains("STOPPING=1"), "then the stop");
     Ok(())

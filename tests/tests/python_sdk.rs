@@ -16,6 +16,7 @@ const WIRES: [(&str, &str); 3] = [("grpc", "otlp-grpc"), ("http", "otlp-http"), 
 #[tokio::test]
 async fn traces_of_the_python_sdk_come_back_complete_from_memory() -> Result<()> {
     let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
+    spoor.ready().await?;
     for (wire, listener) in WIRES {
         sends_and_reads_back(&spoor, &spoor, wire, listener).await?;
     }
@@ -26,10 +27,17 @@ async fn traces_of_the_python_sdk_come_back_complete_from_memory() -> Result<()>
 async fn traces_of_the_python_sdk_come_back_complete_from_opensearch() -> Result<()> {
     let server = xtask::servers::opensearch_url()?;
     let prefix = unique_prefix("python");
-    let settings = [format!("--es.server-urls={server}"), format!("--es.index-prefix={prefix}")];
+    let settings = [
+        format!("--es.server-urls={server}"),
+        format!("--es.index-prefix={prefix}"),
+        "--es.num-shards=1".to_owned(),
+        "--es.num-replicas=0".to_owned(),
+    ];
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let collector = Spoor::start(Role::Collector, &settings).await?;
     let query = Spoor::start(Role::Query, &settings).await?;
+    collector.ready().await?;
+    query.ready().await?;
     for (wire, listener) in WIRES {
         sends_and_reads_back(&collector, &query, wire, listener).await?;
     }
@@ -53,7 +61,7 @@ async fn sends_and_reads_back(collector: &Spoor, query: &Spoor, wire: &str, list
     let expected: Value = serde_json::from_slice(&output.stdout)?;
     let trace_id = expected["traceID"].as_str().context("the script prints the trace's id")?;
     let count = expected["spans"].as_object().context("the script prints spans")?.len();
-    let trace = eventually("the trace is readable", Duration::from_secs(30), || async {
+    let trace = eventually("the trace is readable", Duration::from_secs(60), || async {
         let (status, body) = query.query(&format!("/api/traces/{trace_id}")).await?;
         let trace = body["data"][0].clone();
         if status != 200 || trace["spans"].as_array().map_or(0, Vec::len) != count {

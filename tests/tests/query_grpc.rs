@@ -152,7 +152,7 @@ async fn a_raw_trace_waits_without_a_turn(
         ensure!(running().await? == 0.0, "it runs");
         Ok(())
     };
-    eventually("the rest waits for its client", Duration::from_secs(10), idle).await?;
+    eventually("the rest waits for its client", Duration::from_secs(60), idle).await?;
     let mut seen: BTreeSet<SpanKey> =
         spans_of(&first).map(|(trace_id, span_id)| key(trace_id, span_id)).collect::<Result<_>>()?;
     while let Some(message) = messages.message().await? {
@@ -164,7 +164,7 @@ async fn a_raw_trace_waits_without_a_turn(
     let mut messages = v3.get_trace(raw).await?.into_inner();
     messages.message().await?.context("a first message")?;
     drop(messages);
-    eventually("nothing runs any more", Duration::from_secs(10), idle).await
+    eventually("nothing runs any more", Duration::from_secs(60), idle).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use spoor_load::{Outcome, Protocol, SpanKey};
+use spoor_tests::server::{answer, response};
 use spoor_tests::traffic::{keys_of, requests, send, to};
 use spoor_tests::{Role, Spoor, binary, eventually, refresh, unique_prefix};
 use tokio::process::Command;
@@ -51,11 +52,11 @@ impl Store {
     /// Names of the indices behind an alias of the prefix, sorted; none when there is no such alias.
     async fn behind(&self, alias: &str) -> Result<Vec<String>> {
         let url = format!("{}/_alias/{}-{alias}", self.server, self.prefix);
-        let answer: Value = self.http.get(url).send().await?.json().await?;
-        if answer["error"].is_string() {
+        let told: Value = response(self.http.get(url)).await?.json().await?;
+        if told["error"].is_string() {
             return Ok(Vec::new());
         }
-        let names = answer.as_object().context("an object by names")?.keys();
+        let names = told.as_object().context("an object by names")?.keys();
         let mut names: Vec<String> =
             names.filter_map(|name| Some(name.strip_prefix(&self.prefix)?[1..].to_owned())).collect();
         names.sort_unstable();
@@ -72,10 +73,9 @@ impl Store {
             if !after.is_null() {
                 body["search_after"] = after;
             }
-            let answer: Value =
-                self.http.post(&url).json(&body).send().await?.error_for_status()?.json().await?;
-            ensure!(answer["_shards"]["failed"] == 0, "a shard failed: {answer}");
-            let hits = answer["hits"]["hits"].as_array().context("the answer has hits")?;
+            let found = answer(self.http.post(&url).json(&body)).await?;
+            ensure!(found["_shards"]["failed"] == 0, "a shard failed: {found}");
+            let hits = found["hits"]["hits"].as_array().context("the answer has hits")?;
             let Some(last) = hits.last() else { return Ok(keys) };
             after = last["sort"].clone();
             for hit in hits {
@@ -87,16 +87,15 @@ impl Store {
 
     async fn documents(&self, index: &str) -> Result<u64> {
         let url = format!("{}/{}-{index}/_count", self.server, self.prefix);
-        let answer: Value = self.http.get(url).send().await?.error_for_status()?.json().await?;
-        answer["count"].as_u64().context("a count")
+        answer(self.http.get(url)).await?["count"].as_u64().context("a count")
     }
 
     async fn remove(self) -> Result<()> {
         let url = format!("{}/_cat/indices/{}-*?format=json&h=index", self.server, self.prefix);
-        let lines: Vec<Value> = self.http.get(url).send().await?.error_for_status()?.json().await?;
+        let lines = answer(self.http.get(url)).await?;
         // By name: servers may refuse to delete by a pattern.
-        for name in lines.iter().filter_map(|line| line["index"].as_str()) {
-            self.http.delete(format!("{}/{name}", self.server)).send().await?.error_for_status()?;
+        for name in lines.as_array().into_iter().flatten().filter_map(|line| line["index"].as_str()) {
+            answer(self.http.delete(format!("{}/{name}", self.server))).await?;
         }
         for family in ["span", "span-archive", "service", "dependencies"] {
             for api in ["_template", "_index_template"] {
@@ -144,7 +143,7 @@ impl Sent {
                 break;
             }
             let report = send(&config, requests(seed, 500, 50)).await?;
-            ensure!(report.acknowledged.spans == 500, "each is taken, while indices come and go: {report}");
+            ensure!(report.acknowledged.spans == 500, "all are taken, while indices come and go: {report}");
             let keys = keys_of(&report, |outcome| *outcome == Outcome::Acknowledged);
             self.acknowledged.lock().map(|mut all| all.extend(keys)).ok();
         }
@@ -160,10 +159,12 @@ impl Sent {
             let missing = acknowledged.difference(&readable).count();
             ensure!(missing == 0, "{missing} of {} spans cannot be read", acknowledged.len());
             if let Some((trace, _)) = acknowledged.iter().nth(rounds * 37 % acknowledged.len().max(1)) {
-                let (status, answer) = query.query(&format!("/api/traces/{trace}")).await?;
-                let spans = answer["data"][0]["spans"].as_array().map_or(0, Vec::len);
+                let url = format!("{}/api/traces/{trace}", query.url("query-http"));
+                let told = response(store.http.get(url)).await?;
+                let (status, told) = (told.status(), told.json::<Value>().await?);
+                let spans = told["data"][0]["spans"].as_array().map_or(0, Vec::len);
                 let expected = acknowledged.iter().filter(|(of, _)| of == trace).count();
-                ensure!(status == 200 && spans >= expected, "{status}, {spans} of {expected}: {answer}");
+                ensure!(status == 200 && spans >= expected, "{status}, {spans} of {expected}: {told}");
             }
             rounds += 1;
         }
@@ -178,7 +179,7 @@ async fn go_on(store: &Store, sent: &Sent) -> Result<()> {
         if number == LAST {
             // As a round leaves it that was stopped.
             let url = format!("{}/{}-jaeger-span-{number:06}", store.server, store.prefix);
-            store.http.put(url).send().await?.error_for_status()?;
+            answer(store.http.put(url)).await?;
         }
         let rolled = well(&store.retention(&["rollover", "--retention.conditions={}"]).await?)?;
         let next = format!("-jaeger-span-{number:06}");
@@ -229,6 +230,10 @@ async fn under_load_a_series_goes_on_three_times_and_every_acknowledged_span_can
     ensure!(store.documents(&series[0]).await? > 0, "out of sight is not gone");
     let once_more = well(&store.retention(&back).await?)?;
     ensure!(once_more == "nothing to do\n", "{once_more}");
+    // The store may have been busy, which is no matter of its series.
+    let homeless =
+        collector.metrics().await?.sum("spoor_collector_spans_returned_total", "reason=\"unavailable\"");
+    ensure!(homeless == 0.0, "{homeless} spans were given back, for which there was no index");
     collector.stop().await?;
     query.stop().await?;
     store.remove().await

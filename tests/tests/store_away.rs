@@ -58,7 +58,8 @@ async fn a_store_that_halts_for_22_s_under_load_loses_nothing_that_was_acknowled
     ensure!(first.acknowledged.spans == 1_000, "with the store up everything is acknowledged: {first}");
 
     let repeating = load(patient, PATIENT, 2);
-    let once = load(to(&collector, Protocol::OtlpGrpc, 16), IMPATIENT, 3);
+    let impatient = SendConfig { retry_for: Duration::ZERO, ..to(&collector, Protocol::OtlpGrpc, 16) };
+    let once = load(impatient, IMPATIENT, 3);
     stored_beyond(&collector, 5_000.0).await?;
     server.pause()?;
     // The length of the outage is what this story is about.

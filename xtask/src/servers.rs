@@ -26,7 +26,7 @@ pub use artifacts::cache_folder;
 pub use java::{Jdk, find as find_jdks};
 pub use kafka_server::{Kafka, KafkaSecurity};
 pub use nodes::OpenSearchCluster;
-pub use ports::{free_port, free_ports};
+pub use ports::{free_address, free_port, free_ports};
 pub use secured::{Certificates, SecuredElasticsearch};
 pub use standing::{down, status, up};
 

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
+use xtask::servers::free_address;
 
 use super::*;
 use crate::metrics::{Accounts, Counts};
@@ -186,8 +187,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn batches_go_round_and_a_killed_collector_costs_none() {
     let fakes = [Fake::default(), Fake::default(), Fake::default()];
-    let mut servers: Vec<_> = fakes.iter().map(|fake| fake.serve("127.0.0.1:0", None)).collect();
-    let targets: Vec<String> = servers.iter().map(|server| server.address.to_string()).collect();
+    let targets = fakes.each_ref().map(|_| free_address().unwrap());
+    let mut servers: Vec<_> =
+        fakes.iter().zip(&targets).map(|(fake, target)| fake.serve(target, None)).collect();
     let running = start(&targets.join(","), &[]);
     running.well(3).await;
     running.send(30);
@@ -212,9 +214,7 @@ async fn batches_go_round_and_a_killed_collector_costs_none() {
 
 #[tokio::test]
 async fn spans_wait_for_collectors_that_are_not_there_yet() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    let address = free_address().unwrap();
     let running = start(&address, &[]);
     running.send(5);
     until(|| running.accounts.counts().in_flight == 1).await;

@@ -116,16 +116,17 @@ async fn unknown_encodings_methods_and_content_types_are_refused() {
 
 #[tokio::test]
 async fn the_senders_deadline_bounds_the_write() {
-    let fixture = Fixture::with_args([], &["--collector.write-timeout=5s"]);
+    let fixture = Fixture::with_args([], &["--collector.write-timeout=60s"]);
     let channel = fixture.otlp_grpc();
     call(&channel, EXPORT, &good(1)).await.unwrap();
     let body = spoor_net::grpc::frame(&good(1));
-    call_framed(&channel, EXPORT, &[("grpc-timeout", "2S")], body.clone()).await.unwrap();
-    call_framed(&channel, EXPORT, &[("grpc-timeout", "60S")], body).await.unwrap();
+    call_framed(&channel, EXPORT, &[("grpc-timeout", "30S")], body.clone()).await.unwrap();
+    call_framed(&channel, EXPORT, &[("grpc-timeout", "600S")], body).await.unwrap();
     let patience: Vec<_> = fixture.writer.patience().iter().map(Duration::as_secs_f64).collect();
-    assert!(patience[0] > 4.0 && patience[0] <= 5.0, "{patience:?}");
-    assert!(patience[1] > 1.0 && patience[1] <= 2.0, "{patience:?}");
-    assert!(patience[2] > 4.0 && patience[2] <= 5.0, "{patience:?}");
+    // A busy machine may take some of it before the write begins.
+    assert!(patience[0] > 30.0 && patience[0] <= 60.0, "{patience:?}");
+    assert!(patience[1] > 5.0 && patience[1] <= 30.0, "{patience:?}");
+    assert!(patience[2] > 30.0 && patience[2] <= 60.0, "{patience:?}");
 }
 
 #[tokio::test]

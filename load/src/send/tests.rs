@@ -117,7 +117,8 @@ async fn repeats_after_the_delay_that_the_server_asked_for() {
         let config = SendConfig { retry_for: Duration::from_secs(60), ..config(protocol, &server.endpoint) };
         let report = send(&config, requests(1, protocol)).await;
         assert_eq!((report.acknowledged, report.attempts), (share(1, 10), 2), "{report:?}");
-        assert!((1_000..3_000).contains(&report.elapsed_ms), "{} ms", report.elapsed_ms);
+        // Far from the minute for which it would be repeated; a busy machine takes its time.
+        assert!((1_000..30_000).contains(&report.elapsed_ms), "{} ms", report.elapsed_ms);
         assert_eq!(server.received().len(), 2);
     }
 }

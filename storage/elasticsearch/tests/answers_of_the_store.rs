@@ -15,7 +15,7 @@ use support::bulks::{
     Documents, assert_bulks_counted, context, held_bulks, metric, open, open_counted, spans, write,
 };
 use support::fake::{Asked, FakeServer, healthy};
-use support::golden;
+use support::{golden, until};
 
 /// As Elasticsearch and OpenSearch say it to every question for nested tags.
 #[tokio::test]
@@ -77,14 +77,12 @@ async fn a_slow_store_ends_in_the_callers_deadline() {
     // The time is that of the bulk alone.
     let ready = |state: &Readiness| matches!(state, Readiness::Ready(_));
     store.readiness().wait_for(ready).await.unwrap();
-    let context = RequestContext::with_timeout(Duration::from_millis(300));
+    let context = RequestContext::with_timeout(Duration::from_secs(5));
     let error = store.writer().write(&context, &spans(2)).await.unwrap_err();
     assert_eq!((error.kind, error.unfinished.len()), (WriteErrorKind::DeadlineExceeded, 2));
     assert!(error.to_string().contains("did not answer in time"), "{error}");
     // The bulk is given up at the same moment as its writer.
-    while Documents::counted(&registry).all() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the bulk is counted", || Documents::counted(&registry).all() > 0).await;
     assert_eq!(Documents::counted(&registry), Documents { unfinished: 4, ..Documents::default() });
     let counted = ["jaeger_bulk_index_attempts_total ", "jaeger_bulk_index_errors_total "];
     assert_eq!(counted.map(|name| metric(&registry, name)), [1, 1]);
@@ -99,9 +97,7 @@ async fn a_slow_store_ends_in_the_callers_deadline() {
 
 #[tokio::test]
 async fn a_node_that_is_away_is_passed_over() {
-    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let away_url = format!("http://user:secret@{}", away.local_addr().unwrap());
-    drop(away);
+    let away_url = format!("http://user:secret@{}", xtask::servers::free_address().unwrap());
     let server = FakeServer::start(healthy);
     let store = open(&server, |config| config.connection.server_urls.insert(0, away_url.parse().unwrap()));
     for _ in 0..4 {

@@ -16,7 +16,7 @@ use spoor_model::{
 use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
 use spoor_storage::{MetricsReader, SpanReader, SpanWriter};
 use spoor_storage_elasticsearch::{ElasticsearchStore, Layout};
-use support::{OwnStore, config, of_that_minute, request};
+use support::{OwnStore, config, of_that_minute, request, write_all};
 
 /// A store of Jaeger's layout, and another on the same indices that writes the compact one.
 fn both() -> (OwnStore, ElasticsearchStore) {
@@ -29,10 +29,6 @@ fn both() -> (OwnStore, ElasticsearchStore) {
 
 fn compact_store() -> OwnStore {
     OwnStore::open_with(|config| config.layout.layout = Layout::Compact)
-}
-
-async fn write(writer: &dyn SpanWriter, batch: &SpanBatch) {
-    assert_eq!(writer.write(&context(), batch).await.unwrap().stored, batch.len());
 }
 
 async fn trace(reader: &dyn SpanReader, trace_id: TraceId) -> Vec<SpanBatch> {
@@ -75,8 +71,8 @@ async fn a_trace_that_lies_in_both_layouts_is_read_as_one_in_order() {
             .with("k", ValueView::Int(span.cast_signed()))
     };
     let (odd, even): (Vec<_>, Vec<_>) = (1..=40).map(at).partition(|sample| sample.span_id % 2 == 1);
-    write(store.writer(), &batch_of(&odd)).await;
-    write(&*compact.writer(), &batch_of(&even)).await;
+    write_all(store.writer(), &batch_of(&odd)).await;
+    write_all(&*compact.writer(), &batch_of(&even)).await;
     assert_eq!((store.count("jaeger-span"), store.count("spoor-span")), (20, 20));
     for reader in [store.reader(), &*compact.reader()] {
         let pages = trace(reader, trace_id(1)).await;
@@ -99,7 +95,7 @@ async fn one_search_finds_both_layouts_newest_first() {
     for number in 1..=8_u64 {
         let writer = compact.writer();
         let writer: &dyn SpanWriter = if number % 3 == 0 { store.writer() } else { &*writer };
-        write(writer, &batch_of(&[at(number)])).await;
+        write_all(writer, &batch_of(&[at(number)])).await;
     }
     store.refresh();
     let all: Vec<TraceId> = (1..=8).rev().map(trace_id).collect();
@@ -119,8 +115,8 @@ async fn rates_and_summaries_count_the_spans_of_both_layouts_once() {
         status,
         ..Sample::new(trace_id(1), span, store.base)
     };
-    write(store.writer(), &batch_of(&[of(1, StatusCode::Error), of(2, StatusCode::Unset)])).await;
-    write(&*compact.writer(), &batch_of(&[of(3, StatusCode::Error), of(4, StatusCode::Error)])).await;
+    write_all(store.writer(), &batch_of(&[of(1, StatusCode::Error), of(2, StatusCode::Unset)])).await;
+    write_all(&*compact.writer(), &batch_of(&[of(3, StatusCode::Error), of(4, StatusCode::Error)])).await;
     store.refresh();
     let question = of_that_minute("shop", store.base);
     let metrics = store.store.span_metrics();
@@ -188,7 +184,7 @@ fn rich(base: UnixNanos) -> SpanBatch {
 async fn what_jaegers_layout_loses_comes_back_from_the_compact_one_and_is_found() {
     let store = compact_store();
     let batch = rich(store.base);
-    write(store.writer(), &batch).await;
+    write_all(store.writer(), &batch).await;
     store.refresh();
     let pages = trace(store.reader(), trace_id(1)).await;
     assert_eq!(pages[0].span(0), batch.span(0));
@@ -202,8 +198,8 @@ async fn values_over_256_characters_and_expressions_are_found() {
     let store = compact_store();
     let (long, other) = ("é".repeat(300), "é".repeat(301));
     let sample = |trace, text| Sample::new(trace_id(trace), 1, store.base).with("sql", ValueView::Str(text));
-    write(store.writer(), &batch_of(&[sample(1, &long), sample(2, &other), sample(3, "select 1")])).await;
-    write(
+    write_all(store.writer(), &batch_of(&[sample(1, &long), sample(2, &other), sample(3, "select 1")])).await;
+    write_all(
         store.writer(),
         &batch_of(&[Sample::new(trace_id(4), 1, store.base).with("code", ValueView::Int(-503))]),
     )
@@ -227,7 +223,7 @@ async fn numbers_are_compared_as_numbers_by_a_range_of_tokens() {
         (1..).zip(numbers).map(|(span, number)| of(span, ValueView::Int(number))).collect();
     samples.push(of(8, ValueView::Double(500.5)));
     samples.push(of(9, ValueView::Str("900")));
-    write(store.writer(), &batch_of(&samples)).await;
+    write_all(store.writer(), &batch_of(&samples)).await;
     store.refresh();
     let count = |range: Value| {
         let query = json!({ "query": { "range": { "span.a": range } } });
@@ -251,7 +247,7 @@ async fn a_compact_index_grows_no_fields_and_its_spans_are_one_document_of_the_e
             Sample { attributes, ..Sample::new(trace_id(1), span, store.base) }
         })
         .collect();
-    write(store.writer(), &batch_of(&samples)).await;
+    write_all(store.writer(), &batch_of(&samples)).await;
     assert_eq!(store.count("spoor-span"), 100);
     let stats = request("GET", &format!("/{}-spoor-span-*/_stats/docs", store.prefix), None);
     assert_eq!(stats["_all"]["primaries"]["docs"]["count"], 100, "nested documents would be counted");

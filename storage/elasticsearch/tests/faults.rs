@@ -71,9 +71,7 @@ fn sent(server: &FakeServer) -> BTreeMap<String, (usize, usize)> {
 
 #[tokio::test]
 async fn a_refused_connection_is_told_with_the_node_and_nothing_is_stored() {
-    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = away.local_addr().unwrap().to_string();
-    drop(away);
+    let address = xtask::servers::free_address().unwrap();
     let mut config = Config::default();
     config.connection.server_urls = vec![format!("http://{address}").parse().unwrap()];
     let mut registry = Registry::default();

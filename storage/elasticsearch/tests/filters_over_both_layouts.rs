@@ -11,10 +11,10 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use spoor_model::filter::Filter;
 use spoor_model::{TimeRange, TraceId, TraceQuery, ValueView};
+use spoor_storage::ReadErrorKind;
 use spoor_storage::conformance::{Fixture, Sample, batch_of, context, trace_id};
-use spoor_storage::{ReadErrorKind, SpanWriter};
 use spoor_storage_elasticsearch::{ElasticsearchStore, Layout};
-use support::{OwnStore, config};
+use support::{OwnStore, config, write_all};
 
 /// Two spans of each layout, of 5,000,001 ns and 90 or 500 in `size`: `old` in Jaeger's, `shop` in the compact one.
 async fn both() -> OwnStore {
@@ -28,9 +28,9 @@ async fn both() -> OwnStore {
         Sample { service, duration, ..Sample::new(trace_id(number), number, store.base) }.with("size", size)
     };
     let samples = [sample(1, "old"), sample(2, "old")];
-    assert_eq!(store.writer().write(&context(), &batch_of(&samples)).await.unwrap().stored, 2);
+    write_all(store.writer(), &batch_of(&samples)).await;
     let samples = [sample(3, "shop"), sample(4, "shop")];
-    assert_eq!(compact.writer().write(&context(), &batch_of(&samples)).await.unwrap().stored, 2);
+    write_all(&*compact.writer(), &batch_of(&samples)).await;
     store.refresh();
     store
 }

@@ -119,7 +119,8 @@ async fn who_has_little_time_gets_what_there_is() {
     let (_server, store) = late_by(usize::MAX);
     // The store is asked for its version before the first question.
     assert_eq!(search(&store, PATIENT).await.len(), 1);
-    let time = Duration::from_secs(1);
+    // Half of it goes by in waiting; the other half is there to answer in on a busy machine.
+    let time = Duration::from_secs(4);
     assert_eq!(search(&store, time).await, [trace_id(FOUND[0])]);
     assert_eq!(sum_up(&store, time).await, [trace_id(FOUND[0])]);
 }

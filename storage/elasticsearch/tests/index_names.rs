@@ -12,19 +12,15 @@ use prometheus_client::registry::Registry;
 use serde_json::json;
 use spoor_model::{SpanBatch, TimeRange, TraceLookup, TraceQuery, UnixNanos};
 use spoor_storage::conformance::{Fixture, Sample, batch_of, context, some_minutes_ago, trace_id};
-use spoor_storage::{ReadErrorKind, SpanReader, SpanWriter, WriteErrorKind};
+use spoor_storage::{ReadErrorKind, SpanReader, WriteErrorKind};
 use spoor_storage_elasticsearch::{ArchiveConfig, Config, ElasticsearchStore, Frequency, Layout, Readiness};
-use support::{OwnStore, config, request};
+use support::{OwnStore, config, request, write_all};
 
 const HOUR: u64 = 3_600_000_000_000;
 const DAY: u64 = 24 * HOUR;
 
 fn span_at(store: &OwnStore, hours_ago: u64, span: u64) -> SpanBatch {
     batch_of(&[Sample::new(trace_id(1), span, UnixNanos(store.base.0 - hours_ago * HOUR))])
-}
-
-async fn write(writer: &dyn SpanWriter, batch: &SpanBatch) {
-    assert_eq!(writer.write(&context(), batch).await.unwrap().stored, batch.len());
 }
 
 async fn spans_by_id(reader: &dyn SpanReader) -> Vec<u64> {
@@ -78,7 +74,7 @@ async fn hourly_indices_are_written_and_read_with_the_daily_ones_from_before() {
     for hour in [0, 3, 23] {
         let mut daily = OwnStore::open_with(a_week);
         daily.base = at_hour(hour);
-        write(daily.writer(), &span_at(&daily, 25, 1)).await;
+        write_all(daily.writer(), &span_at(&daily, 25, 1)).await;
         let mut hourly = OwnStore::open_with(|config| {
             config.indices.prefix.clone_from(&daily.prefix);
             config.indices.rollover_frequency_spans = Frequency::Hour;
@@ -86,7 +82,7 @@ async fn hourly_indices_are_written_and_read_with_the_daily_ones_from_before() {
         });
         hourly.base = daily.base;
         for (hours_ago, span) in [(0, 2), (1, 3), (24, 4)] {
-            write(hourly.writer(), &span_at(&hourly, hours_ago, span)).await;
+            write_all(hourly.writer(), &span_at(&hourly, hours_ago, span)).await;
         }
         daily.refresh();
         let of_spans = indices(&daily.prefix).iter().filter(|name| name.contains("-span-")).count();
@@ -157,7 +153,7 @@ async fn follow_what_is_said_of_missing_aliases(layout: Layout, custom: bool) {
     calls.dedup_by_key(|sentence| sentence[sentence.find("PUT /").unwrap_or(0)..].to_owned());
     assert_eq!(follow(&calls.join("; ")), 2, "{reason}");
     ready(&store.store).await;
-    write(store.writer(), &span_at(&store, 0, 1)).await;
+    write_all(store.writer(), &span_at(&store, 0, 1)).await;
     store.refresh();
     assert_eq!(spans_by_id(store.reader()).await, [1], "{layout:?} {custom}");
     let base = if layout == Layout::Compact { "spoor" } else { "jaeger" };
@@ -214,12 +210,12 @@ async fn nothing_is_written_before_the_aliases_are_there_and_all_generations_are
     ready(&store.store).await;
     // Years old: behind aliases age is nobody's business.
     let old = span_at(&store, 20_000, 3);
-    write(store.writer(), &old).await;
-    write(store.writer(), &span_at(&store, 0, 1)).await;
+    write_all(store.writer(), &old).await;
+    write_all(store.writer(), &span_at(&store, 0, 1)).await;
     for family in ["span", "service"] {
         make_behind_alias(&store.prefix, family, 2);
     }
-    write(store.writer(), &span_at(&store, 0, 2)).await;
+    write_all(store.writer(), &span_at(&store, 0, 2)).await;
     store.refresh();
     assert_eq!(store.count("span-000001"), 2);
     assert_eq!(store.count("span-000002"), 1);
@@ -242,8 +238,8 @@ async fn an_archive_keeps_old_traces_apart_from_the_store_under_either_of_jaeger
     let dated = ["--es-archive.enabled", "--es-archive.names=dated", &kept_prefix];
     for flags in [["--es-archive.enabled"].as_slice(), &dated] {
         let archive = archive_of(&store, flags);
-        write(&*archive.writer(), &old).await;
-        write(&*archive.writer(), &old).await;
+        write_all(&*archive.writer(), &old).await;
+        write_all(&*archive.writer(), &old).await;
         store.refresh();
         assert_eq!(spans_by_id(&*archive.reader()).await, [7], "{flags:?}");
     }
@@ -264,9 +260,9 @@ async fn an_archive_in_the_compact_layout_is_kept_and_read_beside_what_lies_in_j
         let names = format!("--es-archive.names={names}");
         let flags = ["--es-archive.enabled", &prefix, &names];
         let before = archive_of(&store, &flags);
-        write(&*before.writer(), &span_at(&store, 2_000, 7)).await;
+        write_all(&*before.writer(), &span_at(&store, 2_000, 7)).await;
         let compact = archive_of(&store, &[flags.as_slice(), &["--es-archive.layout=compact"]].concat());
-        write(&*compact.writer(), &span_at(&store, 2_000, 8)).await;
+        write_all(&*compact.writer(), &span_at(&store, 2_000, 8)).await;
         store.refresh();
         let of_spans = |layout: &str| store.count(&format!("{place}-{layout}-span"));
         assert_eq!((of_spans("jaeger"), of_spans("spoor")), (1, 1), "{place}");
@@ -287,7 +283,7 @@ async fn an_archive_made_by_jaegers_rollover_tool_is_all_that_an_archive_needs()
     archive.readiness().wait_for(waits).await.unwrap();
     make_behind_alias(&store.prefix, "span-archive", 1);
     ready(&archive).await;
-    write(&*archive.writer(), &span_at(&store, 2_000, 7)).await;
+    write_all(&*archive.writer(), &span_at(&store, 2_000, 7)).await;
     store.refresh();
     assert_eq!(spans_by_id(&*archive.reader()).await, [7]);
     let made = indices(&format!("{}-jaeger", store.prefix));

@@ -29,8 +29,7 @@ fn put(store: &OwnStore, family: &str, document: &Value) {
 }
 
 async fn write(store: &OwnStore, samples: &[Sample<'_>]) {
-    let written = store.writer().write(&context(), &batch_of(samples)).await.unwrap();
-    assert_eq!(written.stored, samples.len());
+    support::write_all(store.writer(), &batch_of(samples)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,9 +8,10 @@ use prometheus_client::registry::Registry;
 use spoor_storage::conformance::{Sample, batch_of, some_minutes_ago, trace_id};
 use spoor_storage::write::{RetryMetrics, RetryPolicy, RetryingWriter};
 use spoor_storage::{RequestContext, SpanWriter};
-use spoor_storage_elasticsearch::{Config, ElasticsearchStore};
+use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Readiness};
 use support::bulks::{Documents, assert_bulks_counted};
 use support::fake::{FakeServer, healthy};
+use support::until;
 
 /// What a node with a small heap says to a large bulk.
 const BREAKER: &str = r#"{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large, data for [<http_request>] would be [999/999b]","durability":"TRANSIENT"},"status":429}"#;
@@ -66,16 +67,16 @@ async fn a_store_that_is_late_gets_less_until_it_answers() {
     let mut registry = Registry::default();
     let store = ElasticsearchStore::open(&config, &mut registry).expect("the settings can work");
     let batch = batch_of(&[Sample::new(trace_id(1), 1, some_minutes_ago())]);
-    let short = RequestContext::with_timeout(Duration::from_millis(500));
+    // The time is that of the bulk alone.
+    store.readiness().wait_for(|state| matches!(state, Readiness::Ready(_))).await.expect("it is open");
+    let short = RequestContext::with_timeout(Duration::from_secs(5));
     store.writer().write(&short, &batch).await.expect_err("nobody answers");
     let slowdowns = || {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("metrics are text");
         text.lines().any(|line| line == "spoor_elasticsearch_bulk_slowdowns_total 1")
     };
-    while !slowdowns() {
-        tokio::task::yield_now().await;
-    }
+    until("a slowdown", slowdowns).await;
     drop(release);
     let written = store.writer().write(&RequestContext::with_timeout(Duration::from_secs(30)), &batch).await;
     assert_eq!(written.expect("it answers again").stored, 1);

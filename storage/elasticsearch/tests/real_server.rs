@@ -19,7 +19,7 @@ fn span_index(store: &OwnStore) -> String {
 }
 
 async fn write_all(store: &OwnStore, batch: &SpanBatch) {
-    assert_eq!(store.writer().write(&context(), batch).await.unwrap().stored, batch.len());
+    support::write_all(store.writer(), batch).await;
 }
 
 async fn trace(store: &OwnStore, number: u64) -> Result<Vec<SpanBatch>, spoor_storage::ReadError> {
@@ -146,10 +146,7 @@ async fn services_are_written_once_a_day_and_again_by_another_process() {
         &mut prometheus_client::registry::Registry::default(),
     );
     let other = other.unwrap();
-    assert_eq!(
-        spoor_storage::SpanWriter::write(&other.writer(), &context(), &batch).await.unwrap().stored,
-        4
-    );
+    support::write_all(&*other.writer(), &batch).await;
     assert_eq!((store.count("span"), store.count("service")), (4, 6), "each pair alone and with its kind");
     let named = Sample { service: "test-service", name: "test-operation", ..of(5, "") };
     write_all(&store, &batch_of(&[named])).await;

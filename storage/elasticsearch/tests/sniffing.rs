@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spoor_storage::SpanReader;
 use spoor_storage_elasticsearch::ConnectionConfig;
@@ -50,8 +50,8 @@ async fn nodes_are_found_by_asking_and_asked_for_again() {
 
 #[tokio::test]
 async fn when_no_node_found_is_well_those_configured_are_asked() {
-    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let server = naming(Arc::new(Mutex::new(vec![away.to_string()])));
+    let away = xtask::servers::free_address().unwrap();
+    let server = naming(Arc::new(Mutex::new(vec![away])));
     let store = open(&server, |connection| connection.sniffing.enabled = true);
     while server.asked("_nodes/http").is_empty() {
         tokio::task::yield_now().await;
@@ -104,7 +104,7 @@ async fn without_health_checks_a_failed_node_keeps_its_turn() {
     });
     let well = FakeServer::start(answers);
     for (checks, visits) in [(true, 1), (false, 3)] {
-        let before = ill.asked("_search").len();
+        let (before, begun) = (ill.asked("_search").len(), Instant::now());
         let store = open(&well, |connection| {
             connection.server_urls.insert(0, ill.url().parse().unwrap());
             connection.disable_health_check = !checks;
@@ -113,6 +113,9 @@ async fn without_health_checks_a_failed_node_keeps_its_turn() {
         for _ in 0..6 {
             store.reader().services(&context()).await.unwrap();
         }
-        assert_eq!(ill.asked("_search").len() - before, visits, "health checks: {checks}");
+        let visited = ill.asked("_search").len() - before;
+        // A failed node rests for a second at least; on a busy machine the questions may take longer.
+        let rests = if checks { usize::try_from(begun.elapsed().as_secs()).unwrap() } else { 0 };
+        assert!((visits..=visits + rests).contains(&visited), "{visited} visits, health checks: {checks}");
     }
 }

@@ -7,8 +7,8 @@ mod support;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use spoor_model::{DependencyReport, ServiceCalls};
+use spoor_storage::DependencyStore;
 use spoor_storage::conformance::{Sample, batch_of, context, trace_id};
-use spoor_storage::{DependencyStore, SpanWriter};
 use spoor_storage_elasticsearch::{Config, ElasticsearchStore, Readiness};
 use support::log::Log;
 use support::{OwnStore, config, request};
@@ -41,7 +41,7 @@ async fn not_ready(store: &ElasticsearchStore) -> String {
 
 async fn write_one(store: &ElasticsearchStore, own: &OwnStore) -> Result<usize, spoor_storage::WriteError> {
     let batch = batch_of(&[Sample::new(trace_id(1), 1, own.base)]);
-    Ok(store.writer().write(&context(), &batch).await?.stored)
+    Ok(support::write(&*store.writer(), &batch).await?.stored)
 }
 
 /// The only index of spans.

@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use spoor_model::{SpanBatch, TraceId, TraceLookup, TraceQuery};
 
-use crate::{RequestContext, SpanReader, SpanWriter};
+use crate::{RequestContext, SpanReader, SpanWriter, WriteErrorKind};
 
 pub use sample::{Attribute, Sample, SampleEvent, SampleLink, batch_of, some_minutes_ago, trace_id};
 pub use shown::{Shown, ShownTrace, Tag, collect, shown};
@@ -132,6 +132,8 @@ macro_rules! conformance_tests {
 
 /// How long one claim may take. Generous: a store on a loaded machine is slow, not wrong; only a hang ends here.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(180);
+/// Before a store that had no room is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs a claim, honoring the fixture's excuses.
 ///
@@ -167,9 +169,14 @@ pub fn context() -> RequestContext {
     RequestContext::with_timeout(Duration::from_secs(120))
 }
 
-/// Writes a batch, demands that every span is stored, and makes it visible.
+/// Writes a batch, demands that every span is stored, and makes it visible. A store that has no room now is asked again, as senders do.
 pub(crate) async fn store_all(store: &dyn Fixture, batch: &SpanBatch) {
-    let written = store.writer().write(&context(), batch).await.expect("the write is acknowledged");
+    let written = loop {
+        match store.writer().write(&context(), batch).await {
+            Err(busy) if busy.kind == WriteErrorKind::Busy => tokio::time::sleep(BUSY_PAUSE).await,
+            written => break written.expect("the write is acknowledged"),
+        }
+    };
     assert_eq!(written.rejected, [], "no span is rejected");
     assert_eq!(written.stored, batch.len(), "every span is stored");
     store.settle().await;

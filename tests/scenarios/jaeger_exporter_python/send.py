@@ -14,6 +14,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, set_span_in_context
 
+# In seconds: on a busy machine more than the exporters' own ten.
+TIMEOUT = 60
+
 LINKED_TRACE = 0x0AF7651916CD43DD8448EB211C80319C
 LINKED_SPAN = 0xB7AD6B7169203331
 
@@ -34,11 +37,11 @@ def exporter(wire: str, address: str) -> SpanExporter:
     if wire == "grpc":
         from opentelemetry.exporter.jaeger.proto.grpc import JaegerExporter
 
-        return JaegerExporter(collector_endpoint=address, insecure=True)
+        return JaegerExporter(collector_endpoint=address, insecure=True, timeout=TIMEOUT)
     from opentelemetry.exporter.jaeger.thrift import JaegerExporter
 
     if wire == "http":
-        return JaegerExporter(collector_endpoint=f"{address}/api/traces?format=jaeger.thrift")
+        return JaegerExporter(collector_endpoint=f"{address}/api/traces?format=jaeger.thrift", timeout=TIMEOUT)
     host, port = address.rsplit(":", 1)
     return JaegerExporter(agent_host_name=host, agent_port=int(port))
 

@@ -14,6 +14,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+# In seconds: on a busy machine more than the exporters' own ten.
+TIMEOUT = 60
+
 LINKED_TRACE = 0x0AF7651916CD43DD8448EB211C80319C
 LINKED_SPAN = 0xB7AD6B7169203331
 
@@ -39,14 +42,14 @@ def exporter(protocol: str, endpoint: str) -> SpanExporter:
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-        return OTLPSpanExporter(endpoint=endpoint, insecure=True)
+        return OTLPSpanExporter(endpoint=endpoint, insecure=True, timeout=TIMEOUT)
     if protocol == "http":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        return OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")
+        return OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=TIMEOUT)
     from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
 
-    return OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")
+    return OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=TIMEOUT)
 
 
 class Recording(SpanExporter):

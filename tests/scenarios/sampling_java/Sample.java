@@ -13,7 +13,7 @@ import java.util.StringJoiner;
  * Samples with OpenTelemetry's remote sampler for Java, once it was told how, and prints the share of traces that it records by
  * operation.
  *
- * <p>Usage: java -cp JARS Sample.java URL SERVICE. Prints JSON; ends with an exception when it is told nothing within ten seconds.
+ * <p>Usage: java -cp JARS Sample.java URL SERVICE. Prints JSON; ends with an exception when it is told nothing within a minute.
  */
 public class Sample {
   private static final int TRACES = 4000;
@@ -23,7 +23,7 @@ public class Sample {
         .setEndpoint(arguments[0]).setServiceName(arguments[1])
         .setPollingInterval(Duration.ofMillis(50)).setInitialSampler(Sampler.alwaysOff()).build();
     String initial = "JaegerRemoteSampler{" + Sampler.alwaysOff().getDescription() + "}";
-    long end = System.nanoTime() + Duration.ofSeconds(10).toNanos();
+    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
     while (sampler.getDescription().equals(initial)) {
       if (System.nanoTime() > end) {
         throw new IllegalStateException("nothing was told: " + sampler.getDescription());

@@ -1,6 +1,6 @@
 // Samples with OpenTelemetry's remote sampler for Node, once it was told how, and prints the share of traces that it records by operation.
 //
-// Usage: NODE_PATH=… node sample.cjs URL SERVICE. Prints JSON; ends with an error when it is told nothing within ten seconds.
+// Usage: NODE_PATH=… node sample.cjs URL SERVICE. Prints JSON; ends with an error when it is told nothing within a minute.
 const { randomBytes } = require("node:crypto");
 const { ROOT_CONTEXT, SpanKind } = require("@opentelemetry/api");
 const { JaegerRemoteSampler } = require("@opentelemetry/sampler-jaeger-remote");
@@ -19,7 +19,7 @@ function share(operation) {
   return recorded / TRACES;
 }
 
-const end = Date.now() + 10_000;
+const end = Date.now() + 60_000;
 setInterval(() => {
   if (!sampler.toString().includes("sampler=initial")) {
     const shares = Object.fromEntries(["never", "always", "other"].map((name) => [name, share(name)]));

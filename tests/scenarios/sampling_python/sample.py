@@ -1,6 +1,6 @@
 """Samples with jaeger-client's remote sampler, once it was told how, and prints the share of traces that it records by operation.
 
-Usage: sample.py HOST PORT SERVICE. Prints JSON; ends with an error when it is told nothing within ten seconds.
+Usage: sample.py HOST PORT SERVICE. Prints JSON; ends with an error when it is told nothing within a minute.
 """
 
 import json
@@ -20,7 +20,7 @@ sampler = RemoteControlledSampler(
     sampling_refresh_interval=0.05,
     init_sampler=ConstSampler(False),
 )
-end = time.monotonic() + 10
+end = time.monotonic() + 60
 while isinstance(sampler.sampler, ConstSampler):
     if time.monotonic() > end:
         sys.exit("nothing was told")

@@ -13,12 +13,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+# In seconds: on a busy machine more than the exporters' own ten.
+TIMEOUT = 60
+
 
 def exporter(format: str, endpoint: str) -> SpanExporter:
     if format == "proto":
         from opentelemetry.exporter.zipkin.proto.http import ZipkinExporter
 
-        return ZipkinExporter(endpoint=f"{endpoint}/api/v2/spans", local_node_ipv4="10.0.0.7", local_node_port=8080)
+        return ZipkinExporter(
+            endpoint=f"{endpoint}/api/v2/spans", local_node_ipv4="10.0.0.7", local_node_port=8080, timeout=TIMEOUT
+        )
     from opentelemetry.exporter.zipkin.encoder import Protocol
     from opentelemetry.exporter.zipkin.json import ZipkinExporter
 
@@ -29,6 +34,7 @@ def exporter(format: str, endpoint: str) -> SpanExporter:
         local_node_port=8080,
         # Without a number the v1 encoder of this version breaks.
         max_tag_value_length=128,
+        timeout=TIMEOUT,
     )
 
 

@@ -31,7 +31,7 @@ class Transport(BaseTransportHandler):
 
     def send(self, payload):
         headers = {"Content-Type": self.content_type}
-        self.answers.append(requests.post(self.url, data=payload, headers=headers, timeout=10).status_code)
+        self.answers.append(requests.post(self.url, data=payload, headers=headers, timeout=60).status_code)
 
 
 class Clock:

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Response;
 use serde_json::json;
 use spoor_tests::Spoor;
+use spoor_tests::server::response;
 use spoor_tests::traffic::now;
 
 /// So many spans with so long a text.
@@ -20,7 +21,7 @@ pub(crate) async fn send(collector: &Spoor) -> Result<()> {
         let spans: Vec<_> = (first..first + 300).map(span).collect();
         let service = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "large"}}]});
         let request = json!({"resourceSpans": [{"resource": service, "scopeSpans": [{"spans": spans}]}]});
-        http.post(&url).json(&request).send().await?.error_for_status()?;
+        response(http.post(&url).json(&request)).await?.error_for_status()?;
     }
     Ok(())
 }

@@ -134,7 +134,7 @@ impl Room {
         let said = || last_lines(&std::fs::read_to_string(self.path("said")).unwrap_or_default());
         let status = ended.with_context(said)?;
         ensure!(status.trim() == "0", "a command failed with {}:\n{}", status.trim(), said());
-        eventually("nothing is left running", Duration::from_secs(10), || async {
+        eventually("nothing is left running", Duration::from_secs(60), || async {
             let left = session.processes()?;
             ensure!(left.is_empty(), "{left:#?}");
             Ok(())

@@ -27,11 +27,11 @@ for question in services 'traces?service=through-nginx' services/through-nginx/o
   curl -fsS -o "$said" "http://127.0.0.1:8080/jaeger/api/$question"
   grep -q -e through-nginx -e 'first span' "$said"
 done
-is_pending() {
-  curl -fsS "http://$1/api/v1/query" --data-urlencode "query=ALERTS{alertname=\"$2\",job=\"$3\",alertstate=\"pending\"}" | grep -q '"value"'
+is_told() {
+  curl -fsS "http://$1/api/v1/query" --data-urlencode "query=ALERTS{alertname=\"$2\",job=\"$3\",alertstate=~\"pending|firing\"}" | grep -q '"value"'
 }
 for replica in prometheus-a:9090 prometheus-b:9090; do
-  until is_pending $replica SpoorTargetDown spoor-collector && is_pending $replica SpoorTooFewReplicas spoor-query; do sleep 0.2; done
+  until is_told $replica SpoorTargetDown spoor-collector && is_told $replica SpoorTooFewReplicas spoor-query; do sleep 0.2; done
 done
 "#;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use reqwest::Client;
-use spoor_load::{GenerateConfig, Protocol, Requests};
+use spoor_load::{GenerateConfig, Protocol, Requests, SendConfig};
 use spoor_tests::accounts::Accounts;
 use spoor_tests::traffic::{now, send, to};
 use spoor_tests::{Role, Spoor};
@@ -41,7 +41,8 @@ async fn whatever_comes_to_jaegers_thrift_port_gets_its_code_and_costs_nobody_el
     let spoor = Spoor::start(Role::AllInOne, &["--span-storage.type=memory"]).await?;
     let config = GenerateConfig { seed: 3, ..GenerateConfig::default() }.with_spans(SENDERS_SPANS);
     let requests: Vec<_> = Requests::new(&config, now(), Protocol::JaegerHttp).collect();
-    let sender = to(&spoor, Protocol::JaegerHttp, 1);
+    // An answer that others cost it is not to be had by asking again.
+    let sender = SendConfig { retry_for: Duration::ZERO, ..to(&spoor, Protocol::JaegerHttp, 1) };
     let honest = tokio::spawn(async move { send(&sender, requests).await });
     let good = |trace| batch("honest", &[trace]);
     let base = spoor.url("jaeger-http");

@@ -7,7 +7,6 @@ use prost::bytes::{Buf, BufMut};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 
-use crate::PATIENCE;
 use crate::messages::{message, mutate};
 use crate::scene::{Archive, Scene};
 
@@ -62,8 +61,8 @@ pub(crate) async fn ask(scene: &Scene, seed: u64, questions: u64) -> Result<()> 
             (0..random.u8(1..4)).for_each(|_| mutate(&mut random, &mut message));
         }
         let shown: Vec<u8> = message.iter().copied().take(600).collect();
-        let answer = tokio::time::timeout(PATIENCE, send(scene, method, message)).await;
-        let answer = answer.context("no answer").and_then(|answer| judge(scene, method, answer));
+        let answer = scene.by_grpc(|| send(scene, method, message.clone())).await;
+        let answer = answer.and_then(|answer| judge(scene, method, answer));
         answer.with_context(|| format!("question {number}: {method} {}", shown.escape_ascii()))?;
         if number.is_multiple_of(GOOD_EACH) {
             scene.good().await.with_context(|| format!("a good question beside question {number}"))?;

@@ -171,7 +171,7 @@ async fn judge(scene: &Scene, question: &Question) -> Result<()> {
         None => scene.client.get(url),
         Some(body) => scene.client.post(url).body(body.clone()),
     };
-    let answer = request.timeout(PATIENCE).send().await?;
+    let answer = scene.by_http(request).await?;
     let status = answer.status().as_u16();
     let body = answer.text().await?;
     let start: String = body.chars().take(600).collect();

@@ -43,7 +43,8 @@ async fn records_in_kafka_are_sent_within_the_trace_of_who_brought_their_spans()
     let mut kafka = tokio::task::spawn_blocking(Kafka::start).await??;
     let topic = Topic::create(kafka.brokers(), "own-traces", 1).await?;
     let endpoint = Endpoint::start().await?;
-    let own = ["--collector.enable-tracing".to_owned(), "--collector.write-timeout=2s".to_owned()];
+    // Time enough for the first record that a fresh broker takes, on a busy machine, too.
+    let own = ["--collector.enable-tracing".to_owned(), "--collector.write-timeout=20s".to_owned()];
     let flags = [&topic.producer_flags()[..], &endpoint.flags(), &own].concat();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let collector = Spoor::start(Role::Collector, &flags).await?;

@@ -44,10 +44,14 @@ async fn send(collector: &Spoor) -> Result<(u16, String)> {
     Ok((answer.status().as_u16(), answer.text().await?))
 }
 
+/// At once or, while the store makes the indices for it or a new key is not read yet, by and by.
 async fn is_stored(collector: &Spoor) -> Result<()> {
-    let (status, answer) = send(collector).await?;
-    ensure!(status == 200 && !answer.contains("rejected"), "{status}: {answer}");
-    Ok(())
+    eventually("the span is stored", PATIENCE, || async {
+        let (status, answer) = send(collector).await?;
+        ensure!(status == 200 && !answer.contains("rejected"), "{status}: {answer}");
+        Ok(())
+    })
+    .await
 }
 
 /// The sender is told to come again; whoever runs the collector reads in its log what is wrong.

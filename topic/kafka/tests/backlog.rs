@@ -13,6 +13,8 @@ use support::Topic;
 const MEBIBYTE: usize = 1 << 20;
 /// What a record of these costs its reader, at most.
 const RECORD_COST: usize = 1_300;
+/// The library's pauses left 9,000 records a second of one partition, with which 80,000 take 9 s each time.
+const WITHOUT_PAUSES: Duration = Duration::from_secs(7);
 
 /// Kibibytes that the process has resident, by this name in its status.
 fn resident(name: &str) -> usize {
@@ -47,6 +49,15 @@ async fn drain(reader: &KafkaReader, count: usize) -> usize {
     read
 }
 
+/// How long a new group takes to read so many records, from the first one on.
+async fn time_to_read(topic: &Topic, count: usize) -> Duration {
+    let reader = topic.read_by(&support::fresh_name("late"), &[]);
+    let first = drain(&reader, 1).await;
+    let started = Instant::now();
+    drain(&reader, count - first).await;
+    started.elapsed()
+}
+
 /// Also when nothing is taken for a while and all queues fill. One program alone has the process's memory to itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_is_read_in_bounded_memory_and_without_pauses() {
@@ -73,12 +84,13 @@ async fn a_backlog_is_read_in_bounded_memory_and_without_pauses() {
     let grown = (resident("VmHWM") - before) / 1_024;
     assert!(grown < 4 + 20, "reading took {grown} MiB more");
 
-    // One partition alone is no exception.
+    // One partition alone is no exception. The pauses would be in every reading; a machine that is busy with
+    // something else is not.
     let lonely = Topic::make(&topic.brokers).await;
     write(&lonely, 80_000, 1).await;
-    let reader = lonely.read_by(&support::fresh_name("late"), &[]);
-    let first = drain(&reader, 1).await;
-    let started = Instant::now();
-    drain(&reader, 80_000 - first).await;
-    assert!(started.elapsed() < Duration::from_secs(7), "80 MB took {:?}", started.elapsed());
+    let mut times: Vec<Duration> = Vec::new();
+    while times.iter().all(|time| *time >= WITHOUT_PAUSES) {
+        assert!(times.len() < 5, "80 MB took {times:?}");
+        times.push(time_to_read(&lonely, 80_000).await);
+    }
 }

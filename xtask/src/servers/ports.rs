@@ -9,26 +9,42 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+
+use super::artifacts;
 
 const ANY: RangeInclusive<u16> = 18_000..=29_999;
 
-/// One port on 127.0.0.1 nobody listens on now.
+/// One port on 127.0.0.1 nobody listens on now; otherwise as [`free_ports`].
 ///
 /// # Errors
-/// When no port of the range is free.
+/// As [`free_ports`].
 pub fn free_port() -> Result<u16> {
     Ok(free_ports(1)?[0])
 }
 
-/// `count` different ports on 127.0.0.1 nobody listens on now.
+/// The address of a [`free_port`]: `127.0.0.1:PORT`.
 ///
 /// # Errors
-/// When fewer ports of the range are free.
+/// As [`free_ports`].
+pub fn free_address() -> Result<String> {
+    Ok(format!("{}:{}", Ipv4Addr::LOCALHOST, free_port()?))
+}
+
+/// `count` different ports on 127.0.0.1 nobody listens on now. Until this process ends no other process is given one of them here, nor does
+/// the system give one to whoever asks for any port or connects to somebody: what listens there may end and come back.
+///
+/// # Errors
+/// When fewer ports of the range are free; when the folder of reservations cannot be written.
 pub fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let held: Vec<(u16, TcpListener)> = shuffled(&ANY).filter_map(listen).take(count).collect();
-    ensure!(held.len() == count, "only {} of {count} ports are free in {ANY:?}", held.len());
-    Ok(held.into_iter().map(|(port, _)| port).collect())
+    let folder = artifacts::cache_folder()?.join("ports");
+    let mut reserved = Vec::new();
+    while reserved.len() < count {
+        let next = reserve(&folder, &ANY);
+        reserved.push(next.with_context(|| format!("{} of {count} ports", reserved.len()))?);
+    }
+    // The locks stay until the process ends.
+    Ok(reserved.into_iter().map(|reservation| std::mem::ManuallyDrop::new(reservation).port).collect())
 }
 
 /// A port no other server of ours takes while this value lives, even before anything listens on it.
@@ -77,8 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn refuses_more_ports_than_there_are() {
-        assert!(free_ports(ANY.len() + 1).is_err());
+    fn a_free_port_is_not_given_to_another_process() {
+        let port = free_port().unwrap();
+        let folder = artifacts::cache_folder().unwrap().join("ports");
+        assert!(reserve(&folder, &(port..=port)).is_err());
     }
 
     #[test]

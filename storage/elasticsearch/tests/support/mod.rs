@@ -10,19 +10,24 @@ pub mod schema;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use spoor_model::{SpanKind, SpanMetricsQuery, TimeRange, UnixNanos};
-use spoor_storage::conformance::{Fixture, some_minutes_ago};
-use spoor_storage::{SpanReader, SpanWriter};
+use spoor_model::{SpanBatch, SpanKind, SpanMetricsQuery, TimeRange, UnixNanos};
+use spoor_storage::conformance::{Fixture, context, some_minutes_ago};
+use spoor_storage::{SpanReader, SpanWriter, WriteError, WriteErrorKind, Written};
 use spoor_storage_elasticsearch::{
     Config, ElasticsearchReader, ElasticsearchStore, ElasticsearchWriter, Layout,
 };
 
 pub const URL_VARIABLE: &str = "SPOOR_TEST_OPENSEARCH_URL";
+
+/// How long the server may have no room for a request (429): its heap is small, and all tests load it.
+const NO_ROOM: Duration = Duration::from_secs(120);
+/// Before it is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A fresh, empty store.
 pub struct OwnStore {
@@ -76,6 +81,34 @@ pub fn of_that_minute(service: &str, moment: UnixNanos) -> SpanMetricsQuery {
         range: TimeRange { start: point, end: point },
         step: minute,
         rate_per: minute,
+    }
+}
+
+/// What becomes of a write, once the server has room for it.
+pub async fn write(writer: &dyn SpanWriter, batch: &SpanBatch) -> Result<Written, WriteError> {
+    let limit = Instant::now() + NO_ROOM;
+    loop {
+        let written = writer.write(&context(), batch).await;
+        let is_busy = written.as_ref().is_err_and(|error| error.kind == WriteErrorKind::Busy);
+        if !is_busy || Instant::now() >= limit {
+            return written;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Writes what sets the scene: all of it is stored.
+pub async fn write_all(writer: &dyn SpanWriter, batch: &SpanBatch) {
+    let written = write(writer, batch).await.expect("the server takes it");
+    assert_eq!((written.stored, &written.rejected[..]), (batch.len(), &[][..]));
+}
+
+/// Waits until it is so, for a minute.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < limit, "waited in vain: {what}");
+        tokio::task::yield_now().await;
     }
 }
 
@@ -178,7 +211,21 @@ pub fn post_lines(path: &str, lines: &str) -> Value {
     exchange("POST", path, "application/x-ndjson", lines)
 }
 
+/// Asks until the server has room for it.
+#[expect(clippy::disallowed_methods, reason = "the exchange itself blocks the thread, too")]
 fn exchange(method: &str, path: &str, content_type: &str, body: &str) -> Value {
+    let limit = Instant::now() + NO_ROOM;
+    loop {
+        let (status, answer) = exchange_once(method, path, content_type, body);
+        if status != "429" || Instant::now() >= limit {
+            return serde_json::from_str(&answer).unwrap_or(Value::Null);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// The status of the answer, and its body.
+fn exchange_once(method: &str, path: &str, content_type: &str, body: &str) -> (String, String) {
     let address = address();
     let mut connection = TcpStream::connect(&address).expect("connect to the test server");
     connection.set_read_timeout(Some(Duration::from_secs(60))).expect("it is not zero");
@@ -191,10 +238,9 @@ fn exchange(method: &str, path: &str, content_type: &str, body: &str) -> Value {
     let mut answer = String::new();
     connection.read_to_string(&mut answer).expect("read the test server's answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-    if head.to_lowercase().contains("transfer-encoding: chunked") {
-        return serde_json::from_str(&of_chunks(body)).unwrap_or(Value::Null);
-    }
-    serde_json::from_str(body).unwrap_or(Value::Null)
+    let status = head.split_whitespace().nth(1).expect("an answer has a status");
+    let is_chunked = head.to_lowercase().contains("transfer-encoding: chunked");
+    (status.to_owned(), if is_chunked { of_chunks(body) } else { body.to_owned() })
 }
 
 /// What the chunks of a body hold; newer servers send long answers so, whatever version of HTTP is asked in.

@@ -33,12 +33,13 @@ async fn a_producer_of_which_nothing_comes_though_its_partition_has_a_leader_is_
     cluster.create_topic(TOPIC, 1, 1).expect("a topic");
     let writer = writer_before(&cluster.bootstrap_servers());
     write_all(&writer, &alike(1, 3)).await;
-    assert_eq!(writer.renewals(), 0, "records are answered");
+    // On a busy machine the brokers' answers may have taken so long that it was replaced before.
+    let before = writer.renewals();
 
     let not_leader = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
     cluster.request_errors(RDKafkaApiKey::Produce, &[not_leader; 10_000]);
     let end = Instant::now() + PATIENCE;
-    while writer.renewals() == 0 {
+    while writer.renewals() == before {
         let answers = writer.write(&alike(2, 3), Instant::now() + Duration::from_millis(500)).await;
         assert!(answers.iter().all(Result::is_err), "no broker took them: {answers:?}");
         assert!(Instant::now() < end, "the producer is replaced");
