@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::MAX_ANSWER_BYTES;
 
-/// Room for an answer in one turn: several times what a full page of usual spans takes.
+/// Room for an answer in one turn. The pages of a trace are made to fill three eighths of it, see `reader/page.rs`.
 const TURN_BYTES: usize = 16 << 20;
 
 /// How large an answer may be.

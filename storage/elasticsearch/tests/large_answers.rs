@@ -74,6 +74,37 @@ async fn a_trace_of_large_spans_is_read_in_smaller_pages() {
     assert_eq!(server.asked("_search").len(), 3, "only the first page was asked for twice");
 }
 
+/// The sizes of the pages in which a trace of 20,000 spans of so many bytes each is read.
+async fn pages_of_spans_of(bytes: usize) -> Vec<u64> {
+    let padding = " ".repeat(bytes - hit(1).len());
+    let server = FakeServer::start(move |asked| {
+        if !asked.line.contains("_search") {
+            return healthy(asked);
+        }
+        let question: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+        let size = usize::try_from(question["size"].as_u64().unwrap()).unwrap();
+        let after = question["search_after"][0].as_u64().unwrap_or(0);
+        let hits: Vec<String> = (after + 1..=20_000).take(size).map(|at| hit(at) + &padding).collect();
+        (200, "", format!(r#"{{{WHOLE},"hits":{{"hits":[{}]}}}}"#, hits.join(",")))
+    });
+    let store = open(&server);
+    let lookup = TraceLookup { trace_id: trace_id(1), hint: None };
+    let parts: Vec<_> = store.reader().trace(&context(), &lookup).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(spans(&parts), (1..=20_000).collect::<Vec<_>>());
+    let size = |body: &String| serde_json::from_str::<serde_json::Value>(body).unwrap()["size"].as_u64();
+    server.asked("_search").iter().map(|asked| size(&asked.body).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_large_trace_is_read_in_few_pages_as_far_as_there_is_room_for_them() {
+    assert_eq!(pages_of_spans_of(500).await, [2_000, 8_000, 10_000, 10_000]);
+    // Six megabytes of the sixteen.
+    for (bytes, fitting) in [(2_000, 3_130..3_146), (7_000, 893..899)] {
+        let pages = pages_of_spans_of(bytes).await;
+        assert!(pages[0] == 2_000 && pages[1..].iter().all(|size| fitting.contains(size)), "{pages:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_search_whose_traces_do_not_fit_into_one_answer_reads_them_one_by_one() {
     let server = FakeServer::start(answer);

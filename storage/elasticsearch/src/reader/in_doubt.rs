@@ -11,6 +11,7 @@ use spoor_model::{FoundTrace, SpanBatch, TimeRange, TraceId, TraceQuery};
 use spoor_storage::{ReadError, ReadErrorKind};
 
 use super::answer::Answer;
+use super::page::LARGEST_PAGE;
 use super::places::{Hits, Search};
 use super::query::{self, Part, Untold};
 use super::trace::Progress;
@@ -20,8 +21,6 @@ use crate::access::EVERYTHING;
 pub(super) const MOST_READ: usize = 50_000;
 /// Spans in the first page; each further one is larger.
 const FIRST_PAGE: usize = 100;
-/// The most hits a server gives at once by default (`index.max_result_window`).
-const LARGEST_PAGE: usize = 10_000;
 const FILTER: &str = "hits.hits.sort,hits.hits._score";
 
 impl Search<'_> {
@@ -58,7 +57,7 @@ impl Search<'_> {
                 Some(next) if !found.full => after = Some(next),
                 _ => return Ok(found),
             }
-            size = (size * 2).min(self.reader.page_size().max(FIRST_PAGE));
+            size = (size * 2).min(self.reader.page_size().hits().max(FIRST_PAGE));
         }
     }
 

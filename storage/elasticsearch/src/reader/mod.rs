@@ -33,11 +33,9 @@ use crate::index::{IndexNames, SLACK, now, widened};
 use crate::setup::Readiness;
 use crate::{Config, ElasticsearchDependencies, ElasticsearchSpanMetrics, TemplateConfig};
 use answer::{Answer, MultiAnswer};
+use page::PageSize;
 pub(crate) use query::doomed_query;
 use trace::TraceCursor;
-
-/// Spans in one page of a trace: a few megabytes of documents.
-const PAGE_SIZE: usize = 2_000;
 
 /// Reads spans from Elasticsearch or OpenSearch, whoever wrote them: Spoor, or Jaeger since 1.16.
 ///
@@ -93,9 +91,9 @@ impl ElasticsearchReader {
         ElasticsearchSpanMetrics::new(self.access.clone(), names, dots, self.max_doc_count)
     }
 
-    /// At least two: a page of one could never tell whether its group goes on.
-    fn page_size(&self) -> usize {
-        PAGE_SIZE.min(self.max_doc_count as usize).max(2)
+    /// Of the first page of a trace.
+    fn page_size(&self) -> PageSize {
+        PageSize::first(self.max_doc_count as usize)
     }
 }
 

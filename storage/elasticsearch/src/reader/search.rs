@@ -138,7 +138,7 @@ impl ElasticsearchReader {
     /// How many spans of each trace are asked for at first: one more than are enough, so that a page that is full still
     /// gives them all.
     fn first_page(&self, enough: usize) -> usize {
-        SPANS_AT_ONCE.min(self.page_size()).min(enough.saturating_add(1)).max(2)
+        SPANS_AT_ONCE.min(self.page_size().hits()).min(enough.saturating_add(1)).max(2)
     }
 
     fn cursor(&self, found: &Found, trace_id: TraceId, after: Option<Box<RawValue>>) -> TraceCursor {

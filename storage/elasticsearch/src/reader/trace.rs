@@ -7,16 +7,11 @@ use spoor_storage::{ReadError, ReadErrorKind, RequestContext};
 
 use super::answer::{Answer, Hit};
 use super::convert::PageBuilder;
-use super::page::{Page, judge};
+use super::page::{LARGEST_PAGE, Page, PageSize, SMALLEST_PAGE, judge};
 use super::{ElasticsearchReader, query};
 use crate::access::{EVERYTHING, is_too_large};
 use crate::index::Targets;
 use crate::turns::Room;
-
-/// The most hits a server gives at once by default (`index.max_result_window`).
-const LARGEST_PAGE: usize = 10_000;
-/// A page of one could never tell whether its group goes on.
-const SMALLEST_PAGE: usize = 2;
 
 /// Where the reading of a trace stands.
 pub(super) struct TraceCursor {
@@ -24,7 +19,7 @@ pub(super) struct TraceCursor {
     pub(super) targets: Targets,
     /// Behind which sort values the next page begins; at the start of the trace without.
     pub(super) after: Option<Box<RawValue>>,
-    pub(super) page_size: usize,
+    pub(super) page_size: PageSize,
     pub(super) attempted: String,
 }
 
@@ -60,7 +55,7 @@ impl ElasticsearchReader {
         context: &RequestContext,
         mut cursor: TraceCursor,
     ) -> Result<(SpanBatch, Option<TraceCursor>), ReadError> {
-        let mut size = cursor.page_size;
+        let mut size = cursor.page_size.hits();
         let mut most = LARGEST_PAGE;
         let mut room = Room::Usual;
         loop {
@@ -74,8 +69,9 @@ impl ElasticsearchReader {
                 if size == SMALLEST_PAGE {
                     room = Room::Most;
                 }
-                size = (size / 4).max(SMALLEST_PAGE);
-                (most, cursor.page_size) = (size, size);
+                cursor.page_size = PageSize::below(size);
+                size = cursor.page_size.hits();
+                most = size;
                 continue;
             }
             let reply = reply?;
@@ -84,6 +80,7 @@ impl ElasticsearchReader {
                 Progress::Last(batch) => return Ok((batch, None)),
                 Progress::More(batch, after) => {
                     cursor.after = Some(after);
+                    cursor.page_size = cursor.page_size.behind(size, reply.len());
                     return Ok((batch, Some(cursor)));
                 }
                 Progress::Larger if size < most => size = most,
