@@ -35,7 +35,9 @@ impl LogFile {
     /// Listeners and their addresses, out of the `listens` lines.
     pub(crate) fn addresses(&self) -> Result<BTreeMap<String, String>> {
         let text = self.text()?;
-        let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        // Asked for again and again: most lines need not be read as JSON.
+        let of_listeners = text.lines().filter(|line| line.contains("\"listener\""));
+        let events = of_listeners.filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let address = |event: Value| {
             Some((event["listener"].as_str()?.to_owned(), event["address"].as_str()?.to_owned()))
         };

@@ -9,7 +9,7 @@ pub(super) const LARGEST_PAGE: usize = 10_000;
 pub(super) const SMALLEST_PAGE: usize = 2;
 /// Hits in the first page: nearly every trace is whole then, and spans of usual size leave most of the room free.
 const FIRST_PAGE: usize = 2_000;
-/// Which part of the room pages are to fill: the spans of the next one may be larger than those of the last, and what is made of a page takes
+/// Which part of the room pages grow to fill: the spans of the next one may be larger than those of the last, and what is made of a page takes
 /// several times its bytes.
 const FULL: (usize, usize) = (3, 8);
 /// So many times more hits than the last page has the next one at most.
@@ -35,11 +35,13 @@ impl PageSize {
         self.now
     }
 
-    /// Behind a page of so many hits that came as so many bytes.
+    /// Behind a page of so many hits that came as so many bytes. Not fewer than in a first page that came whole: small pages cost the store
+    /// more, and what does not fit after all is told by [`Self::below`].
     pub(super) fn behind(self, hits: usize, bytes: usize) -> Self {
         let (part, whole) = FULL;
         let fitting = hits.saturating_mul(Room::Usual.bytes() / whole * part) / bytes.max(1);
-        Self { now: fitting.min(hits.saturating_mul(GROWTH)).clamp(SMALLEST_PAGE, self.most), ..self }
+        let wanted = fitting.min(hits.saturating_mul(GROWTH)).max(hits.min(FIRST_PAGE));
+        Self { now: wanted.clamp(SMALLEST_PAGE, self.most), ..self }
     }
 
     /// Where so many hits did not fit: fewer, in all pages from here on.
@@ -86,7 +88,8 @@ mod tests {
         let usual = first.behind(2_000, 2_000 * 2_140);
         assert_eq!(usual.hits(), 2_939);
         assert_eq!(usual.behind(2_939, 2_939 * 2_140), usual, "as long as spans are of that size");
-        assert_eq!(usual.behind(2_939, 2_939 * 5_000).hits(), 1_258, "before they do not fit at all");
+        assert_eq!(usual.behind(2_939, 2_939 * 2_600).hits(), 2_419, "where they get larger");
+        assert_eq!(usual.behind(2_939, 2_939 * 5_000).hits(), 2_000, "not below the first page");
         assert_eq!(first.behind(2_000, 2_000).hits(), 8_000);
         assert_eq!(first.behind(8_000, 8_000).hits(), LARGEST_PAGE);
         assert_eq!(first.behind(2, 1 << 30).hits(), SMALLEST_PAGE);
